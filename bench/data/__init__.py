@@ -1,0 +1,1 @@
+"""Where samples come from: a synthetic source or WFDB records, written once as checked TFRecords."""

@@ -1,0 +1,56 @@
+"""The default source: it needs nothing, and is made in seconds from a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.data import ecg
+from bench.data.source import COUNTS_PER_MV, FREQUENCY, Samples, Spec, shuffled
+
+SAMPLES_PER_PATIENT = {"small": 40, "large": 4}
+VERSION = 1
+"""To be raised when the same seed gives other samples."""
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """Samples of made-up patients, half of each patient's with premature beats; nobody is in both splits."""
+
+    seed: int = 0
+    name: str = "synthetic"
+
+    def recipe(self, spec: Spec) -> dict:
+        return {"source": self.name, "version": VERSION, "seed": self.seed}
+
+    def draw(self, spec: Spec) -> tuple[Samples, Samples]:
+        train, evaluation = np.random.default_rng([self.seed, spec.length]).spawn(2)
+        return _split(spec, spec.train, train), _split(spec, spec.evaluation, evaluation)
+
+
+def _split(spec: Spec, samples: int, generator: np.random.Generator) -> Samples:
+    each = SAMPLES_PER_PATIENT[spec.name]
+    labels = np.arange(samples) % 2
+    draw = _beats if spec.name == "small" else _strips
+    patients = [draw(spec.length, labels[start:start + each], generator) for start in range(0, samples, each)]
+    signal = np.concatenate(patients)
+    for row in range(0, samples, each):
+        signal[row:row + each] += ecg.noise(len(signal[row:row + each]), spec.length, generator)
+    return shuffled(np.round(signal * COUNTS_PER_MV), labels, generator)
+
+
+def _beats(length: int, labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """One patient's beats in mV, [samples, length], the R wave in the middle."""
+    patient = ecg.draw_patient(generator)
+    times = np.tile((np.arange(length) - length // 2) / FREQUENCY, (len(labels), 1))
+    beats = np.empty((len(labels), length))
+    for label, waves in ((0, patient.normal), (1, patient.premature)):
+        beats[labels == label] = ecg.beat_waveforms(times[labels == label], waves, generator)
+    return beats
+
+
+def _strips(length: int, labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """One patient's strips in mV, [samples, length]."""
+    patient = ecg.draw_patient(generator)
+    return np.stack([ecg.strip(length / FREQUENCY, length, patient, bool(label), generator) for label in labels])

@@ -1,0 +1,1 @@
+"""Clocks, traces and statistics."""

@@ -1,0 +1,155 @@
+"""Runs cells one after the other, each in its own process, and shows how far it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bench.data.source import Source, Spec
+from bench.data.store import make_dataset, open_dataset
+from bench.measure import raw
+from bench.run.cells import Cell
+from bench.run.environment import describe_environment
+from bench.run.forkserver import CONTEXT, call_in_child
+from bench.run.worker import new_record, run_cell
+from bench.task import Dataset, UserError
+
+WORK = {"small": 1, "large": 3}
+"""About how long a cell of each dataset takes, relative to each other: for the progress display."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a run measures: the cells in their order, and what they have in common."""
+
+    cells: list[Cell]
+    specs: dict[str, Spec]
+    epochs: dict[str, int]
+    source: Source
+
+    def settings(self, datasets: dict[str, Dataset]) -> dict:
+        """What must be equal for cells to stand in one table."""
+        return {name: {"source": self.source.name, "digest": dataset.digest, "epochs": self.epochs[name],
+                       "train": dataset.train.samples, "evaluation": dataset.evaluation.samples}
+                for name, dataset in datasets.items()}
+
+
+def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> bool:
+    """Measures all cells into `folder`; true if none failed.
+
+    With `keep_others`, cells measured there before stay if they were measured on the same data.
+
+    Raises:
+        UserError: the data cannot be made, or other cells in `folder` do not fit to these.
+        KeyboardInterrupt: the cell that was running leaves no record; the finished ones are whole.
+    """
+    with console.status("loading TensorFlow and preparing the datasets ..."):
+        environment = call_in_child(describe_environment)
+        datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
+    began = time.monotonic()
+    settings = _prepare_folder(folder, grid.settings(datasets), keep_others)
+    try:
+        statuses = _run_cells(grid, datasets, folder, console)
+    finally:
+        seconds = time.monotonic() - began
+        raw.write_text(folder / "environment.json", json.dumps(
+            {**environment, "settings": settings, "cells_s": round(seconds, 1)}, indent=2))
+    return all(status == "ok" for status in statuses)
+
+
+def prepare_dataset(source: Source, spec: Spec, console: Console) -> Dataset:
+    """The cached dataset, or one made now."""
+    dataset = open_dataset(source, spec)
+    if dataset is None:
+        began = time.monotonic()
+        dataset = call_in_child(make_dataset, source, spec)
+        console.print(f"made dataset {spec.name} ({source.name}): {dataset.train.samples} + "
+                      f"{dataset.evaluation.samples} samples in {time.monotonic() - began:.0f} s", highlight=False)
+    return dataset
+
+
+def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
+    """Empties the folder of earlier measurements, or checks that they go together with the coming ones."""
+    if not keep_others:
+        for name in raw.FOLDERS:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        return settings
+    try:
+        earlier = json.loads((folder / "environment.json").read_text())["settings"]
+    except (OSError, ValueError, KeyError):
+        return settings
+    differing = [name for name in settings if name in earlier and earlier[name] != settings[name]]
+    if differing:
+        raise UserError(f"{folder} holds cells of {', '.join(differing)} measured on other data or for another number "
+                        "of epochs: give another --out, or start over with 'all'")
+    return {**earlier, **settings}
+
+
+def _run_cells(grid: Grid, datasets: dict[str, Dataset], folder: Path, console: Console) -> list[str]:
+    progress = Progress(
+        TextColumn("{task.fields[done]}/{task.fields[cells]} cells"), BarColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}"),
+        console=console, speed_estimate_period=600, refresh_per_second=2, transient=True)
+    statuses = []
+    with progress:
+        total = sum(WORK[cell.dataset] for cell in grid.cells)
+        bar = progress.add_task("", total=total, done=0, cells=len(grid.cells))
+        for done, cell in enumerate(grid.cells, start=1):
+            progress.update(bar, description=cell.name)
+            epochs = grid.epochs[cell.dataset]
+            record = _run_in_process(cell, datasets[cell.dataset], epochs, folder,
+                                     lambda: progress.advance(bar, WORK[cell.dataset] / epochs))
+            progress.update(bar, completed=sum(WORK[cell.dataset] for cell in grid.cells[:done]), done=done)
+            console.print(_line(done, len(grid.cells), record), highlight=False, markup=False)
+            statuses.append(record.status)
+    return statuses
+
+
+def _run_in_process(cell: Cell, dataset: Dataset, epochs: int, folder: Path, on_epoch) -> raw.CellRecord:
+    """The record that the cell's process left, or one that says how it died."""
+    receiver, sender = CONTEXT.Pipe(duplex=False)
+    (folder / "cells" / f"{cell.name}.json").unlink(missing_ok=True)
+    forked_s = time.monotonic()
+    process = CONTEXT.Process(target=run_cell, args=(cell, dataset, epochs, folder, forked_s, sender))
+    process.start()
+    sender.close()
+    try:
+        while True:
+            receiver.recv()
+            on_epoch()
+    except EOFError:
+        process.join()
+    except KeyboardInterrupt:
+        process.kill()
+        process.join()
+        raise
+    try:
+        return raw.read_cell(folder, cell.name)
+    except FileNotFoundError:
+        record = new_record(cell, forked_s)
+        record.ended_s = time.monotonic()
+        record.reason = _death(process.exitcode)
+        raw.write_cell(folder, record)
+        return record
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        return f"its process was killed by {signal.Signals(-exitcode).name}"
+    return f"its process ended with exit code {exitcode} before it had written its results"
+
+
+def _line(done: int, cells: int, record: raw.CellRecord) -> str:
+    seconds = record.ended_s - record.forked_s
+    head = f"{done:3}/{cells}  {record.implementation:10} {record.dataset:6} {record.loss:10} seed {record.seed}"
+    if record.status != "ok":
+        return f"{head}  {record.status}: {record.reason} (see {record.log})"
+    last = record.evaluations[-1]
+    return f"{head}  accuracy {last['accuracy']:.3f}  loss {last['loss']:.4f}  {seconds:5.1f} s"

@@ -1,0 +1,165 @@
+"""What is trained, and the contract between the benchmark and an implementation.
+
+An implementation is a module with one function::
+
+    def train(task: Task, observer: Observer) -> Trained
+
+It trains the standard network as ``task`` says, tells ``observer`` what happens while it happens, and returns
+what it ended with. Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; any other importable
+module with that function can take their place (``--impl mypackage.my_port``).
+
+This module imports neither TensorFlow nor any other part of the benchmark.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+CLASSES = 2
+BATCH_SIZE = 32
+LEARNING_RATE = 1e-3
+ADAM_EPSILON = 1e-7
+"""Keras's default. ``tf.compat.v1`` has 1e-8: left alone, that would be a difference between the ports."""
+
+LOSSES = {
+    "logits": "dense2 goes into the cross-entropy as it is: the sound port",
+    "activated": "sigmoid(dense2) goes into the cross-entropy as if it were logits: the port that freezes",
+}
+
+
+class UserError(Exception):
+    """Something the user can mend. Shown as one line on standard error, with exit code 2."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One TFRecord file of samples: features ``signal`` (int16 bytes), ``label`` and ``index`` (int64)."""
+
+    path: Path
+    samples: int
+
+    def batches(self, batch_size: int = BATCH_SIZE) -> int:
+        """Number of batches in one pass, the last of which may be partial."""
+        return math.ceil(self.samples / batch_size)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``signal`` is float32 [samples, length] in raw counts (200 per mV); ``labels`` int64 [samples]."""
+
+    signal: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Checked files, ready to be read.
+
+    ``digest`` tells two datasets apart; ``evaluation_labels`` int64 [samples] are those of the evaluation split in
+    file order; ``probe`` is the fixed batch on which gradients are watched.
+    """
+
+    name: str
+    length: int
+    digest: str
+    train: Split
+    evaluation: Split
+    evaluation_labels: np.ndarray
+    probe: Batch
+
+
+@dataclass(frozen=True)
+class Task:
+    """One training run.
+
+    ``seed`` draws the initial weights and the sample order: it is both the graph-level and the op-level seed
+    of the shuffle, which makes ``tf.data`` give the same order in a v1 graph, in Estimator and in eager mode.
+    Checkpoints, and summaries if ``summaries`` is set, go to ``model_dir``, an empty folder.
+    """
+
+    dataset: Dataset
+    loss: str
+    seed: int
+    epochs: int
+    model_dir: Path
+    summaries: bool = False
+    batch_size: int = BATCH_SIZE
+    learning_rate: float = LEARNING_RATE
+    adam_epsilon: float = ADAM_EPSILON
+
+    def initial_weights(self) -> dict[str, np.ndarray]:
+        """The weights every implementation starts from; see `initial_weights`."""
+        return initial_weights(self.dataset.length, self.seed)
+
+
+def initial_weights(length: int, seed: int) -> dict[str, np.ndarray]:
+    """Glorot-uniform kernels and zero biases, float32, drawn by NumPy in the order of the layers.
+
+    Source: Glorot and Bengio 2010, AISTATS, equation 16; fans as ``tf.keras.initializers.GlorotUniform`` counts them.
+    """
+    pooled = length
+    for stride in (4, 4, 2, 4):  # conv1, pool1, conv2, pool2, all with padding "same"
+        pooled = math.ceil(pooled / stride)
+    kernels = {
+        "conv1": (16, 1, 16),
+        "conv2": (16, 16, 32),
+        "dense1": (pooled * 32, 64),
+        "dense2": (64, CLASSES),
+    }
+    generator = np.random.default_rng(seed)
+    weights = {}
+    for layer, shape in kernels.items():
+        receptive_field = math.prod(shape[:-2])
+        limit = math.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
+        weights[f"{layer}/kernel"] = generator.uniform(-limit, limit, shape).astype(np.float32)
+        weights[f"{layer}/bias"] = np.zeros(shape[-1], np.float32)
+    return weights
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The whole evaluation split after an epoch; ``loss`` is the mean over samples, class 1 is positive."""
+
+    global_step: int
+    accuracy: float
+    loss: float
+    true_positives: int
+    true_negatives: int
+    false_positives: int
+    false_negatives: int
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The fixed batch after an epoch: global norm of the loss gradient over all trainable variables, and the
+    outputs as handed to the loss, float32 [batch, classes]."""
+
+    gradient_norm: float
+    outputs: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a run ends with: outputs for every sample of the evaluation split, in file order, float32
+    [samples, classes], and the number of trainable parameters."""
+
+    outputs: np.ndarray
+    parameters: int
+
+
+class Observer(Protocol):
+    """Told by an implementation what happens, at the moment it happens: times are taken from these calls."""
+
+    def begin(self) -> None:
+        """The first step comes next: all that the API lets one prepare is ready."""
+
+    def step(self, loss: float) -> None:
+        """A training step ended; ``loss`` is the loss of its own batch."""
+
+    def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
+        """The evaluation after an epoch ended; the next step, if any, comes next."""

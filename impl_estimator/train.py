@@ -1,0 +1,150 @@
+"""Training with `train_and_evaluate`: a `model_fn`, and hooks for everything that is not the network."""
+
+import functools
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from bench.task import Evaluation, Observer, Probe, Task, Trained
+from impl_estimator.input import evaluation_input, training_input
+from impl_estimator.network import build_network
+
+
+def train(task: Task, observer: Observer) -> Trained:
+    """Trains, evaluates after every epoch, and predicts the evaluation split."""
+    steps_per_epoch = task.dataset.train.batches(task.batch_size)
+    watched = ProbeHook(task)
+    estimator = tf.estimator.Estimator(
+        functools.partial(model_fn, watched=watched),
+        config=tf.estimator.RunConfig(
+            model_dir=str(task.model_dir),
+            tf_random_seed=task.seed,
+            save_checkpoints_steps=steps_per_epoch,
+            save_summary_steps=steps_per_epoch if task.summaries else None,
+            log_step_count_steps=None,
+        ),
+        params={"task": task},
+    )
+    evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
+    # The saver is named here, behind the report, because Estimator's own would come first in the order of
+    # hooks, and evaluate before the last step of the epoch has been reported.
+    saver = tf.train.CheckpointSaverHook(str(task.model_dir), save_steps=steps_per_epoch)
+    tf.estimator.train_and_evaluate(
+        estimator,
+        tf.estimator.TrainSpec(
+            functools.partial(training_input, task),
+            max_steps=task.epochs * steps_per_epoch,
+            hooks=[StepReport(observer), saver],
+        ),
+        tf.estimator.EvalSpec(evaluate, steps=None, throttle_secs=0, exporters=EpochReport(watched, observer)),
+    )
+    batches = estimator.predict(evaluate, yield_single_examples=False)
+    outputs = np.concatenate([batch["outputs"] for batch in batches])
+    return Trained(outputs, count_parameters(estimator))
+
+
+def model_fn(features, labels, mode, params, watched):
+    """The network for one mode; `watched` is the hook that looks at the gradients while evaluating."""
+    task = params["task"]
+    outputs = build_network(features, task.loss)
+    if mode == tf.estimator.ModeKeys.PREDICT:
+        return tf.estimator.EstimatorSpec(mode, predictions={"outputs": outputs})
+
+    loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=outputs)
+    optimizer = tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)
+    gradients = optimizer.compute_gradients(loss)
+    if mode == tf.estimator.ModeKeys.EVAL:
+        watched.watch(features, labels, outputs, gradients)
+        return tf.estimator.EstimatorSpec(
+            mode, loss=loss, eval_metric_ops=metrics(labels, outputs), evaluation_hooks=[watched])
+
+    if task.summaries:
+        for gradient, variable in gradients:
+            tf.summary.histogram(f"variable/{variable.op.name}", variable)
+            tf.summary.histogram(f"gradient/{variable.op.name}", gradient)
+    train_op = optimizer.apply_gradients(gradients, tf.train.get_global_step())
+    scaffold = tf.train.Scaffold(init_fn=functools.partial(load_weights, task))
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op, scaffold=scaffold)
+
+
+def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -> None:
+    weights = task.initial_weights()
+    for variable in tf.trainable_variables():
+        variable.load(weights[variable.op.name], session)
+
+
+def metrics(labels: tf.Tensor, outputs: tf.Tensor) -> dict:
+    """`average_loss` is the mean over samples; Estimator's own `loss` is the mean over batches, in which the
+    samples of a partial last batch weigh more."""
+    predicted = tf.argmax(outputs, axis=1)
+    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
+    return {
+        "accuracy": tf.metrics.accuracy(labels, predicted),
+        "average_loss": tf.metrics.mean(sample_losses),
+        "true_positives": tf.metrics.true_positives(labels, predicted),
+        "true_negatives": tf.metrics.true_negatives(labels, predicted),
+        "false_positives": tf.metrics.false_positives(labels, predicted),
+        "false_negatives": tf.metrics.false_negatives(labels, predicted),
+    }
+
+
+def count_parameters(estimator: tf.estimator.Estimator) -> int:
+    trainable = [name for name in estimator.get_variable_names() if name.endswith(("/kernel", "/bias"))]
+    return sum(estimator.get_variable_value(name).size for name in trainable)
+
+
+class StepReport(tf.train.SessionRunHook):
+    """Reports every training step."""
+
+    def __init__(self, observer: Observer):
+        self.observer = observer
+
+    def begin(self):
+        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[0]
+
+    def after_create_session(self, session, coord):
+        self.observer.begin()
+
+    def before_run(self, run_context):
+        return tf.train.SessionRunArgs(self.loss)
+
+    def after_run(self, run_context, run_values):
+        self.observer.step(float(run_values.results))
+
+
+class ProbeHook(tf.train.SessionRunHook):
+    """Feeds the fixed batch into the evaluation's graph, once the evaluation itself is done."""
+
+    def __init__(self, task: Task):
+        self.batch = task.dataset.probe
+
+    def watch(self, features, labels, outputs, gradients):
+        self.feed = {features: self.batch.signal, labels: self.batch.labels}
+        self.fetches = [tf.global_norm([gradient for gradient, _ in gradients]), outputs]
+
+    def end(self, session):
+        self.probe = Probe(*session.run(self.fetches, self.feed))
+
+
+class EpochReport(tf.estimator.Exporter):
+    """Reports every evaluation: an exporter is what `train_and_evaluate` hands its results to."""
+
+    name = "report"
+
+    def __init__(self, watched: ProbeHook, observer: Observer):
+        self.watched = watched
+        self.observer = observer
+
+    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
+        self.observer.evaluation(
+            Evaluation(
+                global_step=int(eval_result["global_step"]),
+                accuracy=float(eval_result["accuracy"]),
+                loss=float(eval_result["average_loss"]),
+                true_positives=int(eval_result["true_positives"]),
+                true_negatives=int(eval_result["true_negatives"]),
+                false_positives=int(eval_result["false_positives"]),
+                false_negatives=int(eval_result["false_negatives"]),
+            ),
+            self.watched.probe,
+        )

@@ -1,0 +1,24 @@
+"""The standard network as Keras layers."""
+
+import tensorflow as tf
+
+from bench.task import CLASSES
+
+
+def build_network(length: int, loss: str) -> tf.keras.Model:
+    """A model from raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes].
+
+    The sigmoid must be the callable: for the string ``"sigmoid"`` Keras 2.15 keeps the logits on the output
+    (``_keras_logits``), its loss silently takes them back, and the bug under study heals.
+    """
+    layers = tf.keras.layers
+    return tf.keras.Sequential([
+        layers.Reshape((length, 1), input_shape=(length,)),
+        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"),
+        layers.MaxPool1D(pool_size=4, strides=4, padding="same", name="pool1"),
+        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"),
+        layers.MaxPool1D(pool_size=4, strides=4, padding="same", name="pool2"),
+        layers.Flatten(),
+        layers.Dense(64, activation="relu", name="dense1"),
+        layers.Dense(CLASSES, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
+    ])

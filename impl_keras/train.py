@@ -1,0 +1,138 @@
+"""Training with `compile` and `fit`; everything else enters as a callback."""
+
+import tensorflow as tf
+
+from bench.task import Evaluation, Observer, Probe, Task, Trained
+from impl_keras.input import evaluation_dataset, training_dataset
+from impl_keras.network import build_network
+
+
+def train(task: Task, observer: Observer) -> Trained:
+    """Trains, evaluates after every epoch, and predicts the evaluation split."""
+    dataset = training_dataset(task)
+    evaluation = evaluation_dataset(task.dataset.evaluation, task)
+    model = build_network(task.dataset.length, task.loss)
+    model.set_weights(list(task.initial_weights().values()))
+    model.compile(
+        optimizer=tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon),
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    callbacks = [
+        StepReport(observer),
+        tf.keras.callbacks.ModelCheckpoint(str(task.model_dir / "checkpoint-{epoch}"), save_weights_only=True),
+        EpochReport(task, evaluation, observer),
+    ]
+    if task.summaries:
+        callbacks += [
+            tf.keras.callbacks.TensorBoard(str(task.model_dir), histogram_freq=1, write_graph=False),
+            GradientHistograms(task),
+        ]
+    steps_per_epoch = task.dataset.train.batches(task.batch_size)
+    model.fit(dataset, epochs=task.epochs, steps_per_epoch=steps_per_epoch, callbacks=callbacks, verbose=0)
+    return Trained(model.predict(evaluation, verbose=0), model.count_params())
+
+
+class StepReport(tf.keras.callbacks.Callback):
+    """Reports every step. Resetting the metrics before a batch makes `logs` hold that batch's own loss:
+    without it Keras reports the mean over the epoch so far."""
+
+    def __init__(self, observer: Observer):
+        super().__init__()
+        self.observer = observer
+
+    def on_train_begin(self, logs=None):
+        self.observer.begin()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.reset_metrics()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.observer.step(logs["loss"])
+
+
+class EpochReport(tf.keras.callbacks.Callback):
+    """Evaluates after every epoch, and puts the results into `logs` for the callbacks that follow.
+
+    The evaluation goes through a second model of the same layers: metrics compiled into the trained one would
+    be updated in every training step too, which neither of the other two APIs does.
+    """
+
+    def __init__(self, task: Task, evaluation: tf.data.Dataset, observer: Observer):
+        super().__init__()
+        self.probe = task.dataset.probe
+        self.evaluation = evaluation
+        self.observer = observer
+
+    def on_train_begin(self, logs=None):
+        self.evaluator = tf.keras.Model(self.model.inputs, self.model.outputs)
+        self.evaluator.compile(loss=self.model.loss, metrics=[
+            tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
+            TruePositives(name="true_positives"),
+            TrueNegatives(name="true_negatives"),
+            FalsePositives(name="false_positives"),
+            FalseNegatives(name="false_negatives"),
+        ])
+
+    def on_epoch_end(self, epoch, logs=None):
+        results = self.evaluator.evaluate(self.evaluation, verbose=0, return_dict=True)
+        logs.update({f"val_{name}": value for name, value in results.items()})
+        outputs, gradients = gradients_on(self.probe, self.model)
+        self.observer.evaluation(
+            Evaluation(
+                global_step=int(self.model.optimizer.iterations),
+                accuracy=results["accuracy"],
+                loss=results["loss"],
+                true_positives=int(results["true_positives"]),
+                true_negatives=int(results["true_negatives"]),
+                false_positives=int(results["false_positives"]),
+                false_negatives=int(results["false_negatives"]),
+            ),
+            Probe(float(tf.linalg.global_norm(gradients)), outputs.numpy()),
+        )
+
+
+class GradientHistograms(tf.keras.callbacks.Callback):
+    """Writes the histogram of every variable's gradient on the fixed batch: the `TensorBoard` callback writes
+    those of the variables alone."""
+
+    def __init__(self, task: Task):
+        super().__init__()
+        self.probe = task.dataset.probe
+        self.writer = tf.summary.create_file_writer(str(task.model_dir / "gradients"))
+
+    def on_epoch_end(self, epoch, logs=None):
+        _, gradients = gradients_on(self.probe, self.model)
+        with self.writer.as_default(step=epoch):
+            for variable, gradient in zip(self.model.trainable_variables, gradients):
+                tf.summary.histogram(f"gradient/{variable.name}", gradient)
+
+
+def gradients_on(batch, model: tf.keras.Model):
+    """The outputs for a batch and the gradient of its loss for every trainable variable."""
+    with tf.GradientTape() as tape:
+        outputs = model(batch.signal, training=False)
+        loss = model.loss(batch.labels, outputs)
+    return outputs, tape.gradient(loss, model.trainable_variables)
+
+
+class OfLargerOutput:
+    """Makes a counting metric of probabilities one of two outputs: the class predicted is the larger output's."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        return super().update_state(y_true, tf.argmax(y_pred, axis=-1), sample_weight)
+
+
+class TruePositives(OfLargerOutput, tf.keras.metrics.TruePositives):
+    """Samples of class 1 taken for class 1."""
+
+
+class TrueNegatives(OfLargerOutput, tf.keras.metrics.TrueNegatives):
+    """Samples of class 0 taken for class 0."""
+
+
+class FalsePositives(OfLargerOutput, tf.keras.metrics.FalsePositives):
+    """Samples of class 0 taken for class 1."""
+
+
+class FalseNegatives(OfLargerOutput, tf.keras.metrics.FalseNegatives):
+    """Samples of class 1 taken for class 0."""

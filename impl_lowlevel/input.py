@@ -1,0 +1,58 @@
+"""The graph's input: one pair of tensors, fed by whichever iterator the session names."""
+
+from dataclasses import dataclass
+
+import tensorflow.compat.v1 as tf
+
+from bench.task import Split, Task
+
+
+@dataclass(frozen=True)
+class Input:
+    """`signal` float32 [batch, length] and `labels` int64 [batch], out of the iterator whose string handle is
+    fed to `handle`."""
+
+    signal: tf.Tensor
+    labels: tf.Tensor
+    handle: tf.Tensor
+    training: tf.data.Iterator
+    evaluation: tf.data.Iterator
+
+
+def build_input(task: Task) -> Input:
+    """A feedable iterator over the training split, shuffled anew in every epoch, and the evaluation split."""
+    training = tf.data.make_initializable_iterator(training_dataset(task))
+    evaluation = tf.data.make_initializable_iterator(evaluation_dataset(task.dataset.evaluation, task))
+    handle = tf.placeholder(tf.string, [], "iterator")
+    iterator = tf.data.Iterator.from_string_handle(
+        handle, tf.data.get_output_types(training), tf.data.get_output_shapes(training))
+    signal, labels = iterator.get_next()
+    return Input(signal, labels, handle, training, evaluation)
+
+
+def training_dataset(task: Task) -> tf.data.Dataset:
+    """(signal, label) batches of all epochs, in a new order each."""
+    tf.set_random_seed(task.seed)
+    split = task.dataset.train
+    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+    return _batches(dataset, task).repeat(task.epochs).prefetch(2)
+
+
+def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
+    """One pass over the split in file order."""
+    return _batches(tf.data.TFRecordDataset(str(split.path)), task).prefetch(2)
+
+
+def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
+    """Whole batches are parsed at once: one call for 32 samples."""
+
+    def parse(examples):
+        features = tf.io.parse_example(examples, {
+            "signal": tf.io.FixedLenFeature([], tf.string),
+            "label": tf.io.FixedLenFeature([], tf.int64),
+        })
+        signal = tf.io.decode_raw(features["signal"], tf.int16)
+        signal = tf.ensure_shape(signal, [None, task.dataset.length])
+        return tf.cast(signal, tf.float32), features["label"]
+
+    return dataset.batch(task.batch_size).map(parse)
