@@ -1,12 +1,12 @@
 """What is trained, and the contract between the benchmark and an implementation.
 
-An implementation is a module with one function::
+An implementation is a module with one function, or a package whose module ``train`` has it::
 
     def train(task: Task, observer: Observer) -> Trained
 
 It trains the standard network as ``task`` says, tells ``observer`` what happens while it happens, and returns
-what it ended with. Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; any other importable
-module with that function can take their place (``--impl mypackage.my_port``).
+what it ended with. Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
+their place (``--impl mypackage.my_port``).
 
 This module imports neither TensorFlow nor any other part of the benchmark.
 """

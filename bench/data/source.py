@@ -28,10 +28,12 @@ DATASETS = {
     "small": Spec("small", length=130, train=4000, evaluation=1000),
     "large": Spec("large", length=60_000, train=400, evaluation=100),
 }
+EPOCHS = {"small": 6, "large": 10}
 QUICK_DATASETS = {
     "small": Spec("small", length=130, train=320, evaluation=100),
     "large": Spec("large", length=60_000, train=64, evaluation=36),
 }
+QUICK_EPOCHS = {"small": 3, "large": 3}
 
 
 @dataclass(frozen=True)

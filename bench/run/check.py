@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 
-from bench.task import UserError
+from bench.task import Observer, Task, Trained, UserError
 
 IMPLEMENTATIONS = {"lowlevel": "impl_lowlevel", "estimator": "impl_estimator", "keras": "impl_keras"}
 
@@ -21,6 +21,19 @@ def resolve_implementations(names: Sequence[str]) -> dict[str, str]:
             raise UserError(f"unknown implementation {name!r}: choose from {', '.join(IMPLEMENTATIONS)}, "
                             "or name an importable module that has train(task, observer)")
     return modules
+
+
+def load_train(module: str) -> Callable[[Task, Observer], Trained]:
+    """The `train` of an implementation: a function of the module itself or, of a package, of its module
+    `train`.
+
+    Raises:
+        AttributeError, ImportError: it has none, or its own imports fail.
+    """
+    imported = importlib.import_module(module)
+    if hasattr(imported, "__path__"):
+        imported = importlib.import_module(f"{module}.train")
+    return imported.train
 
 
 def check_tensorflow(needs_estimator: bool) -> None:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.forkserver
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
+from contextlib import contextmanager
 
 from bench.run import preload
 
 CONTEXT = multiprocessing.get_context("forkserver")
 
 
-def start_forkserver(log: Path) -> None:
-    """Starts loading TensorFlow in the background; what is printed on the way goes to the file `log`."""
-    os.environ[preload.LOG] = str(log)
-    CONTEXT.set_forkserver_preload([preload.__name__])
-    multiprocessing.forkserver.ensure_running()
+@contextmanager
+def with_forkserver() -> Iterator[None]:
+    """Loads TensorFlow in the background; what is printed on the way goes to a file that lives as long."""
+    with tempfile.NamedTemporaryFile(prefix="bench-forkserver-", suffix=".log") as log:
+        os.environ[preload.LOG] = log.name
+        CONTEXT.set_forkserver_preload([preload.__name__])
+        multiprocessing.forkserver.ensure_running()
+        yield
 
 
 def call_in_child(function: Callable, *arguments):

@@ -33,6 +33,7 @@ class Grid:
     specs: dict[str, Spec]
     epochs: dict[str, int]
     source: Source
+    quick: bool = False
 
     def settings(self, datasets: dict[str, Dataset]) -> dict:
         """What must be equal for cells to stand in one table."""
@@ -60,7 +61,7 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> b
     finally:
         seconds = time.monotonic() - began
         raw.write_text(folder / "environment.json", json.dumps(
-            {**environment, "settings": settings, "cells_s": round(seconds, 1)}, indent=2))
+            {**environment, "quick": grid.quick, "settings": settings, "cells_s": round(seconds, 1)}, indent=2))
     return all(status == "ok" for status in statuses)
 
 
@@ -107,7 +108,7 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], folder: Path, console: 
             record = _run_in_process(cell, datasets[cell.dataset], epochs, folder,
                                      lambda: progress.advance(bar, WORK[cell.dataset] / epochs))
             progress.update(bar, completed=sum(WORK[cell.dataset] for cell in grid.cells[:done]), done=done)
-            console.print(_line(done, len(grid.cells), record), highlight=False, markup=False)
+            console.print(_line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True)
             statuses.append(record.status)
     return statuses
 

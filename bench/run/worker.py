@@ -17,6 +17,7 @@ from bench.measure.code import count_code_lines
 from bench.measure.recorder import Recorder
 from bench.measure.trace import ProfilerTracer, kernel_time
 from bench.run.cells import Cell
+from bench.run.check import load_train
 from bench.task import Dataset, Task
 
 
@@ -61,13 +62,12 @@ def redirect_output(log: Path) -> None:
 def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection) -> None:
     tracer = ProfilerTracer()
     recorder = Recorder(task, tracer, on_epoch=lambda: progress.send(None))
-    implementation = importlib.import_module(cell.module)
-    trained = implementation.train(task, recorder)
+    trained = load_train(cell.module)(task, recorder)
     record.peak_rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     record.length = task.dataset.length
     record.batch_size = task.batch_size
     record.parameters = trained.parameters
-    record.code_lines = count_code_lines(implementation)
+    record.code_lines = count_code_lines(importlib.import_module(cell.module))
     record.evaluations = recorder.evaluations
     if tracer.trace is not None:
         raw.write_bytes(folder / "traces" / f"{cell.name}.xplane.pb", tracer.trace)

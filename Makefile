@@ -1,0 +1,24 @@
+# Needs Python 3 and make. Everything else is put into .venv, in this folder; uv finds or fetches the right Python.
+
+UV := $(or $(shell command -v uv),.tools/bin/uv)
+PYTHON := .venv/bin/python
+
+.PHONY: bench test clean
+
+bench: .venv/ready
+	$(PYTHON) -m bench all
+
+test: .venv/ready
+	$(PYTHON) -m pytest
+
+.venv/ready: pyproject.toml constraints.txt $(filter .tools/%,$(UV))
+	$(UV) venv --quiet --allow-existing --python '>=3.9,<3.12' .venv
+	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.tools/bin/uv:
+	python3 -m venv .tools || { echo "error: python3 has no venv module: install it (Debian: apt install python3-venv), or install uv" >&2; exit 2; }
+	.tools/bin/pip install --quiet --disable-pip-version-check uv
+
+clean:
+	rm -rf .venv .tools

@@ -1,0 +1,157 @@
+"""The verbs of `python -m bench`, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench.data.source import DATASETS, EPOCHS, QUICK_DATASETS, QUICK_EPOCHS
+from bench.run.errors import one_line_errors
+from bench.task import LOSSES
+
+
+def run() -> None:
+    """Runs the command line."""
+    with one_line_errors():
+        main.main(prog_name="python -m bench", standalone_mode=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+def main() -> None:
+    """One network in three TensorFlow APIs: is the port the same, why does it not train, what does each API cost?
+
+    Start with 'python -m bench all', or 'python -m bench all --quick' to see in a minute that everything works.
+    """
+
+
+def grid_options(command):
+    """The options of `all` and `run`."""
+    options = [
+        click.option("--impl", "implementations", multiple=True, metavar="NAME",
+                     help="Implementation: lowlevel, estimator, keras, or any importable module with train(task, "
+                          "observer), whose code is then run. Repeat for several.  [default: our three]"),
+        click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)),
+                     help="Samples of 130 or of 60,000 values. Repeat for both.  [default: both]"),
+        click.option("--loss", "losses", multiple=True, type=click.Choice(list(LOSSES)),
+                     help="; ".join(f"{name}: {meaning}" for name, meaning in LOSSES.items())
+                          + ". Repeat for both.  [default: both]"),
+        click.option("--seeds", type=click.IntRange(min=1), metavar="N",
+                     help="Seeds 0 to N-1, each of which draws weights and sample order.  [default: 3; quick: 1]"),
+        click.option("--epochs", type=click.IntRange(min=1), metavar="N",
+                     help="Epochs of every cell.  [default: "
+                          + "".join(f"{count} on {name}, " for name, count in EPOCHS.items()) + "quick: 3]"),
+        click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
+                     help="A folder of WFDB records (.hea, .dat, .atr) to cut the samples from, in place of synthetic "
+                          "ones."),
+        click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results"), show_default=True,
+                     help="Where results go."),
+        click.option("--quick", is_flag=True, help="Few samples and epochs: proves an installation in under a minute; "
+                                                   "its accuracies mean nothing."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@main.command("all")
+@grid_options
+def all_command(**options) -> None:
+    """Measure the whole table, from scratch, and write the report.
+
+    Every cell (implementation x dataset x loss x seed) trains in a process of its own. RESULTS: results.md and
+    report.html to read; results.csv, curves.csv and curves.png to use; cells/, steps/, outputs/, traces/ and logs/ hold
+    the raw measurements.
+
+    The exit code is 0 if every cell finished, 1 if one failed, 2 if the run could not start, 130 after Ctrl-C.
+    """
+    _measure(keep_others=False, **options)
+
+
+@main.command("run")
+@grid_options
+def run_command(**options) -> None:
+    """Measure part of the table; other rows already in --out stay, if they come from the same data and epochs.
+
+    Example: python -m bench run --impl keras --dataset large --loss activated
+    """
+    _measure(keep_others=True, **options)
+
+
+@main.command("data")
+@click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)), help="  [default: both]")
+@click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", default=Path("samples.png"),
+              show_default=True, help="Where the picture goes.")
+def data_command(datasets, records, picture) -> None:
+    """Make the datasets if need be, list them, and draw two samples of each class."""
+    from bench.data.picture import draw_samples
+    from bench.run.check import check_tensorflow, check_writable
+    from bench.run.forkserver import with_forkserver
+    from bench.run.runner import prepare_dataset
+
+    console = Console()
+    check_tensorflow(needs_estimator=False)
+    check_writable(picture.parent)
+    source = _source(records)
+    with with_forkserver(), console.status("preparing the datasets ..."):
+        prepared = [prepare_dataset(source, DATASETS[name], console) for name in datasets or list(DATASETS)]
+    for dataset in prepared:
+        console.print(f"{dataset.name}: {dataset.length:,} values a sample, {dataset.train.samples:,} for training, "
+                      f"{dataset.evaluation.samples:,} for evaluation, {source.name}, in {dataset.train.path.parent}",
+                      highlight=False, soft_wrap=True)
+    draw_samples(prepared, picture)
+    console.print(f"two samples of each class: {picture}", highlight=False)
+
+
+def _measure(implementations, datasets, losses, seeds, epochs, records, out, quick, keep_others) -> None:
+    from bench.run.cells import interleaved
+    from bench.run.check import IMPLEMENTATIONS, check_tensorflow, check_writable, resolve_implementations
+    from bench.run.forkserver import with_forkserver
+    from bench.run.runner import Grid, run_grid
+
+    console = Console()
+    modules = resolve_implementations(implementations or list(IMPLEMENTATIONS))
+    check_tensorflow(needs_estimator="impl_estimator" in modules.values())
+    check_writable(out)
+    with with_forkserver():
+        source = _source(records)
+        datasets = datasets or list(DATASETS)
+        default_epochs = QUICK_EPOCHS if quick else EPOCHS
+        grid = Grid(
+            interleaved(modules, datasets, losses or list(LOSSES), range(seeds or (1 if quick else 3))),
+            {name: (QUICK_DATASETS if quick else DATASETS)[name] for name in datasets},
+            {name: epochs or default_epochs[name] for name in datasets},
+            source,
+            quick)
+        try:
+            finished = run_grid(grid, out, keep_others, console)
+        except KeyboardInterrupt:
+            if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
+                _show_report(out, console)
+            print("interrupted: the tables hold the cells that had finished", file=sys.stderr)
+            sys.exit(130)
+    _show_report(out, console)
+    sys.exit(0 if finished else 1)
+
+
+def _source(records: Path | None):
+    from bench.data.records import Records
+    from bench.data.synthetic import Synthetic
+
+    return Synthetic() if records is None else Records(records)
+
+
+def _show_report(out: Path, console: Console) -> None:
+    from bench.report.tables import as_text
+    from bench.report.write import write_report
+
+    report = write_report(out)
+    for title, table in report.tables.items():
+        print(f"\n{title}\n\n{as_text(table, 'simple')}")
+    print("\n" + "\n".join(report.notes) + "\n")
+    for finding in report.findings:
+        console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False)

@@ -1,0 +1,1 @@
+"""Tables, curves and one HTML page, all derived from the raw files of a result folder."""

@@ -1,0 +1,84 @@
+"""The three questions, each answered in a line or two: the first screen of the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.report.findings import Verdict, judge
+from bench.report.tables import reference, relative_throughput
+
+NOT_MEASURED = "Not measured in this run."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, its answer in a few words, and what it rests on."""
+
+    question: str
+    headline: str
+    detail: str
+
+
+def answers(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame) -> list[Answer]:
+    """One answer per question of the project."""
+    ok = results[results["status"] == "ok"]
+    return [_same_network(ok, agreement), _why_not_training(folder, ok), _cost(ok)]
+
+
+def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
+    question = "Is it still the same network?"
+    if agreement.empty:
+        return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
+    same = (ok.groupby("dataset")["parameters"].nunique() == 1).all()
+    first, later = agreement["first step"].max(), agreement["evaluations"].max()
+    close = same and first < 1e-4
+    return Answer(
+        question,
+        "Yes: same weights, same order, same losses." if close else "No: the ports part at the first step.",
+        f"{'Equal' if same else 'Different'} parameter counts; with equal seeds the losses differ by at most {first:.1e} "
+        f"at the first step and {later:.1e} at any evaluation.")
+
+
+def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:
+    question = "Why does it not train?"
+    verdicts = [judge(folder, cell) for _, cell in ok.iterrows()]
+    frozen = [verdict for verdict in verdicts if verdict.state == "frozen"]
+    if not verdicts:
+        return Answer(question, NOT_MEASURED, "No cell finished.")
+    if not frozen:
+        return Answer(question, "No cell is frozen.", _trained_counts(verdicts))
+    where = " and ".join(dict.fromkeys(verdict.cell["dataset"] for verdict in frozen))
+    return Answer(
+        question,
+        "Activated outputs go into a loss that takes logits.",
+        f"{len(frozen)} cells on {where} are frozen: outputs saturated, no gradient. Cure: pass the logits. "
+        f"{_trained_counts(verdicts)}")
+
+
+def _trained_counts(verdicts: list[Verdict]) -> str:
+    sound = [verdict for verdict in verdicts if verdict.cell["loss"] == "logits"]
+    trained = sum(verdict.state == "trained" for verdict in sound)
+    return f"With logits {trained} of {len(sound)} cells train." if sound else ""
+
+
+def _cost(ok: pd.DataFrame) -> Answer:
+    question = "What does each API cost?"
+    base = reference(ok)
+    others = [name for name in dict.fromkeys(ok["implementation"]) if name != base]
+    if not others:
+        return Answer(question, NOT_MEASURED, "It takes two implementations.")
+    parts = []
+    for dataset in dict.fromkeys(ok["dataset"]):
+        ratios = {name: relative_throughput(ok, dataset, name).dropna() for name in others}
+        parts.append(f"{dataset}: " + ", ".join(
+            f"{name} {ratio.median():.2f} [{ratio.min():.2f}, {ratio.max():.2f}]"
+            for name, ratio in ratios.items() if len(ratio)))
+    slowest = min(((relative_throughput(ok, dataset, name).median(), name, dataset)
+                   for dataset in dict.fromkeys(ok["dataset"]) for name in others), key=lambda entry: entry[0])
+    return Answer(
+        question,
+        f"At worst {slowest[1]} reaches {slowest[0]:.0%} of {base}'s throughput, on {slowest[2]}.",
+        f"Throughput relative to {base}, median [lowest, highest]. {'; '.join(parts)}.")

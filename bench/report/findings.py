@@ -1,0 +1,151 @@
+"""What a run says, in plain words and computed from its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from bench.measure import raw
+from bench.measure.saturation import RIGHT, Rows, saturated_rows
+from bench.report.tables import reference, relative_throughput, spread
+
+CHANCE = (0.35, 0.65)
+"""Accuracies that a frozen network of two balanced classes ends within."""
+
+NO_GRADIENT = 1e-6
+"""Below this norm nothing moves: frozen cells measured 0 to 1e-8, training ones above 1e-3."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One statement; `matter` is what it is about: `network`, `training` or `cost`."""
+
+    matter: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a finished cell ended: `frozen`, `near chance` or `trained`; `rows` if all its outputs are saturated."""
+
+    cell: pd.Series
+    state: str
+    rows: Rows | None
+
+
+def judge(folder: Path, cell: pd.Series) -> Verdict:
+    """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
+    rows = None
+    if cell["loss"] == "activated":
+        outputs = raw.read_outputs(folder, f"{cell['implementation']}-{cell['dataset']}-{cell['loss']}-{cell['seed']}")
+        final = outputs[outputs["batch"] == "evaluation"]
+        rows = saturated_rows(final[["output_0", "output_1"]].to_numpy(), final["label"].to_numpy())
+    near_chance = CHANCE[0] <= cell["accuracy"] <= CHANCE[1]
+    if near_chance and rows is not None and cell["gradient_norm"] < NO_GRADIENT:
+        return Verdict(cell, "frozen", rows)
+    return Verdict(cell, "near chance" if near_chance else "trained", rows)
+
+
+def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:
+    """All findings of a run, in the order of the three questions."""
+    ok = results[results["status"] == "ok"]
+    failed = results[results["status"] != "ok"]
+    findings = [Finding("training", f"{cell['implementation']}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
+                        f"{cell['status']} ({cell['reason']}).") for _, cell in failed.iterrows()]
+    findings += _network_findings(ok, agreement)
+    for (dataset, loss), cells in ok.groupby(["dataset", "loss"], sort=False):
+        verdicts = [judge(folder, cell) for _, cell in cells.iterrows()]
+        findings += [Finding("training", text) for text in _training_texts(f"{loss}, {dataset}", loss, verdicts)]
+    return findings + _cost_findings(ok)
+
+
+def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:
+    findings = []
+    for dataset, cells in ok.groupby("dataset", sort=False):
+        counts = cells.groupby("implementation", sort=False)["parameters"].first()
+        if len(counts) > 1:
+            same = counts.nunique() == 1
+            what = f"all have {counts.iloc[0]:,} parameters" if same else (
+                "parameters differ: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+            differences = agreement[agreement["dataset"] == dataset]
+            findings.append(Finding("network", (
+                f"{dataset}: {what}; with equal seeds the losses differ from {reference(ok)}'s by at most "
+                f"{_size(differences['first step'].max())} at the first step and "
+                f"{_size(differences['evaluations'].max())} at any evaluation.")))
+    return findings
+
+
+def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
+    frozen = [verdict for verdict in verdicts if verdict.state == "frozen"]
+    chance = [verdict for verdict in verdicts if verdict.state == "near chance"]
+    trained = [verdict for verdict in verdicts if verdict.state == "trained"]
+    texts = []
+    if frozen:
+        accuracies = [verdict.cell["accuracy"] for verdict in frozen]
+        error = max(abs(verdict.cell["final_loss"] - verdict.rows.loss) for verdict in frozen)
+        texts.append(
+            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {min(accuracies):.2f} to {max(accuracies):.2f}: every "
+            f"output is saturated, the gradient is {_gradient(frozen)}. {_frozen_losses(frozen)}. The sum over rows of "
+            f"their constants gives each loss to {_size(error)}: the outputs went through a sigmoid into a loss that "
+            "takes logits.")
+    if chance:
+        cells = "; ".join(
+            f"{verdict.cell['implementation']} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, loss "
+            f"{verdict.cell['final_loss']:.4f}, gradient norm {_size(verdict.cell['gradient_norm'])}, "
+            f"{verdict.cell['saturation']:.0%} of outputs saturated)" for verdict in chance)
+        texts.append(f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}.")
+    if trained:
+        accuracies = pd.Series([verdict.cell["accuracy"] for verdict in trained])
+        text = f"{what}: {_count(trained, verdicts)} trained, accuracy {spread(accuracies, 3)}"
+        if loss == "activated":
+            lowest = min(verdict.cell["final_loss"] for verdict in trained)
+            text += (f"; the bug hides, but it costs a floor: no loss can fall below ln(1+1/e) = {RIGHT:.4f}, "
+                     f"and the lowest is {lowest:.4f}")
+        texts.append(f"{text}.")
+    return texts
+
+
+def _gradient(frozen: list[Verdict]) -> str:
+    largest = max(verdict.cell["gradient_norm"] for verdict in frozen)
+    return "exactly 0" if largest == 0 else f"at most {_size(largest)}"
+
+
+def _frozen_losses(frozen: list[Verdict]) -> str:
+    """The frozen losses taken apart, those that are alike together."""
+    parts: dict[str, list[str]] = {}
+    for verdict in frozen:
+        text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.rows)}"
+        parts.setdefault(text, []).append(f"{verdict.cell['implementation']} {verdict.cell['seed']}")
+    return "; ".join(f"Loss {text} ({', '.join(cells)})" for text, cells in parts.items())
+
+
+def _decomposition(rows: Rows) -> str:
+    total = rows.right + rows.wrong + rows.alike
+    if not rows.alike:
+        return f"ln(1+1/e) + {rows.wrong / total:.2f} error"
+    if rows.alike == total:
+        return "ln 2, both outputs alike"
+    return f"({rows.right} right x 0.3133 + {rows.wrong} wrong x 1.3133 + {rows.alike} alike x 0.6931) / {total} rows"
+
+
+def _cost_findings(ok: pd.DataFrame) -> list[Finding]:
+    findings = []
+    base = reference(ok)
+    for dataset, cells in ok.groupby("dataset", sort=False):
+        parts = [f"{implementation} {spread(own['samples_per_second'], 0)}" + (
+                     "" if implementation == base else
+                     f" ({spread(relative_throughput(ok, dataset, implementation), 2)} of {base}'s)")
+                 for implementation, own in cells.groupby("implementation", sort=False)]
+        findings.append(Finding("cost", f"{dataset}, samples per second: {'; '.join(parts)}."))
+    return findings
+
+
+def _count(some: list[Verdict], everything: list[Verdict]) -> str:
+    return f"all {len(some)} cells" if len(some) == len(everything) else f"{len(some)} of {len(everything)} cells"
+
+
+def _size(value: float) -> str:
+    return "0" if value == 0 else ("nothing measured" if np.isnan(value) else f"{value:.1e}")

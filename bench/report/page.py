@@ -1,0 +1,55 @@
+"""The report as one HTML file that works offline, on a phone and in print."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.io
+from jinja2 import Environment, PackageLoader, select_autoescape
+from plotly.offline import get_plotlyjs
+
+from bench.report.answers import Answer
+from bench.report.findings import Finding
+from bench.report.plots import curve_plots, throughput_plot
+from bench.report.tables import as_text
+
+
+def render_page(
+    answers: list[Answer],
+    findings: list[Finding],
+    tables: dict[str, pd.DataFrame],
+    notes: list[str],
+    results: pd.DataFrame,
+    curves: pd.DataFrame,
+    environment: dict,
+) -> str:
+    """The page; text that comes from data is escaped by the template."""
+    template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
+    costs = [(f"Throughput: {dataset}", throughput_plot(results, dataset))
+             for dataset in dict.fromkeys(results["dataset"])] if len(curves) else []
+    return template.get_template("page.html.j2").render(
+        answers=answers,
+        findings=findings,
+        tables={title: as_text(table, "html") for title, table in tables.items()},
+        notes=notes,
+        curve_plots=[(title, _html(figure)) for title, figure in curve_plots(curves)],
+        cost_plots=[(title, _html(figure)) for title, figure in costs],
+        environment=_flat(environment),
+        plotlyjs=get_plotlyjs(),
+    )
+
+
+
+def _html(figure) -> str:
+    return plotly.io.to_html(figure, full_html=False, include_plotlyjs=False,
+                             config={"responsive": True, "displaylogo": False, "displayModeBar": False})
+
+
+def _flat(values: dict, prefix: str = "") -> dict[str, str]:
+    """Nested values as one level of names with dots."""
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+    return flat

@@ -1,0 +1,54 @@
+"""The curves as one PNG, for places where a page cannot go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
+
+COLORS = ("#1b6ca8", "#e8871e", "#2e8b57", "#8b3a8b", "#a03030", "#555555")
+WIDTHS = (5.0, 3.0, 1.2)
+"""Curves that lie on one another are seen inside one another."""
+
+
+def color_of(implementations: list[str]) -> dict[str, str]:
+    """One colour an implementation, the same in every picture."""
+    return {name: COLORS[place % len(COLORS)] for place, name in enumerate(implementations)}
+
+
+def width_of(implementations: list[str]) -> dict[str, float]:
+    """Line widths, falling."""
+    return {name: WIDTHS[min(place, len(WIDTHS) - 1)] for place, name in enumerate(implementations)}
+
+
+def draw_curves(curves: pd.DataFrame, path: Path) -> None:
+    """Evaluation loss and accuracy over epochs, per dataset; logits in full lines, activated in dashed ones."""
+    datasets = list(dict.fromkeys(curves["dataset"]))
+    implementations = list(dict.fromkeys(curves["implementation"]))
+    colors, widths = color_of(implementations), width_of(implementations)
+    figure, axes = plt.subplots(2, len(datasets), figsize=(5.5 * len(datasets), 7), squeeze=False, sharex="col")
+    for column, dataset in enumerate(datasets):
+        for row, (name, title) in enumerate((("evaluation_loss", "evaluation loss"), ("accuracy", "accuracy"))):
+            ax = axes[row][column]
+            cells = curves[curves["dataset"] == dataset]
+            for (loss, implementation, _), cell in cells.groupby(["loss", "implementation", "seed"], sort=False):
+                ax.plot(cell["epoch"], cell[name], color=colors[implementation], linewidth=widths[implementation],
+                        linestyle="-" if loss == "logits" else (0, (4, 2)), alpha=0.75)
+            ax.set_title(f"{dataset}: {title}")
+            ax.grid(alpha=0.3)
+            if name == "evaluation_loss":
+                ax.set_yscale("symlog", linthresh=0.01)
+            else:
+                ax.set_ylim(0, 1.03)
+                ax.set_xlabel("epoch")
+    handles = [plt.Line2D([], [], color=colors[name], linewidth=widths[name], label=name) for name in implementations]
+    handles += [plt.Line2D([], [], color="black", linestyle=style, label=loss)
+                for loss, style in (("logits", "-"), ("activated", (0, (4, 2)))) if loss in set(curves["loss"])]
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
+    figure.tight_layout(rect=(0, 0.04, 1, 1))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

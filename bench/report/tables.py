@@ -1,0 +1,135 @@
+"""Summary tables: medians over cells, each with its range; nothing here that the frames do not hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from bench.measure import raw
+from bench.report.frames import in_order
+
+RANGE_NOTE = "Median of the cells, [lowest, highest]."
+NO_GPU_NOTE = "No GPU was there: `gpu_ms_per_step` is empty in `results.csv`, and device time is CPU time in kernels."
+QUICK_NOTE = "A --quick run: too few samples and steps for its accuracies and times to mean anything."
+GPU_NOTE = "Device time is time in kernels on the GPU."
+
+
+def spread(values: pd.Series, digits: int) -> str:
+    """`median [lowest, highest]`, or a dash where nothing was measured."""
+    values = values.dropna().astype(float)
+    if values.empty:
+        return "-"
+    low, middle, high = (f"{value:,.{digits}f}" for value in (values.min(), values.median(), values.max()))
+    return f"{middle} [{low}, {high}]"
+
+
+def training_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Does it train: a row per dataset, loss and implementation, over seeds."""
+    rows = []
+    for (dataset, loss, implementation), cells in _groups(results, ["dataset", "loss", "implementation"]):
+        ok = cells[cells["status"] == "ok"]
+        rows.append({
+            "dataset": dataset, "loss": loss, "implementation": implementation, "cells ok": f"{len(ok)}/{len(cells)}",
+            "accuracy": spread(ok["accuracy"], 3), "final loss": spread(ok["final_loss"], 4),
+            "gradient norm": _powers(ok["gradient_norm"]), "saturated outputs": spread(ok["saturation"], 2),
+        })
+    return pd.DataFrame(rows)
+
+
+def cost_table(results: pd.DataFrame) -> pd.DataFrame:
+    """What each API costs: a row per dataset and implementation, over losses and seeds.
+
+    `relative` compares each cell with the reference's cell of the same dataset, loss and seed, which ran just
+    before or after it.
+    """
+    ok = results[results["status"] == "ok"]
+    rows = []
+    for (dataset, implementation), cells in _groups(ok, ["dataset", "implementation"]):
+        row = {
+            "dataset": dataset, "implementation": implementation, "cells": len(cells),
+            "samples/s": spread(cells["samples_per_second"], 0),
+            f"relative to {reference(ok)}": spread(relative_throughput(ok, dataset, implementation), 2),
+            "step ms": spread(cells["step_ms"], 2), "device ms/step": spread(cells["device_ms_per_step"], 2),
+            "GPU ms/step": spread(cells["gpu_ms_per_step"], 2), "startup s": spread(cells["startup_s"], 2),
+            "peak MiB": spread(cells["peak_rss_mib"], 0), "code lines": cells["code_lines"].iloc[0],
+        }
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    return table if has_gpu(results) else table.drop(columns="GPU ms/step", errors="ignore")
+
+
+def has_gpu(results: pd.DataFrame) -> bool:
+    """Whether any cell was measured on a GPU."""
+    return bool(results["gpu_ms_per_step"].notna().any())
+
+
+def reference(results: pd.DataFrame) -> str:
+    """The implementation that others are compared with: the lowest-level one measured."""
+    return in_order(results)["implementation"].iloc[0] if len(results) else ""
+
+
+def relative_throughput(ok: pd.DataFrame, dataset: str, implementation: str) -> pd.Series:
+    """Throughput over the reference's, pairwise over cells of equal loss and seed."""
+    cells = ok[ok["dataset"] == dataset].set_index(["loss", "seed"])
+    own = cells.loc[cells["implementation"] == implementation, "samples_per_second"]
+    return own / cells.loc[cells["implementation"] == reference(ok), "samples_per_second"]
+
+
+def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """What difference remains between implementations of equal seeds: the largest over seeds, in absolute terms."""
+    ok = results[results["status"] == "ok"]
+    base = reference(ok)
+    rows = []
+    for (dataset, loss, implementation), cells in _groups(ok, ["dataset", "loss", "implementation"]):
+        pairs = [_differences(folder, curves, dataset, loss, seed, base, implementation) for seed in cells["seed"]
+                 if implementation != base and _measured(ok, base, dataset, loss, seed)]
+        if pairs:
+            rows.append({"dataset": dataset, "loss": loss, "implementation": f"{implementation} - {base}",
+                         "seeds": len(pairs), **pd.DataFrame(pairs).max().to_dict()})
+    columns = ["dataset", "loss", "implementation", "seeds", "first step", "first epoch", "evaluations", "accuracy"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _differences(folder: Path, curves: pd.DataFrame, dataset, loss, seed, base, implementation) -> dict:
+    steps = [raw.read_steps(folder, f"{name}-{dataset}-{loss}-{seed}") for name in (base, implementation)]
+    losses = np.abs(steps[0]["loss"] - steps[1]["loss"])
+    cells = curves[(curves["dataset"] == dataset) & (curves["loss"] == loss) & (curves["seed"] == seed)]
+    own, other = (cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation))
+    return {
+        "first step": losses.iloc[0],
+        "first epoch": losses[steps[0]["epoch"] == 1].max(),
+        "evaluations": (own["evaluation_loss"] - other["evaluation_loss"]).abs().max(),
+        "accuracy": (_right(own) - _right(other)).abs().max(),
+    }
+
+
+def _right(cells: pd.DataFrame) -> pd.Series:
+    """Accuracy from the counts: the APIs report theirs in float32."""
+    counts = cells[["true_positives", "true_negatives", "false_positives", "false_negatives"]]
+    return (counts["true_positives"] + counts["true_negatives"]) / counts.sum(axis=1)
+
+
+def _measured(ok: pd.DataFrame, implementation: str, dataset: str, loss: str, seed: int) -> bool:
+    return bool(((ok["implementation"] == implementation) & (ok["dataset"] == dataset)
+                 & (ok["loss"] == loss) & (ok["seed"] == seed)).any())
+
+
+def as_text(table: pd.DataFrame, style: str) -> str:
+    """A table in one of tabulate's styles; differences between runs are shown to two digits."""
+    shown = table.apply(lambda column: column.map(lambda value: f"{value:.1e}" if value else "0")
+                        if column.dtype == float else column)
+    return tabulate(shown, headers="keys", tablefmt=style, showindex=False, disable_numparse=True)
+
+
+def _groups(frame: pd.DataFrame, keys: list[str]):
+    return frame.groupby(keys, sort=False) if len(frame) else []
+
+
+def _powers(values: pd.Series) -> str:
+    if values.empty:
+        return "-"
+    low, middle, high = (f"{value:.1e}" if value else "0" for value in (values.min(), values.median(), values.max()))
+    return f"{middle} [{low}, {high}]"

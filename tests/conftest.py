@@ -1,0 +1,61 @@
+"""Fixtures shared by the tests: a cache of their own, tiny datasets, records, and one quick run of the benchmark."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import wfdb
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """No test reads or fills the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    return folder
+
+
+def run_module(*arguments, **options) -> subprocess.CompletedProcess:
+    """`python -m ARGUMENTS` in a process of its own."""
+    return subprocess.run([sys.executable, "-m", *map(str, arguments)], cwd=options.pop("cwd", ROOT), text=True,
+                          capture_output=True, **options)
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory):
+    """(folder, process) of `python -m bench all --quick`."""
+    folder = tmp_path_factory.mktemp("quick")
+    return folder, run_module("bench", "all", "--quick", "--out", folder)
+
+
+@pytest.fixture(scope="session")
+def tiny_dataset():
+    """The small dataset of a quick run: 320 + 100 samples."""
+    from bench.data.source import QUICK_DATASETS
+    from bench.data.store import make_dataset
+    from bench.data.synthetic import Synthetic
+
+    return make_dataset(Synthetic(), QUICK_DATASETS["small"])
+
+
+def write_record(folder: Path, name: str, premature_share: float = 0.3, seconds: int = 400, frequency: int = 360) -> None:
+    """A WFDB record with a beat a second, as PhysioNet writes them: 200 counts per mV, baseline 1024, format 212."""
+    generator = np.random.default_rng(len(name) + int(premature_share * 100))
+    beats = np.arange(frequency, seconds * frequency - frequency, frequency)
+    premature = generator.random(len(beats)) < premature_share
+    signal = generator.normal(0, 4, seconds * frequency)
+    for beat, is_premature in zip(beats, premature):
+        width = 12 if is_premature else 4
+        signal[beat - 40:beat + 40] += 240 * np.exp(-0.5 * (np.arange(-40, 40) / width) ** 2)
+    folder.mkdir(parents=True, exist_ok=True)
+    wfdb.wrsamp(name, frequency, ["mV"], ["MLII"], d_signal=(signal.round().astype(int) + 1024)[:, None], fmt=["212"],
+                adc_gain=[200.0], baseline=[1024], write_dir=str(folder))
+    wfdb.wrann(name, "atr", beats, symbol=list(np.where(premature, "V", "N")), write_dir=str(folder))

@@ -1,0 +1,128 @@
+import shutil
+
+import numpy as np
+import pytest
+from conftest import run_module, write_record
+
+from bench.data.records import Part, Records, _strip_windows, parts_of, read_record
+from bench.data.source import Spec
+from bench.task import UserError
+
+BEATS = Spec("small", 130, train=60, evaluation=20)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    write_record(folder, "100")
+    write_record(folder, "201", premature_share=0.0)
+    return folder
+
+
+@pytest.fixture()
+def copy(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def test_a_record_is_read_in_counts_without_its_baseline(folder):
+    record = read_record(folder / "100.hea")
+    assert abs(np.median(record.signal)) < 3
+    assert record.signal[record.beats].mean() == pytest.approx(240, abs=3)
+    assert 0 < record.premature.sum() < len(record.beats)
+
+
+def test_beats_have_the_r_wave_in_the_middle_and_both_classes(folder):
+    train, evaluation = Records(folder).draw(BEATS)
+    assert train.signal.shape == (60, 130) and train.labels.mean() == 0.5 and evaluation.labels.mean() == 0.5
+    assert np.all(np.abs(train.signal.argmax(axis=1) - 65) <= 12)
+    wide = (train.signal > 120).sum(axis=1)
+    assert wide[train.labels == 1].min() > wide[train.labels == 0].max()
+
+
+def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
+    record = read_record(folder / "100.hea")
+    for_training, held_out = parts_of([record])
+    spans = sorted((part.start, part.end) for part in for_training + held_out)
+    assert spans[0][0] == 0 and spans[-1][1] == len(record.signal)
+    assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:]))
+    assert sum(part.end - part.start for part in held_out) == pytest.approx(0.2 * len(record.signal), abs=4)
+
+
+def test_a_strip_needs_three_premature_beats_or_none(folder):
+    record = read_record(folder / "100.hea")
+    part = Part(record, 0, len(record.signal))
+    premature = record.beats[record.premature]
+    labels = dict(_strip_windows(part, 2000))
+    for start in range(0, len(record.signal) - 2000 + 1, 900):
+        count = np.sum((premature >= start) & (premature < start + 2000))
+        assert labels.get(start) == {0: 0, 1: None, 2: None}.get(count, 1)
+
+
+def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
+    before = Records(folder).recipe(BEATS)
+    assert Records(copy).recipe(BEATS) == before
+    with (copy / "100.hea").open("a") as header:
+        header.write("# a remark\n")
+    assert Records(copy).recipe(BEATS) != before
+
+
+def damage_truncated(folder):
+    path = folder / "100.dat"
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def damage_disagreeing(folder):
+    path = folder / "100.dat"
+    content = bytearray(path.read_bytes())
+    content[3000] ^= 0x10
+    path.write_bytes(content)
+
+
+def damage_no_annotation(folder):
+    (folder / "100.atr").unlink()
+
+
+def damage_other_frequency(folder):
+    write_record(folder, "100", frequency=250)
+
+
+def damage_outside(folder):
+    header = folder / "100.hea"
+    header.write_text(header.read_text().replace("100.dat", "../100.dat"))
+
+
+def damage_header(folder):
+    (folder / "100.hea").write_text("\x00\x01 nonsense")
+
+
+@pytest.mark.parametrize("damage, message", [
+    (damage_truncated, "cut short"), (damage_disagreeing, "checksum"), (damage_no_annotation, "no annotation file 100.atr"),
+    (damage_other_frequency, "250 Hz; 360 Hz is needed"), (damage_outside, "outside its folder"),
+    (damage_header, "record 100 cannot be read")])
+def test_a_damaged_record_is_refused_by_name(copy, damage, message):
+    damage(copy)
+    with pytest.raises(UserError, match=message):
+        Records(copy)
+
+
+def test_one_class_alone_is_refused(tmp_path):
+    write_record(tmp_path, "201", premature_share=0.0)
+    with pytest.raises(UserError, match="two classes are needed.*class 1"):
+        Records(tmp_path).draw(BEATS)
+
+
+@pytest.mark.parametrize("prepare, message", [
+    (lambda folder: None, "there is no such folder"), (lambda folder: folder.mkdir(), "no WFDB record in it")])
+def test_a_missing_or_empty_folder_ends_with_one_line_and_code_2(tmp_path, prepare, message):
+    prepare(tmp_path / "records")
+    process = run_module("bench", "all", "--records", tmp_path / "records", "--out", tmp_path / "out")
+    assert process.returncode == 2
+    assert message in process.stderr and process.stderr.count("\n") == 1
+    assert not any((tmp_path / "out").iterdir())
+
+
+def test_a_truncated_record_ends_the_command_with_one_line_and_code_2(copy, tmp_path):
+    damage_truncated(copy)
+    process = run_module("impl_keras", "--records", copy)
+    assert process.returncode == 2
+    assert "record 100" in process.stderr and process.stderr.count("\n") == 1

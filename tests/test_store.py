@@ -1,0 +1,97 @@
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import run_module
+
+from bench.data import store
+from bench.data.source import Samples, Spec
+from bench.data.synthetic import Synthetic
+from bench.task import UserError
+
+SPEC = Spec("small", 130, train=48, evaluation=16)
+
+
+@pytest.fixture()
+def cache_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def read_back(path):
+    import tensorflow as tf
+
+    features = {"signal": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64),
+                "index": tf.io.FixedLenFeature([], tf.int64)}
+    rows = [tf.io.parse_single_example(example, features) for example in tf.data.TFRecordDataset(str(path))]
+    return (np.stack([np.frombuffer(row["signal"].numpy(), "<i2") for row in rows]),
+            np.array([int(row["label"]) for row in rows]), np.array([int(row["index"]) for row in rows]))
+
+
+def test_samples_come_back_from_tfrecords_as_they_were(tmp_path):
+    generator = np.random.default_rng(0)
+    signal = generator.integers(-32768, 32768, (20, 130)).astype(np.int16)
+    labels = generator.integers(0, 2, 20)
+    store.write_tfrecords(tmp_path / "samples.tfrecord", Samples(signal, labels))
+    read_signal, read_labels, indices = read_back(tmp_path / "samples.tfrecord")
+    assert np.array_equal(read_signal, signal) and np.array_equal(read_labels, labels)
+    assert np.array_equal(indices, np.arange(20))
+
+
+def test_a_made_dataset_is_found_again_and_holds_what_was_drawn(cache_here):
+    assert store.open_dataset(Synthetic(), SPEC) is None
+    made = store.make_dataset(Synthetic(), SPEC)
+    found = store.open_dataset(Synthetic(), SPEC)
+    train, evaluation = Synthetic().draw(SPEC)
+    assert found.digest == made.digest and (found.train.samples, found.evaluation.samples) == (48, 16)
+    assert np.array_equal(found.evaluation_labels, evaluation.labels)
+    assert np.array_equal(found.probe.signal, train.signal[:32]) and found.probe.signal.dtype == np.float32
+    assert np.array_equal(read_back(found.train.path)[0], train.signal)
+
+
+def test_another_recipe_has_another_folder(cache_here):
+    folders = {store.folder_of(Synthetic(seed), spec) for seed in (0, 1) for spec in (SPEC, Spec("small", 130, 50, 16))}
+    assert len(folders) == 4
+
+
+def test_nothing_but_whole_datasets_is_left_in_the_cache(cache_here):
+    dataset = store.make_dataset(Synthetic(), SPEC)
+    store.make_dataset(Synthetic(), SPEC)
+    assert [path.name for path in store.cache_folder().iterdir()] == [dataset.train.path.parent.name]
+
+
+@pytest.mark.parametrize("name", ["train.tfrecord", "evaluation.tfrecord", "arrays.npz", "manifest.json"])
+def test_a_changed_or_shortened_file_is_noticed(cache_here, name):
+    path = store.make_dataset(Synthetic(), SPEC).train.path.parent / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    assert store.open_dataset(Synthetic(), SPEC) is None
+    path.write_bytes(content)
+    assert store.open_dataset(Synthetic(), SPEC) is not None
+    flipped = bytearray(content)
+    flipped[len(content) // 2] ^= 1
+    path.write_bytes(flipped)
+    assert name == "manifest.json" or store.open_dataset(Synthetic(), SPEC) is None
+
+
+def test_a_cache_that_cannot_be_written_is_a_users_error(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="cannot write the dataset"):
+        store.make_dataset(Synthetic(), SPEC)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_a_full_disk_ends_with_one_line_and_code_2_and_leaves_nothing(tmp_path):
+    mount = tmp_path / "small-disk"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", mount], check=True)
+    try:
+        process = run_module("bench", "data", "--dataset", "small", "--picture", tmp_path / "samples.png",
+                             env={**os.environ, "XDG_CACHE_HOME": str(mount)})
+        assert process.returncode == 2
+        assert "cannot write the dataset" in process.stderr and process.stderr.count("\n") == 1
+        assert not any(path.is_file() for path in mount.rglob("*"))
+    finally:
+        subprocess.run(["umount", mount], check=True)
