@@ -97,7 +97,7 @@ def damage_header(folder):
 
 @pytest.mark.parametrize("damage, message", [
     (damage_truncated, "cut short"), (damage_disagreeing, "checksum"), (damage_no_annotation, "no annotation file 100.atr"),
-    (damage_other_frequency, "250 Hz; 360 Hz is needed"), (damage_outside, "outside its folder"),
+    (damage_other_frequency, "250 Hz; 360 Hz is needed"), (damage_outside, "record 100 cannot be read"),
     (damage_header, "record 100 cannot be read")])
 def test_a_damaged_record_is_refused_by_name(copy, damage, message):
     damage(copy)

@@ -110,14 +110,9 @@ def read_record(header: Path) -> Record:
     if not header.with_suffix(".atr").is_file():
         raise UserError(f"{header.parent}: record {name} has no annotation file {name}.atr")
     try:
-        outside = [file for file in wfdb.rdheader(str(header.with_suffix(""))).file_name or [] if Path(file).name != file]
-        if outside:
-            raise UserError(f"{header}: names a signal file outside its folder ({outside[0]!r})")
         record = wfdb.rdrecord(str(header.with_suffix("")), physical=False, channels=[0])
         annotation = wfdb.rdann(str(header.with_suffix("")), "atr")
-    except UserError:
-        raise
-    except Exception as error:  # wfdb raises whatever its parsing runs into
+    except Exception as error:  # wfdb raises whatever its parsing runs into, a path in a header included
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{header.parent}: record {name} cannot be read: its .hea, .dat or .atr file is damaged, "
                         f"missing or cut short ({reason})") from error

@@ -29,7 +29,7 @@ class CellRecord:
     """One cell. `status` is `ok` or `failed`, and then `reason` says why in a line.
 
     `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock; `device_ms` and `gpu_ms`
-    are the time in kernels of `traced_steps` steps.
+    are the time in kernels of every traced step.
     """
 
     name: str
@@ -47,9 +47,8 @@ class CellRecord:
     forked_s: float = 0.0
     ended_s: float = 0.0
     peak_rss_mib: float | None = None
-    traced_steps: int = 0
-    device_ms: float | None = None
-    gpu_ms: float | None = None
+    device_ms: list[float] = field(default_factory=list)
+    gpu_ms: list[float] | None = None
     evaluations: list[dict] = field(default_factory=list)
 
 

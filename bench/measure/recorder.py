@@ -12,8 +12,8 @@ from bench.task import Evaluation, Probe, Task
 WARM_UP_STEPS = 5
 """First steps of a run, which set up caches and thread pools."""
 
-TRACED_STEPS = 3
-"""Last whole batches of the second epoch (of the first, if it is the only one), run under the profiler."""
+TRACED_STEPS = 10
+"""Last whole batches of the second epoch (of the first, if it is the only one), which run under the profiler."""
 
 _TYPES = {field.name: {"int": int, "float": float}[field.type] for field in fields(Evaluation)}
 """An API may report NumPy scalars; the raw files hold plain numbers."""
@@ -23,6 +23,8 @@ class Tracer(Protocol):
     """A profiler: see `bench.measure.trace`."""
 
     def start(self) -> None: ...
+
+    def next_step(self) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -69,10 +71,7 @@ class Recorder:
             "ended_s": ended,
             "kind": self._kind(epoch + 1, place),
         })
-        if self._is_traced(epoch + 1, place) and place == self._whole - 1:
-            self.tracer.stop()
-        if self._is_traced(*self._next(epoch + 1, place)) and not self._is_traced(epoch + 1, place):
-            self.tracer.start()
+        self._trace(epoch + 1, place)
         self._mark = self.clock()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
@@ -88,6 +87,16 @@ class Recorder:
         self.on_epoch()
         self._mark = self.clock()
 
+    def _trace(self, epoch: int, place: int) -> None:
+        """The first batch of an epoch is never traced, so that a trace spans no evaluation."""
+        was, comes = self._is_traced(epoch, place), self._is_traced(epoch, place + 1)
+        if was and comes:
+            self.tracer.next_step()
+        elif comes:
+            self.tracer.start()
+        elif was:
+            self.tracer.stop()
+
     def _kind(self, epoch: int, place: int) -> str:
         if self._is_traced(epoch, place):
             return "traced"
@@ -98,8 +107,4 @@ class Recorder:
         return "first" if place == 0 else "steady"
 
     def _is_traced(self, epoch: int, place: int) -> bool:
-        """The first batch of the run and of an epoch stay out, so that a trace never spans an evaluation."""
         return epoch == self._traced_epoch and max(1, self._whole - TRACED_STEPS) <= place < self._whole
-
-    def _next(self, epoch: int, place: int) -> tuple[int, int]:
-        return (epoch, place + 1) if place + 1 < self._per_epoch else (epoch + 1, 0)

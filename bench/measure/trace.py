@@ -16,35 +16,55 @@ NO_KERNELS = {"While", "If", "PartitionedCall", "StatefulPartitionedCall", "Stat
 """Ops whose event spans those of other ops, or a wait for the input pipeline."""
 
 
+STEP = "bench step"
+"""The event that spans one traced step, on the thread that trains."""
+
+
 class ProfilerTracer:
     """`tf.profiler.experimental`, which sees sessions, Estimator and Keras alike; `trace` is the XSpace's bytes."""
 
     trace: bytes | None = None
 
     def start(self) -> None:
+        """Starts the profiler; a step begins."""
         import tensorflow as tf
 
         self._folder = tempfile.TemporaryDirectory(prefix="bench-trace-")
         tf.profiler.experimental.start(self._folder.name)
+        self._begin_step()
+
+    def next_step(self) -> None:
+        """A step ended, the next begins."""
+        self._step.__exit__(None, None, None)
+        self._begin_step()
 
     def stop(self) -> None:
+        """A step ended; stops the profiler."""
         import tensorflow as tf
 
+        self._step.__exit__(None, None, None)
         tf.profiler.experimental.stop()
         with self._folder as folder:
             self.trace = next(Path(folder).glob("**/*.xplane.pb")).read_bytes()
 
+    def _begin_step(self) -> None:
+        import tensorflow as tf
+
+        self._step = tf.profiler.experimental.Trace(STEP)
+        self._step.__enter__()
+
 
 @dataclass(frozen=True)
 class KernelTime:
-    """Milliseconds in which at least one kernel ran: on the device that computes, and on a GPU if there is one."""
+    """Milliseconds of each traced step in which at least one kernel ran: on the device that computes, and on a GPU
+    if there is one."""
 
-    device_ms: float
-    gpu_ms: float | None
+    device_ms: list[float]
+    gpu_ms: list[float] | None
 
 
 def kernel_time(trace: bytes) -> KernelTime:
-    """The time in kernels in an XSpace (tensorflow/tsl/profiler/protobuf/xplane.proto).
+    """The time in kernels in an XSpace (tensorflow/tsl/profiler/protobuf/xplane.proto), step by step.
 
     On a GPU, kernels are the events on the streams of its planes, copies and fills left out. On a CPU they are
     the op events on the executor's threads; the input pipeline runs the same kinds of op, on threads of its own.
@@ -56,13 +76,19 @@ def kernel_time(trace: bytes) -> KernelTime:
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace.FromString(trace)
-    gpu = [interval for plane in space.planes if plane.name.startswith("/device:GPU:")
-           for interval in _gpu_kernels(plane)]
-    if any(plane.name.startswith("/device:GPU:") for plane in space.planes):
-        gpu_ms = covered_ms(gpu)
+    hosts = [plane for plane in space.planes if plane.name == "/host:CPU"]
+    gpus = [plane for plane in space.planes if plane.name.startswith("/device:GPU:")]
+    steps = sorted(interval for plane in hosts for line in plane.lines
+                   for name, interval in _events(plane, line) if name == STEP)
+    if gpus:
+        gpu_ms = _per_step([interval for plane in gpus for interval in _gpu_kernels(plane)], steps)
         return KernelTime(gpu_ms, gpu_ms)
-    cpu = [interval for plane in space.planes if plane.name == "/host:CPU" for interval in _cpu_kernels(plane)]
-    return KernelTime(covered_ms(cpu), None)
+    return KernelTime(_per_step([interval for plane in hosts for interval in _cpu_kernels(plane)], steps), None)
+
+
+def _per_step(kernels: list[tuple[int, int]], steps: list[tuple[int, int]]) -> list[float]:
+    return [covered_ms((max(start, begin), min(stop, end)) for start, stop in kernels if start < end and stop > begin)
+            for begin, end in steps]
 
 
 def _gpu_kernels(plane) -> Iterable[tuple[int, int]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.report.findings import Verdict, judge
-from bench.report.tables import reference, relative_throughput
+from bench.report.tables import power, reference, relative_throughput
 
 NOT_MEASURED = "Not measured in this run."
 
@@ -38,8 +38,8 @@ def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
     return Answer(
         question,
         "Yes: same weights, same order, same losses." if close else "No: the ports part at the first step.",
-        f"{'Equal' if same else 'Different'} parameter counts; with equal seeds the losses differ by at most {first:.1e} "
-        f"at the first step and {later:.1e} at any evaluation.")
+        f"{'Equal' if same else 'Different'} parameter counts; with equal seeds the losses differ by at most {power(first)} "
+        f"at the first step and {power(later)} at any evaluation.")
 
 
 def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from bench.measure import raw
 from bench.measure.saturation import RIGHT, Rows, saturated_rows
-from bench.report.tables import reference, relative_throughput, spread
+from bench.report.tables import power, reference, relative_throughput, spread
 
 CHANCE = (0.35, 0.65)
 """Accuracies that a frozen network of two balanced classes ends within."""
@@ -73,8 +72,8 @@ def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding
             differences = agreement[agreement["dataset"] == dataset]
             findings.append(Finding("network", (
                 f"{dataset}: {what}; with equal seeds the losses differ from {reference(ok)}'s by at most "
-                f"{_size(differences['first step'].max())} at the first step and "
-                f"{_size(differences['evaluations'].max())} at any evaluation.")))
+                f"{power(differences['first step'].max())} at the first step and "
+                f"{power(differences['evaluations'].max())} at any evaluation.")))
     return findings
 
 
@@ -84,17 +83,17 @@ def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
     trained = [verdict for verdict in verdicts if verdict.state == "trained"]
     texts = []
     if frozen:
-        accuracies = [verdict.cell["accuracy"] for verdict in frozen]
+        accuracies = pd.Series([verdict.cell["accuracy"] for verdict in frozen])
         error = max(abs(verdict.cell["final_loss"] - verdict.rows.loss) for verdict in frozen)
         texts.append(
-            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {min(accuracies):.2f} to {max(accuracies):.2f}: every "
-            f"output is saturated, the gradient is {_gradient(frozen)}. {_frozen_losses(frozen)}. The sum over rows of "
-            f"their constants gives each loss to {_size(error)}: the outputs went through a sigmoid into a loss that "
+            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every "
+            f"output is saturated, the gradient is {_gradient(frozen)}. Loss {_frozen_losses(frozen)}. The sum over rows of "
+            f"their constants gives each loss to {power(error)}: the outputs went through a sigmoid into a loss that "
             "takes logits.")
     if chance:
         cells = "; ".join(
             f"{verdict.cell['implementation']} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, loss "
-            f"{verdict.cell['final_loss']:.4f}, gradient norm {_size(verdict.cell['gradient_norm'])}, "
+            f"{verdict.cell['final_loss']:.4f}, gradient norm {power(verdict.cell['gradient_norm'])}, "
             f"{verdict.cell['saturation']:.0%} of outputs saturated)" for verdict in chance)
         texts.append(f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}.")
     if trained:
@@ -110,7 +109,7 @@ def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
 
 def _gradient(frozen: list[Verdict]) -> str:
     largest = max(verdict.cell["gradient_norm"] for verdict in frozen)
-    return "exactly 0" if largest == 0 else f"at most {_size(largest)}"
+    return "exactly 0" if largest == 0 else f"at most {power(largest)}"
 
 
 def _frozen_losses(frozen: list[Verdict]) -> str:
@@ -119,7 +118,7 @@ def _frozen_losses(frozen: list[Verdict]) -> str:
     for verdict in frozen:
         text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.rows)}"
         parts.setdefault(text, []).append(f"{verdict.cell['implementation']} {verdict.cell['seed']}")
-    return "; ".join(f"Loss {text} ({', '.join(cells)})" for text, cells in parts.items())
+    return "; ".join(f"{text} ({', '.join(cells)})" for text, cells in parts.items())
 
 
 def _decomposition(rows: Rows) -> str:
@@ -145,7 +144,3 @@ def _cost_findings(ok: pd.DataFrame) -> list[Finding]:
 
 def _count(some: list[Verdict], everything: list[Verdict]) -> str:
     return f"all {len(some)} cells" if len(some) == len(everything) else f"{len(some)} of {len(everything)} cells"
-
-
-def _size(value: float) -> str:
-    return "0" if value == 0 else ("nothing measured" if np.isnan(value) else f"{value:.1e}")

@@ -24,7 +24,8 @@ CURVE_COLUMNS = [
 def results_frame(folder: Path) -> pd.DataFrame:
     """One row a cell, `RESULT_COLUMNS`, failed ones included.
 
-    `samples_per_second` and `step_ms` (the median, with its quartiles) are of the steady steps alone; `startup_s`
+    `samples_per_second` and `step_ms` (the median, with its quartiles) are of the steady steps alone; the time in
+    kernels is the median over traced steps; `startup_s`
     runs from the fork to the end of the first step, `train_s` from the beginning of the first step to the end of
     the last evaluation, `wall_s` from the fork to the last file written.
     """
@@ -67,7 +68,6 @@ def _result_row(folder: Path, record: raw.CellRecord) -> dict:
     steady = steps[steps["kind"] == "steady"]
     quartiles = steady["seconds"].quantile([0.25, 0.5, 0.75]).to_numpy() * 1e3
     last = record.evaluations[-1]
-    traced = record.traced_steps or np.nan
     return {
         **row,
         **{name: last[name] for name in ("accuracy", "true_positives", "true_negatives", "false_positives",
@@ -75,8 +75,8 @@ def _result_row(folder: Path, record: raw.CellRecord) -> dict:
         "final_loss": last["loss"],
         "samples_per_second": steady["samples"].sum() / steady["seconds"].sum() if len(steady) else np.nan,
         "step_ms_q1": quartiles[0], "step_ms": quartiles[1], "step_ms_q3": quartiles[2],
-        "device_ms_per_step": np.nan if record.device_ms is None else record.device_ms / traced,
-        "gpu_ms_per_step": np.nan if record.gpu_ms is None else record.gpu_ms / traced,
+        "device_ms_per_step": _median(record.device_ms),
+        "gpu_ms_per_step": _median(record.gpu_ms),
         "peak_rss_mib": record.peak_rss_mib,
         "startup_s": steps["ended_s"].iloc[0] - record.forked_s,
         "train_s": last["ended_s"] - steps["began_s"].iloc[0],
@@ -85,6 +85,10 @@ def _result_row(folder: Path, record: raw.CellRecord) -> dict:
         "code_lines": record.code_lines,
         "saturation": saturation_by_epoch(folder, record).iloc[-1],
     }
+
+
+def _median(values: list[float] | None) -> float:
+    return float(np.median(values)) if values else np.nan
 
 
 def _curve_rows(folder: Path, record: raw.CellRecord) -> list[dict]:

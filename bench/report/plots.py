@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from bench.report.pictures import color_of, width_of
 
 GRADIENT_FLOOR = 1e-12
-"""Where an exact zero is drawn on a logarithmic axis; the axis says 0 there."""
+"""Where an exact zero is drawn on the logarithmic axis of gradients; the axis says 0 there."""
 
 CURVES = {
     "evaluation_loss": "Evaluation loss",
@@ -45,12 +45,14 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
             hovertemplate=f"{group}, seed {seed}<br>epoch %{{x}}: %{{customdata:.6g}}<extra></extra>")
         named.add(group)
     _lay_out(figure, "epoch")
-    if column in ("accuracy", "saturation"):
-        figure.update_yaxes(range=[-0.03, 1.03])
-    if column == "gradient_norm":
-        powers = range(-9, 7, 3)
-        figure.update_yaxes(type="log", range=[-12.5, 6], tickvals=[GRADIENT_FLOOR, *(10.0**power for power in powers)],
+    if column == "evaluation_loss":
+        figure.update_yaxes(type="log", dtick=1, exponentformat="power")
+    elif column == "gradient_norm":
+        powers = range(-9, 10, 3)
+        figure.update_yaxes(type="log", tickvals=[GRADIENT_FLOOR, *(10.0**power for power in powers)],
                             ticktext=["0", *(f"1e{power}" for power in powers)])
+    else:
+        figure.update_yaxes(range=[-0.03, 1.03])
     return figure
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,18 @@ QUICK_NOTE = "A --quick run: too few samples and steps for its accuracies and ti
 GPU_NOTE = "Device time is time in kernels on the GPU."
 
 
-def spread(values: pd.Series, digits: int) -> str:
-    """`median [lowest, highest]`, or a dash where nothing was measured."""
+def spread(values: pd.Series, digits: int | Callable[[float], str]) -> str:
+    """`median [lowest, highest]`, or a dash where nothing was measured; with so many decimals, or as a function says."""
     values = values.dropna().astype(float)
     if values.empty:
         return "-"
-    low, middle, high = (f"{value:,.{digits}f}" for value in (values.min(), values.median(), values.max()))
-    return f"{middle} [{low}, {high}]"
+    show = digits if callable(digits) else f"{{:,.{digits}f}}".format
+    return f"{show(values.median())} [{show(values.min())}, {show(values.max())}]"
+
+
+def power(value: float) -> str:
+    """A size for which the power of ten matters; an exact zero is said to be one."""
+    return "0" if value == 0 else f"{value:.1e}"
 
 
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -34,7 +40,7 @@ def training_table(results: pd.DataFrame) -> pd.DataFrame:
         rows.append({
             "dataset": dataset, "loss": loss, "implementation": implementation, "cells ok": f"{len(ok)}/{len(cells)}",
             "accuracy": spread(ok["accuracy"], 3), "final loss": spread(ok["final_loss"], 4),
-            "gradient norm": _powers(ok["gradient_norm"]), "saturated outputs": spread(ok["saturation"], 2),
+            "gradient norm": spread(ok["gradient_norm"], power), "saturated outputs": spread(ok["saturation"], 2),
         })
     return pd.DataFrame(rows)
 
@@ -119,17 +125,9 @@ def _measured(ok: pd.DataFrame, implementation: str, dataset: str, loss: str, se
 
 def as_text(table: pd.DataFrame, style: str) -> str:
     """A table in one of tabulate's styles; differences between runs are shown to two digits."""
-    shown = table.apply(lambda column: column.map(lambda value: f"{value:.1e}" if value else "0")
-                        if column.dtype == float else column)
+    shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
     return tabulate(shown, headers="keys", tablefmt=style, showindex=False, disable_numparse=True)
 
 
 def _groups(frame: pd.DataFrame, keys: list[str]):
     return frame.groupby(keys, sort=False) if len(frame) else []
-
-
-def _powers(values: pd.Series) -> str:
-    if values.empty:
-        return "-"
-    low, middle, high = (f"{value:.1e}" if value else "0" for value in (values.min(), values.median(), values.max()))
-    return f"{middle} [{low}, {high}]"

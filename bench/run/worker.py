@@ -73,7 +73,6 @@ def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progr
         raw.write_bytes(folder / "traces" / f"{cell.name}.xplane.pb", tracer.trace)
         kernels = kernel_time(tracer.trace)
         record.device_ms, record.gpu_ms = kernels.device_ms, kernels.gpu_ms
-        record.traced_steps = sum(step["kind"] == "traced" for step in recorder.steps)
     raw.write_steps(folder, cell.name, recorder.steps)
     raw.write_outputs(folder, cell.name, [
         *(raw.outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)

@@ -1,0 +1,24 @@
+from collections import Counter
+
+import pytest
+
+from bench.run.cells import interleaved
+
+IMPLEMENTATIONS = {"lowlevel": "impl_lowlevel", "estimator": "impl_estimator", "keras": "impl_keras"}
+
+
+def test_every_cell_comes_once():
+    cells = interleaved(IMPLEMENTATIONS, ["small", "large"], ["logits", "activated"], range(3))
+    assert len(cells) == 36 == len({cell.name for cell in cells})
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_every_implementation_is_equally_often_at_each_place(place):
+    cells = interleaved(IMPLEMENTATIONS, ["small", "large"], ["logits", "activated"], range(3))
+    assert set(Counter(cell.implementation for cell in cells[place::3]).values()) == {4}
+
+
+def test_cells_that_are_compared_run_next_to_each_other():
+    cells = interleaved(IMPLEMENTATIONS, ["small", "large"], ["logits"], range(2))
+    for start in range(0, len(cells), 3):
+        assert len({(cell.dataset, cell.loss, cell.seed) for cell in cells[start:start + 3]}) == 1
