@@ -1,1 +1,8 @@
 """Three TensorFlow APIs, one network: is the port the same, why does it not train, what does each API cost?"""
+
+import sys
+
+if not (3, 9) <= sys.version_info[:2] <= (3, 11):
+    print("error: Python 3.9, 3.10 or 3.11 is needed (TensorFlow 2.15, the last with Estimator, has no other), this is "
+          "%d.%d: run `make bench`, which finds or fetches one" % sys.version_info[:2], file=sys.stderr)
+    sys.exit(2)

@@ -77,31 +77,38 @@ def command(module, dataset_name, loss, epochs, seed, records, model_dir, tensor
     console = Console()
     if tensorboard and model_dir is None:
         model_dir = Path("runs", f"{module}-{dataset_name}-{loss}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
-    with console.status("loading TensorFlow and the dataset ..."):
-        _quieten_tensorflow()
-        train = load_train(module)
-        spec = DATASETS[dataset_name]
-        dataset = open_dataset(source, spec) or make_dataset(source, spec)
-    with _folder(model_dir) as folder, _progress(console) as progress:
+    with _folder(model_dir) as folder:
+        with console.status("loading TensorFlow and the dataset ..."):
+            _import_tensorflow_quietly()
+            train = load_train(module)
+            spec = DATASETS[dataset_name]
+            dataset = open_dataset(source, spec) or make_dataset(source, spec)
         task = Task(dataset, loss, seed, epochs or EPOCHS[dataset_name], folder, summaries=tensorboard)
-        observer = ConsoleObserver(task, progress)
-        try:
-            train(task, observer)
-        except KeyboardInterrupt:
-            progress.stop()
-            kept = f"; checkpoints are in {folder}" if model_dir else ""
-            print(f"interrupted after {observer.epoch} whole epochs{kept}", file=sys.stderr)
-            sys.exit(130)
+        with _progress(console) as progress:
+            observer = ConsoleObserver(task, progress)
+            try:
+                train(task, observer)
+            except KeyboardInterrupt:
+                progress.stop()
+                kept = f"; checkpoints are in {folder}" if model_dir else ""
+                print(f"interrupted after {observer.epoch} whole epochs{kept}", file=sys.stderr)
+                sys.exit(130)
     if model_dir:
         console.print(f"checkpoints{' and summaries' if tensorboard else ''}: {model_dir}", highlight=False)
 
 
-def _quieten_tensorflow() -> None:
-    """Keeps TensorFlow's remarks out of the terminal; its errors are shown."""
+def _import_tensorflow_quietly() -> None:
+    """Keeps TensorFlow's remarks out of the terminal: all while it is imported, its errors excepted later on."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.filterwarnings("ignore", category=UserWarning)
-    import tensorflow as tf
-
+    terminal = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        import tensorflow as tf
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)
     tf.get_logger().setLevel("ERROR")
 
 

@@ -1,0 +1,209 @@
+"""The benchmark as its users run it: real processes, real files, a real browser."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT, run_module
+from playwright.sync_api import sync_playwright
+
+REQUIRED = [
+    "implementation", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
+    "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms", "device_ms_per_step",
+    "gpu_ms_per_step", "peak_rss_mib", "startup_s", "train_s", "wall_s", "steps", "parameters", "code_lines"]
+
+
+def test_a_quick_run_measures_every_kind_of_cell(quick_run):
+    folder, process = quick_run
+    assert process.returncode == 0, process.stderr
+    results = pd.read_csv(folder / "results.csv")
+    assert set(REQUIRED) <= set(results.columns)
+    assert len(results) == 12 and (results["status"] == "ok").all()
+    assert results.groupby(["implementation", "dataset", "loss"]).ngroups == 12
+    measured = ["accuracy", "final_loss", "samples_per_second", "step_ms", "device_ms_per_step", "peak_rss_mib",
+                "startup_s", "train_s", "wall_s"]
+    assert (results[measured] >= 0).all(axis=None)
+    assert results["gpu_ms_per_step"].isna().all() and "No GPU was there" in process.stdout
+    assert (results.groupby("dataset")["parameters"].nunique() == 1).all()
+
+
+def test_everything_promised_is_in_the_folder(quick_run):
+    folder, _ = quick_run
+    for name in ("results.csv", "curves.csv", "environment.json", "results.md", "curves.png", "report.html"):
+        assert (folder / name).stat().st_size > 100
+    for name in ("cells", "steps", "outputs", "traces", "logs"):
+        assert len(list((folder / name).iterdir())) == 12
+    assert len(pd.read_csv(folder / "curves.csv")) == 12 * 3
+    assert json.loads((folder / "environment.json").read_text())["packages"]["tensorflow"].startswith("2.15")
+
+
+def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_findings(quick_run):
+    folder, process = quick_run
+    assert process.stderr == ""
+    for text in ("Does it train?", "What does each API cost?", "What differs between the APIs", "samples per second:"):
+        assert text in process.stdout
+    assert "TensorRT" not in process.stdout and "rebuild TensorFlow" not in process.stdout
+    assert "A --quick run" in (folder / "results.md").read_text()
+
+
+def test_the_three_apis_agree_in_a_quick_run(quick_run):
+    folder, _ = quick_run
+    curves = pd.read_csv(folder / "curves.csv")
+    losses = curves.pivot_table(index=["dataset", "loss", "epoch"], columns="implementation", values="evaluation_loss")
+    assert losses["estimator"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5)
+    assert losses["keras"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3)
+
+
+def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_path):
+    folder = shutil.copytree(quick_run[0], tmp_path / "again")
+    before = pd.read_csv(folder / "results.csv")
+    part = ("--impl", "lowlevel", "--dataset", "small", "--loss", "logits", "--out", folder)
+    process = run_module("bench", "run", "--quick", *part)
+    assert process.returncode == 0, process.stderr
+    after = pd.read_csv(folder / "results.csv")
+    assert len(after) == 12
+    same = before["wall_s"] == after["wall_s"]
+    assert (~same).sum() == 1 and after.loc[~same, "implementation"].tolist() == ["lowlevel"]
+    other = run_module("bench", "run", "--quick", "--epochs", 2, *part)
+    assert other.returncode == 2 and "another number of epochs" in other.stderr
+    assert pd.read_csv(folder / "results.csv").equals(after)
+
+
+def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
+    (tmp_path / "raises.py").write_text("def train(task, observer):\n    raise ValueError('no good\\nat all')\n")
+    (tmp_path / "dies.py").write_text("import os\n\ndef train(task, observer):\n    os.kill(os.getpid(), 9)\n")
+    (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
+    out = tmp_path / "out"
+    process = run_module(
+        "bench", "run", "--quick", "--dataset", "small", "--loss", "logits", "--out", out, "--impl", "raises", "--impl",
+        "dies", "--impl", "broken", "--impl", "lowlevel", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert process.returncode == 1
+    rows = pd.read_csv(out / "results.csv").set_index("implementation")
+    assert rows["status"].to_dict() == {"raises": "failed", "dies": "failed", "broken": "failed", "lowlevel": "ok"}
+    assert rows.loc["raises", "reason"] == "ValueError: no good"
+    assert rows.loc["dies", "reason"] == "its process was killed by SIGKILL"
+    assert "nothing_of_that_name" in rows.loc["broken", "reason"]
+    assert "Traceback" in (out / rows.loc["raises", "log"]).read_text()
+    assert (out / "report.html").exists()
+
+
+def wait_for(condition, process, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None and time.monotonic() < deadline, "it never came so far"
+        time.sleep(0.1)
+
+
+def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", "--quick", "--dataset", "small", "--epochs", "100", "--out", tmp_path],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    wait_for(lambda: list(tmp_path.glob("cells/*.json")), process)
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in stderr and "Does it train?" in stdout
+    assert 1 <= len(pd.read_csv(tmp_path / "results.csv")) < 6
+    deadline = time.monotonic() + 20
+    while subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout:
+        assert time.monotonic() < deadline, "a process was left"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path):
+    output = tmp_path / "output"
+    with output.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"impl_{name}", "--loss", "activated", "--epochs", "500", "--seed", "3"], cwd=ROOT,
+            text=True, stdout=file, stderr=subprocess.PIPE)
+        wait_for(lambda: "epoch 2:" in output.read_text(), process)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr.startswith("interrupted after") and stderr.count("\n") == 1
+    first = output.read_text().splitlines()[0]
+    assert first.startswith("epoch 1: {") and "'global_step': 125" in first
+    assert all(f"'{field}'" in first for field in ("accuracy", "loss", "true_positives", "true_negatives",
+                                                   "false_positives", "false_negatives"))
+
+
+@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+def test_checkpoints_and_summaries_stay_where_they_are_asked_for(name, tmp_path):
+    folder = tmp_path / "model"
+    process = run_module(f"impl_{name}", "--epochs", 1, "--model-dir", folder, "--tensorboard")
+    assert process.returncode == 0, process.stderr
+    assert list(folder.glob("*.index")) and list(folder.rglob("events.out.tfevents.*"))
+    again = run_module(f"impl_{name}", "--epochs", 1, "--model-dir", folder)
+    assert again.returncode == 2 and "is not empty" in again.stderr and again.stderr.count("\n") == 1
+
+
+def test_data_lists_and_draws_the_datasets(tmp_path):
+    process = run_module("bench", "data", "--picture", tmp_path / "samples.png")
+    assert process.returncode == 0, process.stderr
+    assert "small: 130 values a sample, 4,000 for training, 1,000 for evaluation" in process.stdout
+    assert "large: 60,000 values a sample, 400 for training, 100 for evaluation" in process.stdout
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+
+
+def find_chromium():
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        message = "no Chromium: apt install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser():
+    executable = find_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+def open_report(browser, folder: Path, width: int, height: int):
+    """(page, console errors) of a report, offline."""
+    page = browser.new_context(viewport={"width": width, "height": height}, offline=True).new_page()
+    errors = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"file://{folder}/report.html", wait_until="load")
+    page.wait_for_function("document.querySelectorAll('.plotly-graph-div .main-svg').length > 0")
+    return page, errors
+
+
+def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
+    page, errors = open_report(browser, quick_run[0], 1280, 900)
+    plots = page.evaluate("""() => [...document.querySelectorAll('.plot')].map(plot => ({
+        title: plot.querySelector('h3').textContent, traces: plot.querySelector('.plotly-graph-div').data.length,
+        points: plot.querySelector('.plotly-graph-div').data[0].y.length,
+        fits: plot.querySelector('.main-svg').getBoundingClientRect().width <= plot.getBoundingClientRect().width}))""")
+    assert errors == []
+    curves = [plot for plot in plots if not plot["title"].startswith("Throughput")]
+    assert len(curves) == 8 and all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
+    assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [2, 2]
+    assert all(plot["fits"] for plot in plots)
+    assert page.locator("table").count() == 4
+
+
+@pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])
+def test_the_first_screen_answers_the_three_questions(quick_run, browser, width, height):
+    page, errors = open_report(browser, quick_run[0], width, height)
+    boxes = [answer.bounding_box() for answer in page.locator(".answer").all()]
+    assert len(boxes) == 3 and all(box["y"] + box["height"] <= height for box in boxes)
+    assert all(page.locator(".answer .headline").nth(place).inner_text() for place in range(3))
+    assert page.evaluate("document.documentElement.scrollWidth") <= width and errors == []
+
+
+def test_the_page_prints(quick_run, browser, tmp_path):
+    page, _ = open_report(browser, quick_run[0], 1280, 900)
+    page.pdf(path=tmp_path / "report.pdf", format="A4")
+    assert (tmp_path / "report.pdf").stat().st_size > 20_000

@@ -1,0 +1,98 @@
+"""Bad input: one clear line, exit code 2, nothing half-written."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, run_module
+
+
+def fails_with_one_line(process, message):
+    assert process.returncode == 2
+    assert message in process.stderr and process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+    return True
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["all", "--impl", "pytorch"], "unknown implementation 'pytorch': choose from lowlevel, estimator, keras"),
+    (["all", "--dataset", "medium"], "'medium' is not one of 'small', 'large'"),
+    (["run", "--loss", "hinge"], "'hinge' is not one of 'logits', 'activated'"),
+    (["all", "--seeds", "0"], "0 is not in the range x>=1"),
+    (["all", "--epochs", "many"], "'many' is not a valid integer"),
+    (["everything"], "No such command 'everything'")])
+def test_a_wrong_word_is_named(arguments, message, tmp_path):
+    out = [] if arguments == ["everything"] else ["--out", tmp_path / "out"]
+    assert fails_with_one_line(run_module("bench", *arguments, *out), message)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+def test_implementations_name_a_wrong_word_too(name):
+    assert fails_with_one_line(run_module(f"impl_{name}", "--dataset", "medium"), "'medium' is not one of")
+
+
+def test_an_output_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    process = run_module("bench", "all", "--out", tmp_path / "file" / "out")
+    assert fails_with_one_line(process, "cannot be written")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_a_disk_that_fills_during_a_run_ends_it_with_one_line(tmp_path):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", tmp_path], check=True)
+    try:
+        process = run_module("bench", "run", "--quick", "--impl", "lowlevel", "--dataset", "small", "--out", tmp_path)
+        assert fails_with_one_line(process, "No space left on device")
+        assert not list(tmp_path.rglob(".*-*"))
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def other_pythons():
+    """Pythons that are not supported, on the path or beside the one in use, where version managers put them."""
+    found = [shutil.which(f"python3.{minor}") for minor in (8, 12, 13, 14)]
+    found += [str(path) for path in Path(sys.base_prefix).parent.glob("*/bin/python3")]
+    for python in filter(None, found):
+        asked = [python, "-c", "import sys; print(*sys.version_info[:2])"]
+        version = subprocess.run(asked, capture_output=True, text=True).stdout.split()
+        if version and version not in (["3", "9"], ["3", "10"], ["3", "11"]):
+            yield python
+
+
+@pytest.mark.parametrize("module", ["bench", "impl_keras"])
+def test_an_unsupported_python_is_told_which_ones_are(module):
+    python = next(other_pythons(), None)
+    if python is None:
+        pytest.skip("every Python here is supported")
+    process = subprocess.run([python, "-m", module], cwd=ROOT, text=True, capture_output=True)
+    assert fails_with_one_line(process, "Python 3.9, 3.10 or 3.11 is needed")
+
+
+def without(package: str, folder: Path) -> dict:
+    """The environment of a Python that has all installed packages but one."""
+    site = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+    for entry in site.iterdir():
+        if not entry.name.startswith(package):
+            (folder / entry.name).symlink_to(entry)
+    return {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
+
+
+@pytest.mark.parametrize("package, arguments, message", [
+    ("tensorflow_estimator", ["bench", "run", "--quick"], "has no Estimator"),
+    ("tensorflow_estimator", ["impl_estimator"], "has no Estimator"),
+    ("tensorflow", ["bench", "all"], "TensorFlow is not installed"),
+    ("tensorflow", ["impl_keras"], "TensorFlow is not installed")])
+def test_a_missing_package_is_named(package, arguments, message, tmp_path):
+    process = subprocess.run([sys.executable, "-S", "-m", *arguments], env=without(package, tmp_path), cwd=tmp_path,
+                             text=True, capture_output=True)
+    assert fails_with_one_line(process, message)
+
+
+@pytest.mark.parametrize("arguments", [["bench"], ["bench", "all"], ["bench", "run"], ["bench", "data"], ["impl_keras"]])
+def test_help_is_there_without_waiting_for_tensorflow(arguments):
+    process = run_module(*arguments, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert process.returncode == 0 and "Usage: python -m" in process.stdout
+    assert "| tensorflow\n" not in process.stderr
