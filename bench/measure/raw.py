@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 
 FOLDERS = ("cells", "steps", "outputs", "traces", "logs")
+DERIVED = ("results.csv", "curves.csv", "results.md", "curves.png", "report.html")
+"""What the report makes of the raw files, into the same folder."""
 
 
 @dataclass

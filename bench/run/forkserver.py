@@ -8,9 +8,11 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 from bench.run import preload
+from bench.task import UserError
 
 CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -26,6 +28,13 @@ def with_forkserver() -> Iterator[None]:
 
 
 def call_in_child(function: Callable, *arguments):
-    """What `function` returns, or raises, in a process of its own."""
+    """What `function` returns, or raises, in a process of its own.
+
+    Raises:
+        UserError: the process died, as when memory runs out.
+    """
     with ProcessPoolExecutor(max_workers=1, mp_context=CONTEXT) as pool:
-        return pool.submit(function, *arguments).result()
+        try:
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            raise UserError(f"the process for {function.__name__} died; was it killed, or out of memory?") from error

@@ -81,6 +81,8 @@ def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
     if not keep_others:
         for name in raw.FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
+        for name in raw.DERIVED:
+            (folder / name).unlink(missing_ok=True)
         return settings
     try:
         earlier = json.loads((folder / "environment.json").read_text())["settings"]
