@@ -108,8 +108,9 @@ def data_command(datasets, records, picture) -> None:
 
 def _measure(implementations, datasets, losses, seeds, epochs, records, out, quick, keep_others) -> None:
     from bench.run.cells import interleaved
-    from bench.run.check import IMPLEMENTATIONS, check_tensorflow, check_writable, resolve_implementations
+    from bench.run.check import check_tensorflow, check_writable
     from bench.run.forkserver import with_forkserver
+    from bench.run.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.run.runner import Grid, run_grid
 
     console = Console()

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bench.data.store import make_dataset
 from bench.data.source import Spec
+from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
-from bench.run.check import IMPLEMENTATIONS, load_train
+from bench.run.implementations import IMPLEMENTATIONS, load_train
 from bench.task import Task
 
 NAMES = list(IMPLEMENTATIONS)

@@ -152,6 +152,18 @@ def test_the_three_answers_say_what_was_not_measured(tmp_path):
                                                      "Not measured in this run."]
 
 
+@pytest.mark.parametrize("second_loss, headline", [(1.5 * 1.0009, "Yes"), (1.5 * 1.0011, "No")])
+def test_another_update_is_not_the_same_network(tmp_path, second_loss, headline):
+    write_measured(tmp_path, "lowlevel")
+    write_measured(tmp_path, "keras")
+    steps = pd.read_csv(tmp_path / "steps" / "keras-large-activated-0.csv")
+    steps.loc[1, "loss"] = second_loss
+    steps.to_csv(tmp_path / "steps" / "keras-large-activated-0.csv", index=False)
+    results = results_frame(tmp_path)
+    agreement = agreement_table(tmp_path, results, curves_frame(tmp_path))
+    assert answers(tmp_path, results, agreement)[0].headline.startswith(headline)
+
+
 def test_another_parameter_count_is_not_the_same_network(tmp_path):
     write_measured(tmp_path, "lowlevel")
     write_measured(tmp_path, "keras", parameters=101)

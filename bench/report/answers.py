@@ -8,7 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from bench.report.findings import Verdict, judge
-from bench.report.tables import power, reference, relative_throughput
+from bench.report.tables import SECOND_STEP, power, reference, relative_throughput
+
+SAME = 1e-3
+"""Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32
+here and float64 there; another optimizer, order or initialisation gives differences of the size of the loss."""
 
 NOT_MEASURED = "Not measured in this run."
 
@@ -33,13 +37,13 @@ def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
     if agreement.empty:
         return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
     same = (ok.groupby("dataset")["parameters"].nunique() == 1).all()
-    first, later = agreement["first step"].max(), agreement["evaluations"].max()
-    close = same and first < 1e-4
+    first, second, later = (agreement[column].max() for column in ("first step", SECOND_STEP, "evaluations"))
+    equal = same and max(first, second) < SAME
     return Answer(
         question,
-        "Yes: same weights, same order, same losses." if close else "No: the ports part at the first step.",
-        f"{'Equal' if same else 'Different'} parameter counts; with equal seeds the losses differ by at most {power(first)} "
-        f"at the first step and {power(later)} at any evaluation.")
+        "Yes: same weights, same order, same update." if equal else "No: the ports part in the first two steps.",
+        f"{'Equal' if same else 'Different'} parameter counts. With equal seeds the losses differ by at most {power(first)} "
+        f"at the first step, {power(second)} of their size after one update, {power(later)} at any evaluation.")
 
 
 def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:

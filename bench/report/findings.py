@@ -86,14 +86,13 @@ def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
         accuracies = pd.Series([verdict.cell["accuracy"] for verdict in frozen])
         error = max(abs(verdict.cell["final_loss"] - verdict.rows.loss) for verdict in frozen)
         texts.append(
-            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every "
-            f"output is saturated, the gradient is {_gradient(frozen)}. Loss {_frozen_losses(frozen)}. The sum over rows of "
-            f"their constants gives each loss to {power(error)}: the outputs went through a sigmoid into a loss that "
-            "takes logits.")
+            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every output is saturated, the "
+            f"gradient is {_gradient(frozen)}. Loss {_frozen_losses(frozen)}. The sum over rows of their constants gives "
+            f"each loss to {power(error)}: the outputs went through a sigmoid into a loss that takes logits.")
     if chance:
         cells = "; ".join(
-            f"{verdict.cell['implementation']} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, loss "
-            f"{verdict.cell['final_loss']:.4f}, gradient norm {power(verdict.cell['gradient_norm'])}, "
+            f"{verdict.cell['implementation']} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, "
+            f"loss {verdict.cell['final_loss']:.4f}, gradient norm {power(verdict.cell['gradient_norm'])}, "
             f"{verdict.cell['saturation']:.0%} of outputs saturated)" for verdict in chance)
         texts.append(f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}.")
     if trained:

@@ -33,7 +33,7 @@ def results_frame(folder: Path) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=RESULT_COLUMNS)
     counts = ["true_positives", "true_negatives", "false_positives", "false_negatives", "global_step", "steps",
               "parameters", "code_lines"]
-    return in_order(frame.astype({column: "Int64" for column in counts}))
+    return in_order(frame.astype(dict.fromkeys(counts, "Int64")))
 
 
 def curves_frame(folder: Path) -> pd.DataFrame:

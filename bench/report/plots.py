@@ -60,7 +60,8 @@ def throughput_plot(results: pd.DataFrame, dataset: str) -> go.Figure:
     """Bars of median samples per second, with the range over cells as whiskers and every cell as a dot."""
     cells = results[(results["dataset"] == dataset) & (results["status"] == "ok")]
     implementations = list(dict.fromkeys(cells["implementation"]))
-    values = {name: cells.loc[cells["implementation"] == name, "samples_per_second"].dropna() for name in implementations}
+    values = {name: cells.loc[cells["implementation"] == name, "samples_per_second"].dropna()
+              for name in implementations}
     medians = [values[name].median() for name in implementations]
     figure = go.Figure()
     figure.add_bar(

@@ -15,7 +15,16 @@ from bench.report.frames import curves_frame, results_frame
 from bench.report.page import render_page
 from bench.report.pictures import draw_curves
 from bench.report.tables import (
-    GPU_NOTE, NO_GPU_NOTE, QUICK_NOTE, RANGE_NOTE, agreement_table, as_text, cost_table, has_gpu, training_table)
+    GPU_NOTE,
+    NO_GPU_NOTE,
+    QUICK_NOTE,
+    RANGE_NOTE,
+    agreement_table,
+    as_text,
+    cost_table,
+    has_gpu,
+    training_table,
+)
 
 
 @dataclass(frozen=True)

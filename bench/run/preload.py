@@ -15,9 +15,8 @@ if LOG in os.environ:
 
     import tensorflow as tf
 
-    tf.keras.Model
-    tf.compat.v1.layers.dense
+    late = [tf.keras.Model, tf.compat.v1.layers.dense]  # naming them loads them
     if hasattr(tf, "estimator"):
-        tf.estimator.Estimator
+        late.append(tf.estimator.Estimator)
 
     from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: F401  read at the end of every cell

@@ -1,0 +1,42 @@
+"""Implementations by name: ours, and anybody's importable module."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+
+from bench.task import Observer, Task, Trained, UserError
+
+IMPLEMENTATIONS = {"lowlevel": "impl_lowlevel", "estimator": "impl_estimator", "keras": "impl_keras"}
+
+
+def resolve_implementations(names: Sequence[str]) -> dict[str, str]:
+    """Name in tables to module, for names of ours and for anybody's importable module."""
+    modules = {name: IMPLEMENTATIONS.get(name, name) for name in names}
+    for name, module in modules.items():
+        if not is_importable(module):
+            raise UserError(f"unknown implementation {name!r}: choose from {', '.join(IMPLEMENTATIONS)}, "
+                            "or name an importable module that has train(task, observer)")
+    return modules
+
+
+def load_train(module: str) -> Callable[[Task, Observer], Trained]:
+    """The `train` of an implementation: a function of the module itself or, of a package, of its module
+    `train`.
+
+    Raises:
+        AttributeError, ImportError: it has none, or its own imports fail.
+    """
+    imported = importlib.import_module(module)
+    if hasattr(imported, "__path__"):
+        imported = importlib.import_module(f"{module}.train")
+    return imported.train
+
+
+def is_importable(module: str) -> bool:
+    """Whether a module of that name can be found, without running it; its parent packages are run."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
