@@ -14,6 +14,9 @@ import pytest
 from conftest import ROOT, run_module
 from playwright.sync_api import sync_playwright
 
+from bench.report.findings import judge
+from bench.report.frames import results_frame
+
 REQUIRED = [
     "implementation", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
     "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms", "device_ms_per_step",
@@ -59,6 +62,17 @@ def test_the_three_apis_agree_in_a_quick_run(quick_run):
     losses = curves.pivot_table(index=["dataset", "loss", "epoch"], columns="implementation", values="evaluation_loss")
     assert losses["estimator"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5)
     assert losses["keras"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3)
+
+
+def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_rows(quick_run):
+    folder, _ = quick_run
+    results = results_frame(folder)
+    stuck = results[(results["dataset"] == "large") & (results["loss"] == "activated")]
+    assert len(stuck) == 3
+    for _, cell in stuck.iterrows():
+        verdict = judge(folder, cell)
+        assert verdict.state == "frozen" and 0.35 <= cell["accuracy"] <= 0.65
+        assert cell["final_loss"] == pytest.approx(verdict.rows.loss, abs=1e-5)
 
 
 def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_path):
