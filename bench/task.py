@@ -26,6 +26,11 @@ LEARNING_RATE = 1e-3
 ADAM_EPSILON = 1e-7
 """Keras's default. ``tf.compat.v1`` has 1e-8: left alone, that would be a difference between the ports."""
 
+OPTIMIZERS = {
+    "adam": "Adam, which is what the benchmark trains with",
+    "sgd": "plain gradient descent, in which the three APIs agree to the bit",
+}
+
 LOSSES = {
     "logits": "dense2 goes into the cross-entropy as it is: the sound port",
     "activated": "sigmoid(dense2) goes into the cross-entropy as if it were logits: the port that freezes",
@@ -79,6 +84,7 @@ class Task:
 
     ``seed`` draws the initial weights and the sample order: it is both the graph-level and the op-level seed
     of the shuffle, which makes ``tf.data`` give the same order in a v1 graph, in Estimator and in eager mode.
+    ``optimizer`` is one of ``OPTIMIZERS``; ``adam_epsilon`` is for ``adam`` alone.
     Checkpoints, and summaries if ``summaries`` is set, go to ``model_dir``, an empty folder.
     """
 
@@ -89,6 +95,7 @@ class Task:
     model_dir: Path
     summaries: bool = False
     batch_size: int = BATCH_SIZE
+    optimizer: str = "adam"
     learning_rate: float = LEARNING_RATE
     adam_epsilon: float = ADAM_EPSILON
 

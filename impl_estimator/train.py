@@ -51,7 +51,7 @@ def model_fn(features, labels, mode, params, watched):
         return tf.estimator.EstimatorSpec(mode, predictions={"outputs": outputs})
 
     loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=outputs)
-    optimizer = tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)
+    optimizer = build_optimizer(task)
     gradients = optimizer.compute_gradients(loss)
     if mode == tf.estimator.ModeKeys.EVAL:
         watched.watch(features, labels, outputs, gradients)
@@ -65,6 +65,12 @@ def model_fn(features, labels, mode, params, watched):
     train_op = optimizer.apply_gradients(gradients, tf.train.get_global_step())
     scaffold = tf.train.Scaffold(init_fn=functools.partial(load_weights, task))
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op, scaffold=scaffold)
+
+
+def build_optimizer(task: Task) -> tf.train.Optimizer:
+    if task.optimizer == "sgd":
+        return tf.train.GradientDescentOptimizer(task.learning_rate)
+    return tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)
 
 
 def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -> None:

@@ -14,7 +14,7 @@ def train(task: Task, observer: Observer) -> Trained:
     model = build_network(task.dataset.length, task.loss)
     model.set_weights(list(task.initial_weights().values()))
     model.compile(
-        optimizer=tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon),
+        optimizer=build_optimizer(task),
         loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     callbacks = [
@@ -30,6 +30,12 @@ def train(task: Task, observer: Observer) -> Trained:
     steps_per_epoch = task.dataset.train.batches(task.batch_size)
     model.fit(dataset, epochs=task.epochs, steps_per_epoch=steps_per_epoch, callbacks=callbacks, verbose=0)
     return Trained(model.predict(evaluation, verbose=0), model.count_params())
+
+
+def build_optimizer(task: Task) -> tf.keras.optimizers.Optimizer:
+    if task.optimizer == "sgd":
+        return tf.keras.optimizers.SGD(task.learning_rate)
+    return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon)
 
 
 class StepReport(tf.keras.callbacks.Callback):

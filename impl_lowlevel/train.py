@@ -31,10 +31,16 @@ def build_model(task: Task) -> Model:
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
     loss = tf.reduce_mean(sample_losses)
     global_step = tf.train.get_or_create_global_step()
-    optimizer = tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)
+    optimizer = build_optimizer(task)
     gradients = optimizer.compute_gradients(loss)
     train_op = optimizer.apply_gradients(gradients, global_step)
     return Model(batch, outputs, sample_losses, loss, gradients, train_op, global_step)
+
+
+def build_optimizer(task: Task) -> tf.train.Optimizer:
+    if task.optimizer == "sgd":
+        return tf.train.GradientDescentOptimizer(task.learning_rate)
+    return tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)
 
 
 def train(task: Task, observer: Observer) -> Trained:

@@ -6,7 +6,7 @@ import pytest
 from bench.data.source import Spec
 from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
-from bench.run.implementations import IMPLEMENTATIONS, load_train
+from bench.implementations import IMPLEMENTATIONS, load_train
 from bench.task import Task
 
 NAMES = list(IMPLEMENTATIONS)

@@ -22,7 +22,7 @@ from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
 from bench.run.check import check_tensorflow
 from bench.run.errors import one_line_errors
-from bench.run.implementations import load_train
+from bench.implementations import load_train
 from bench.task import LOSSES, Evaluation, Probe, Task, UserError
 
 

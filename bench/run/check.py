@@ -6,7 +6,7 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from bench.run.implementations import is_importable
+from bench.implementations import is_importable
 from bench.task import UserError
 
 

@@ -17,7 +17,7 @@ from bench.data.store import make_dataset, open_dataset
 from bench.measure import raw
 from bench.run.cells import Cell
 from bench.run.environment import describe_environment
-from bench.run.forkserver import CONTEXT, call_in_child
+from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.worker import new_record, run_cell
 from bench.task import Dataset, UserError
 

@@ -17,7 +17,7 @@ from bench.measure.code import count_code_lines
 from bench.measure.recorder import Recorder
 from bench.measure.trace import ProfilerTracer, kernel_time
 from bench.run.cells import Cell
-from bench.run.implementations import load_train
+from bench.implementations import load_train
 from bench.task import Dataset, Task
 
 

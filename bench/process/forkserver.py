@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
-from bench.run import preload
+from bench.process import preload
 from bench.task import UserError
 
 CONTEXT = multiprocessing.get_context("forkserver")
