@@ -16,8 +16,8 @@ class Model:
 
     input: Input
     outputs: tf.Tensor
-    sample_losses: tf.Tensor
     loss: tf.Tensor
+    loss_sum: tf.Tensor
     gradients: list
     train_op: tf.Operation
     global_step: tf.Variable
@@ -34,7 +34,7 @@ def build_model(task: Task) -> Model:
     optimizer = build_optimizer(task)
     gradients = optimizer.compute_gradients(loss)
     train_op = optimizer.apply_gradients(gradients, global_step)
-    return Model(batch, outputs, sample_losses, loss, gradients, train_op, global_step)
+    return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)
 
 
 def build_optimizer(task: Task) -> tf.train.Optimizer:
@@ -82,15 +82,15 @@ def evaluate(model: Model, session: tf.Session) -> tuple:
     batches = []
     while True:
         try:
-            batches.append(session.run([model.input.labels, model.outputs, model.sample_losses], feed))
+            batches.append(session.run([model.input.labels, model.outputs, model.loss_sum], feed))
         except tf.errors.OutOfRangeError:
             break
-    labels, outputs, losses = (np.concatenate(values) for values in zip(*batches))
+    labels, outputs = (np.concatenate(values) for values in list(zip(*batches))[:2])
     predicted = outputs.argmax(axis=1)
     evaluation = Evaluation(
         global_step=int(session.run(model.global_step)),
         accuracy=float(np.mean(predicted == labels)),
-        loss=float(np.mean(losses)),
+        loss=float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(labels))),
         true_positives=int(np.sum((predicted == 1) & (labels == 1))),
         true_negatives=int(np.sum((predicted == 0) & (labels == 0))),
         false_positives=int(np.sum((predicted == 1) & (labels == 0))),

@@ -1,0 +1,336 @@
+"""Ports that are compiled Keras models: functional, sequential or subclassed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from bench.parity import graph_ops
+from bench.parity.port import (
+    Activation,
+    Batch,
+    Curve,
+    InputSpec,
+    Loss,
+    Optimizer,
+    Variable,
+    Weights,
+    train_curve,
+)
+from bench.parity.randomness import CommonRandomNumbers
+from bench.task import UserError
+
+
+class KerasPort:
+    """Shows a compiled model as a `bench.parity.port.Port`; `again` makes another one, with other initial weights."""
+
+    def __init__(self, model: tf.keras.Model, again: Callable[[], tf.keras.Model] | None, batch: Batch | None):
+        if not model._is_compiled:
+            raise UserError("its model is not compiled: call model.compile(optimizer, loss) before it is returned")
+        self.weights_given = again is None
+        self._model = model
+        self._again = again
+        self._random = CommonRandomNumbers()
+        self._rate = _Rate(model.optimizer)
+        self._steps = {}
+        self._activations = {}
+        self._layouts: dict = {}
+        if not model.built or model.inputs is None:
+            if batch is None:
+                raise UserError("its model declares no input shapes: give --batch FILE.npz")
+            model(self._x(batch.features))
+        self._make_functions()
+        self._build_optimizer()
+        self._given = self.weights()
+        self._fresh_state = [variable.numpy() for variable in self._optimizer_variables()]
+
+    def input_spec(self) -> InputSpec | None:
+        if self._model.inputs is None:
+            return None
+        vocabulary = [layer.input_dim for layer in self._model._flatten_layers()
+                      if isinstance(layer, tf.keras.layers.Embedding)]
+        features = {}
+        for tensor in self._model.inputs:
+            if None in tensor.shape[1:]:
+                raise UserError(f"input {tensor.name!r} has the shape {tuple(tensor.shape)}: give --batch FILE.npz")
+            limit = min(vocabulary, default=2) if tensor.dtype.is_integer else None
+            features[tensor.name.split(":")[0]] = tuple(tensor.shape[1:]), tensor.dtype.name, limit
+        return InputSpec(features, _label_kind(self._model), tuple(self._model.outputs[0].shape[1:]))
+
+    def variables(self) -> list[Variable]:
+        trainable = {id(variable) for variable in self._model.trainable_variables}
+        return [Variable(name, tuple(variable.shape), variable.dtype.name, id(variable) in trainable,
+                         self._layouts.get(id(variable), tuple(range(len(variable.shape)))))
+                for name, variable in self._named()]
+
+    def initial_weights(self, draws: int) -> list[Weights]:
+        drawn = [self._given]
+        for seed in range(1, draws if self._again is not None else 1):
+            tf.keras.utils.set_random_seed(seed)
+            model = self._again()
+            if model.weights:  # a subclassed model has none before its first call
+                drawn.append(dict(zip(self._given, (variable.numpy() for variable in model.weights))))
+        return drawn
+
+    def set_weights(self, weights: Weights) -> None:
+        for name, variable in self._named():
+            variable.assign(weights[name])
+        for variable, value in zip(self._optimizer_variables(), self._fresh_state):
+            variable.assign(value)
+
+    def weights(self) -> Weights:
+        return {name: variable.numpy() for name, variable in self._named()}
+
+    def forward(self, features: Weights, training: bool, draw: int) -> list[Activation]:
+        self._random.draw = draw
+        before = self.weights()
+        values = self._traced(self._forward[training], features)
+        for name, variable in self._named():
+            variable.assign(before[name])  # moving statistics
+        samples = len(next(iter(features.values())))
+        return [Activation(name, operation, value.numpy()) for (name, operation), value in
+                zip(self._activations[training], values) if value.shape.rank and len(value) == samples]
+
+    def loss(self, batch: Batch, training: bool, draw: int) -> Loss:
+        self._random.draw = draw
+        before = self.weights()
+        value, regularisation, outputs = self._traced(self._loss[training], batch.features, batch.labels)
+        for name, variable in self._named():
+            variable.assign(before[name])
+        return Loss(float(value), self._sample_losses(batch.labels, outputs), float(regularisation))
+
+    def gradients(self, batch: Batch, draw: int) -> dict[str, np.ndarray | None]:
+        self._random.draw = draw
+        before = self.weights()
+        gradients = self._traced(self._gradients, batch.features, batch.labels)
+        for name, variable in self._named():
+            variable.assign(before[name])
+        return {name: gradients[name].numpy() if name in gradients else None for name in self._trainable_names()}
+
+    def optimizer(self) -> Optimizer | None:
+        optimizer = self._model.optimizer
+        legacy = isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer)
+        return Optimizer(type(optimizer).__name__, fused=legacy)
+
+    def step(self, batch: Batch, draw: int, rate_factor: float = 1.0) -> float:
+        self._random.draw = draw
+        with self._random.while_tracing(), self._rate(rate_factor):
+            logs = self._model.train_on_batch(
+                self._x(batch.features), batch.labels, reset_metrics=True, return_dict=True)
+        return float(logs["loss"])
+
+    def apply(self, gradients: Weights, batch: Batch) -> bool:
+        self._apply({name: tf.constant(value) for name, value in gradients.items()})
+        return True
+
+    def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
+        optimizer = self._model.optimizer
+        pairs = list(zip(self._trainable_names(), self._model.trainable_variables))
+        if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):
+            return {name: [(slot, self._as_accumulated(slot, optimizer.get_slot(variable, slot).numpy()))
+                           for slot in optimizer.get_slot_names()] for name, variable in pairs}
+        lists = {attribute.strip("_"): value for attribute, value in vars(optimizer).items()
+                 if attribute not in ("_variables", "_trainable_variables") and _is_slot_list(value, pairs)}
+        return {name: [(role, self._as_accumulated(role, values[index].numpy())) for role, values in lists.items()]
+                for index, (name, _) in enumerate(pairs)}
+
+    def learning_rates(self, steps: list[int]) -> np.ndarray | None:
+        return self._rate.at(steps)
+
+    def curve(self, batches: list[Batch], steps: int) -> Curve:
+        return train_curve(self, batches, steps)
+
+    def evaluate(self, batches: list[Batch]) -> dict[str, float]:
+        features = {name: np.concatenate([batch.features[name] for batch in batches]) for name in batches[0].features}
+        labels = np.concatenate([batch.labels for batch in batches])
+        results = self._model.evaluate(
+            self._x(features), labels, batch_size=len(batches[0]), verbose=0, return_dict=True)
+        return {name: float(value) for name, value in results.items()}
+
+    def _make_functions(self) -> None:
+        model = self._model
+
+        def forward(training):
+            def traced(features):
+                inputs = self._x(features)
+                outputs = model(inputs, training=training)
+                graph = tf.compat.v1.get_default_graph()
+                self._note_layouts(graph)
+                tensors = graph_ops.activations(graph, list(features.values()), tf.nest.flatten(outputs), [])
+                self._activations[training] = [(tensor.op.name, tensor.op.type) for tensor in tensors]
+                return tensors
+            return tf.function(traced)
+
+        def loss(training):
+            def traced(features, labels):
+                outputs = model(self._x(features), training=training)
+                regularisation = tf.add_n(model.losses) if model.losses else tf.zeros([])
+                return model.compute_loss(self._x(features), labels, outputs), regularisation, outputs
+            return tf.function(traced)
+
+        @tf.function
+        def gradients(features, labels):
+            with tf.GradientTape() as tape:
+                outputs = model(self._x(features), training=True)
+                value = model.compute_loss(self._x(features), labels, outputs)
+            found = tape.gradient(value, model.trainable_variables)
+            return {name: tf.convert_to_tensor(gradient)
+                    for name, gradient in zip(self._trainable_names(), found) if gradient is not None}
+
+        @tf.function
+        def apply(gradients):
+            pairs = dict(zip(self._trainable_names(), model.trainable_variables))
+            model.optimizer.apply_gradients([(gradient, pairs[name]) for name, gradient in gradients.items()])
+
+        self._forward = {training: forward(training) for training in (False, True)}
+        self._loss = {training: loss(training) for training in (False, True)}
+        self._gradients, self._apply = gradients, apply
+
+    def _traced(self, function, features: Weights, *labels):
+        with self._random.while_tracing():
+            return function({name: tf.constant(value) for name, value in features.items()}, *map(tf.constant, labels))
+
+    def _x(self, features: Weights):
+        """Features as the model takes them: one array, or by the names or in the order of its inputs."""
+        if len(features) == 1:
+            return next(iter(features.values()))
+        names = [tensor.name.split(":")[0] for tensor in self._model.inputs or []]
+        if self._model.inputs is None or set(names) == set(features):
+            return dict(features)
+        return list(features.values())
+
+    def _named(self) -> list[tuple[str, tf.Variable]]:
+        seen: dict[str, int] = {}
+        pairs = []
+        for variable in self._model.weights:
+            name = variable.name.split(":")[0]
+            seen[name] = seen.get(name, 0) + 1
+            pairs.append((name if seen[name] == 1 else f"{name}#{seen[name]}", variable))
+        return pairs
+
+    def _trainable_names(self) -> list[str]:
+        names = {id(variable): name for name, variable in self._named()}
+        return [names[id(variable)] for variable in self._model.trainable_variables]
+
+    def _note_layouts(self, graph) -> None:
+        """Variables enter a traced function as captured handles."""
+        handles = {id(external): internal for external, internal in graph.captures}
+        for variable in self._model.weights:
+            if id(variable.handle) in handles:
+                self._layouts[id(variable)] = graph_ops.layout_of(handles[id(variable.handle)], len(variable.shape))
+
+    def _sample_losses(self, labels: np.ndarray, outputs) -> np.ndarray | None:
+        """Those of a single loss; None for several outputs, or where the loss is not one of Keras's own kind."""
+        container = self._model.compiled_loss
+        losses = tf.nest.flatten(container._losses)
+        if len(losses) != 1 or not isinstance(losses[0], tf.keras.losses.Loss):
+            return None
+        outputs = tf.nest.flatten(outputs)[0]
+        values = losses[0].call(_like_outputs(labels, outputs), outputs).numpy()
+        return values if values.shape == (len(labels),) else None
+
+    def _build_optimizer(self) -> None:
+        optimizer = self._model.optimizer
+        if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):
+            optimizer._create_all_weights(self._model.trainable_variables)
+        else:
+            optimizer.build(self._model.trainable_variables)
+
+    def _optimizer_variables(self) -> list[tf.Variable]:
+        variables = self._model.optimizer.variables
+        return list(variables() if callable(variables) else variables)
+
+    def _as_accumulated(self, role: str, value: np.ndarray) -> np.ndarray:
+        """Keras's momentum holds -learning rate × the sum of gradients; that of TensorFlow 1 the sum alone."""
+        if isinstance(self._model.optimizer, tf.keras.optimizers.SGD) and role == "momentums":
+            return value / -self._rate.now()
+        return value
+
+
+class _Rate:
+    """The learning rate of an optimizer, readable at any step, and changeable for one step."""
+
+    def __init__(self, optimizer):
+        self._optimizer = optimizer
+        legacy = isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer)
+        rate = optimizer._hyper.get("learning_rate") if legacy else optimizer._learning_rate
+        self._schedule = rate if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule) else None
+        self._factor = 1.0
+        if self._schedule is not None:
+            self._scale = tf.Variable(1.0, trainable=False)
+            scaled = _Scaled(self._schedule, self._scale)
+            if legacy:
+                optimizer._hyper["learning_rate"] = scaled
+            else:
+                optimizer._learning_rate = scaled
+
+    def __call__(self, factor: float) -> _Rate:
+        self._factor = factor
+        return self
+
+    def __enter__(self) -> None:
+        if self._factor != 1.0:
+            self._before = self.now()
+            self._set(self._factor)
+
+    def __exit__(self, *exception) -> None:
+        if self._factor != 1.0:
+            self._set(None)
+
+    def now(self) -> np.float32:
+        if self._schedule is not None:
+            return np.float32(self._schedule(self._optimizer.iterations))
+        return np.float32(tf.keras.backend.get_value(self._optimizer.learning_rate))
+
+    def at(self, steps: list[int]) -> np.ndarray:
+        """Shape [steps], float32."""
+        if self._schedule is None:
+            return np.full(len(steps), self.now())
+        return np.array([self._schedule(tf.constant(step, tf.int64)) for step in steps], np.float32)
+
+    def _set(self, factor: float | None) -> None:
+        if self._schedule is not None:
+            self._scale.assign(1.0 if factor is None else factor)
+        else:
+            value = self._before if factor is None else self._before * np.float32(factor)
+            self._optimizer.learning_rate.assign(value)
+
+
+class _Scaled(tf.keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule times a variable, which is 1 but for one step."""
+
+    def __init__(self, schedule, scale: tf.Variable):
+        self.schedule, self.scale = schedule, scale
+
+    def __call__(self, step):
+        rate = self.schedule(step)
+        return rate * tf.cast(self.scale, rate.dtype)
+
+    def get_config(self):
+        return self.schedule.get_config()
+
+
+def _is_slot_list(value, pairs) -> bool:
+    return (isinstance(value, (list, tuple)) and len(value) == len(pairs)
+            and all(isinstance(slot, tf.Variable) and slot.shape == variable.shape
+                    for slot, (_, variable) in zip(value, pairs)))
+
+
+def _label_kind(model: tf.keras.Model) -> str:
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", getattr(loss, "name", type(loss).__name__))
+    name = str(name).lower().replace("_", "")
+    for part, kind in (("sparse", "classes"), ("categorical", "one-hot"), ("binary", "binary"), ("hinge", "binary")):
+        if part in name:
+            return kind
+    return "values"
+
+
+def _like_outputs(labels: np.ndarray, outputs) -> tf.Tensor:
+    """Labels as `compiled_loss` hands them on: with the axis that outputs [samples, 1] have."""
+    labels = tf.constant(labels)
+    if labels.shape.rank == 1 and outputs.shape.rank == 2 and outputs.shape[-1] == 1:
+        labels = labels[:, tf.newaxis]
+    return labels

@@ -1,0 +1,134 @@
+"""Finding a port by its name, and recognising which of the four kinds it is."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import tensorflow as tf
+
+from bench.implementations import IMPLEMENTATIONS, load_train
+from bench.parity.estimators import estimator_networks, function_networks
+from bench.parity.graph_port import GraphPort
+from bench.parity.keras_port import KerasPort
+from bench.parity.port import Batch, Port
+from bench.parity.watch import catch_port, watch_data
+from bench.task import Task, UserError
+
+KINDS = ("a function that returns a compiled tf.keras.Model, a function build(features, labels, training), a model_fn, a "
+         "function that returns an Estimator, or a module with train(task, observer)")
+
+
+class Target:
+    """What REFERENCE or CANDIDATE names, imported in this process.
+
+    Raises:
+        UserError: it cannot be found, does not import, or is of no known kind.
+    """
+
+    def __init__(self, name: str):
+        found = _find(name)
+        self.kind, self._function = _recognise(found)
+        self._made = None
+        if self.kind == "maker":
+            self._made = self._function()
+            self.kind = _kind_of_made(self._made)
+
+    def port(self, batch: Batch | None, task: Task | None) -> Port:
+        """The port itself; `batch` shows the shapes of features and labels, `task` is what contract modules train."""
+        if self.kind == "contract":
+            return catch_port(self._function, _in_fresh_folder(task))
+        if self.kind == "keras":
+            model, self._made = self._made or self._function(), None
+            return KerasPort(model, self._function, batch)
+        if batch is None:
+            raise UserError("it declares no input shapes: give --batch FILE.npz")
+        one = {name: value[:1] for name, value in batch.features.items()}
+        if self.kind == "graph":
+            return GraphPort(*function_networks(self._function, one, batch.labels[:1]))
+        made = self._made if self.kind == "estimator" else tf.estimator.Estimator(
+            self._function, model_dir=tempfile.mkdtemp(prefix="bench-parity-"))
+        return GraphPort(*estimator_networks(made, one, batch.labels[:1]))
+
+    def received(self, task: Task):
+        """What the training steps of a contract module receive; see `bench.parity.watch.watch_data`."""
+        return watch_data(self._function, _in_fresh_folder(task))
+
+
+def _find(name: str):
+    """The object of `module:object` or `file.py:object`, or a module."""
+    place, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
+    place = IMPLEMENTATIONS.get(place, place)
+    module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
+    if not attribute:
+        return module
+    try:
+        return functools.reduce(getattr, attribute.split("."), module)
+    except AttributeError:
+        public = [word for word in vars(module) if not word.startswith("_") and callable(getattr(module, word))]
+        raise UserError(f"{place} has no {attribute!r}; it has {', '.join(public) or 'no functions'}") from None
+
+
+def _import_module(place: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found = importlib.util.find_spec(place)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
+        raise UserError(f"there is no module {place!r}: name module:object or file.py:object")
+    return importlib.import_module(place)
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UserError(f"there is no file {path}")
+    sys.path.insert(0, str(path.parent.resolve()))
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _recognise(found) -> tuple[str, Callable]:
+    if isinstance(found, ModuleType):
+        try:
+            return "contract", load_train(found.__name__)
+        except (AttributeError, ModuleNotFoundError) as error:
+            raise UserError(f"module {found.__name__!r} has no train(task, observer): {error}") from None
+    if not callable(found):
+        raise UserError(f"it is {type(found).__name__}, of no known kind: give {KINDS}")
+    parameters = inspect.signature(found).parameters
+    required = {name for name, parameter in parameters.items()
+                if parameter.default is parameter.empty and parameter.kind not in (
+                    parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)}
+    if {"features", "labels", "mode"} <= set(parameters):
+        return "model_fn", found
+    if {"features", "labels", "training"} <= set(parameters):
+        return "graph", found
+    if not required:
+        return "maker", found
+    raise UserError(f"it takes ({', '.join(parameters)}), so it is of no known kind: give {KINDS}")
+
+
+def _kind_of_made(made) -> str:
+    if isinstance(made, tf.keras.Model):
+        return "keras"
+    if hasattr(tf, "estimator") and isinstance(made, tf.compat.v1.estimator.Estimator):
+        return "estimator"
+    raise UserError(f"it returned {type(made).__name__}, of no known kind: give {KINDS}")
+
+
+def _in_fresh_folder(task: Task) -> Task:
+    return replace(task, model_dir=Path(tempfile.mkdtemp(prefix="bench-parity-")))
