@@ -1,0 +1,5 @@
+"""Is it the same network? Two ports compared, stage by stage; `from bench.parity import compare`."""
+
+from bench.parity.comparison import Setting, compare
+
+__all__ = ["Setting", "compare"]

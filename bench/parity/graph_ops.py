@@ -9,8 +9,9 @@ import tensorflow as tf
 
 PLUMBING = frozenset({
     "Cast", "ConcatV2", "ExpandDims", "Identity", "IdentityN", "Pack", "Pad", "PlaceholderWithDefault", "Reshape", "Slice",
-    "Squeeze", "StopGradient", "StridedSlice", "Tile", "Transpose", "Unpack", "Merge", "Switch"})
-"""Operations that move values and compute none."""
+    "Squeeze", "StopGradient", "StridedSlice", "Tile", "Transpose", "Unpack", "Merge", "Switch",
+    "LogSoftmax"})
+"""Operations that move values and compute none; LogSoftmax is where a loss begins."""
 
 RANDOM = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
 """Operations whose output can be given in place of being drawn."""
@@ -109,13 +110,16 @@ def touches_trainables(fetches: Iterable, trainable: set[str]) -> bool:
                for operation in ancestors(fetches))
 
 
-def layout_of(handle: tf.Tensor, rank: int) -> tuple[int, ...]:
-    """The permutation of axes after which a variable is used; see `bench.parity.port.Variable`."""
+def layout_of(handle: tf.Tensor, rank: int, forward: set[tf.Operation] | None = None) -> tuple[int, ...]:
+    """The permutation of axes after which a variable is used by the operations in `forward`, or by any if that is None; see
+    `bench.parity.port.Variable`."""
     identity = tuple(range(rank))
     waiting = [handle]
     while waiting:
         tensor = waiting.pop()
         for operation in tensor.consumers():
+            if forward is not None and operation not in forward:
+                continue
             if operation.type == "Transpose" and operation.inputs[0] is tensor:
                 permutation = tf.get_static_value(operation.inputs[1])
                 if permutation is not None and len(permutation) == rank:

@@ -60,9 +60,11 @@ class GraphPort:
         return None
 
     def variables(self) -> list[Variable]:
+        forward = graph_ops.ancestors([self._training.network.loss])
         return [
             Variable(name, tuple(variable.shape.as_list()), variable.dtype.base_dtype.name,
-                     name in self._training.trainable, graph_ops.layout_of(variable.op.outputs[0], len(variable.shape)))
+                     name in self._training.trainable,
+                     graph_ops.layout_of(variable.op.outputs[0], len(variable.shape), forward))
             for name, variable in self._variables.items()]
 
     def initial_weights(self, draws: int) -> list[Weights]:

@@ -65,6 +65,13 @@ class Standard:
     def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
         return self._slots
 
+    def learning_rates(self, steps: list[int]) -> np.ndarray:
+        return np.full(len(steps), self.task.learning_rate)
+
+    def evaluate(self, batches: list[Batch]) -> dict[str, float]:
+        losses = [self.loss(batch, False, 0).per_sample for batch in batches]
+        return {"loss": float(np.concatenate(losses).mean())}
+
     def _update(self, gradients: Weights, rate_factor: float) -> None:
         self._steps += 1
         rate = self.task.learning_rate * rate_factor

@@ -1,0 +1,226 @@
+"""The whole comparison: both sides in processes of their own, stage after stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.source import Source, Spec
+from bench.data.store import make_dataset, open_dataset
+from bench.data.synthetic import Synthetic
+from bench.parity import numerics, rounding, structure
+from bench.parity.inputs import Inputs, dataset_inputs, draw_inputs, read_inputs
+from bench.parity.matching import check_map, match_variables, read_map
+from bench.parity.pairing import Pairing, View
+from bench.parity.port import Weights
+from bench.parity.result import STAGES, Parity, Stage
+from bench.parity.side import Side, together
+from bench.parity.standard import Standard
+from bench.process.forkserver import call_in_child, with_forkserver
+from bench.task import LEARNING_RATE, Dataset, Task, UserError, initial_weights
+
+DATASETS = {
+    "small": Spec("small", length=130, train=400, evaluation=100),
+    "large": Spec("large", length=60_000, train=80, evaluation=36),
+}
+"""Datasets of which neither split is a multiple of the batch."""
+
+SGD_LEARNING_RATE = 1e-6
+"""Small enough for gradients of raw counts, which have norms of some hundreds."""
+
+FEW_PARAMETERS = 1_000_000
+"""Models with more have one draw of initial weights compared: it holds enough values, and each draw builds a model."""
+
+STEPS = 50
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What both sides are given. `batch` and `names` are files for ports that are functions; the others choose what
+    modules of the implementation contract train."""
+
+    batch: Path | None = None
+    names: Path | None = None
+    dataset: str = "small"
+    loss: str = "logits"
+    optimizer: str = "adam"
+    source: Source = Synthetic()
+    steps: int = STEPS
+    timeout: float = TIMEOUT_S
+
+
+def compare(reference: str, candidate: str, setting: Setting = Setting(),
+            on_stage: Callable[[str], None] = lambda name: None) -> Parity:
+    """Compares two ports, each named as `module:object`, `file.py:object` or a module of the implementation contract.
+
+    `on_stage` is told the name of every stage before it begins. In a script, call this under
+    ``if __name__ == "__main__":``, as everything that starts processes.
+
+    Raises:
+        UserError: they cannot be compared; the message says which side is why.
+        bench.parity.side.PortError: a port raised an exception of its own.
+    """
+    began = time.monotonic()
+    names = read_map(setting.names) if setting.names else {}
+    given = read_inputs(setting.batch) if setting.batch else None
+    with with_forkserver(), Side("reference", reference, setting.timeout) as first, \
+            Side("candidate", candidate, setting.timeout) as second:
+        comparison = _Comparison(first, second, setting, names, given)
+        try:
+            stages = comparison.run(on_stage)
+        finally:
+            comparison.close()
+    return Parity(reference, candidate, comparison.inputs.source, stages, time.monotonic() - began,
+                  max(side.peak_rss_mib for side in (first, second)))
+
+
+class _Comparison:
+    def __init__(self, reference: Side, candidate: Side, setting: Setting, names: dict[str, str], given: Inputs | None):
+        self._sides = [reference, candidate]
+        self._setting = setting
+        self._names = names
+        self._given = given
+        self._twin: Side | None = None
+
+    def run(self, on_stage: Callable[[str], None]) -> list[Stage]:
+        """All stages in order, as far as the ports can be compared."""
+        on_stage("loading")
+        self._kinds = together(self._sides, "load")
+        self._contracts = [kind == "contract" for kind in self._kinds]
+        self._task = self._make_task() if any(self._contracts) else None
+        self.inputs = self._open()
+        stages = []
+        for name in STAGES:
+            on_stage(name)
+            stages.append(getattr(self, f"_{name.replace(' ', '_')}")())
+            if name == "initial weights" and not self._match.complete:
+                return stages + [Stage(rest, "not seen", "the variables do not match") for rest in STAGES[3:]]
+        return stages
+
+    def close(self) -> None:
+        if self._twin is not None:
+            self._twin.close()
+
+    def _make_task(self) -> Task:
+        setting = self._setting
+        spec, source = DATASETS[setting.dataset], setting.source
+        dataset: Dataset = open_dataset(source, spec) or call_in_child(make_dataset, source, spec)
+        rate = SGD_LEARNING_RATE if setting.optimizer == "sgd" else LEARNING_RATE
+        return Task(dataset, setting.loss, 0, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
+
+    def _open(self) -> Inputs:
+        """Opens both ports on common inputs: given, the dataset's, or drawn as one of the ports declares."""
+        inputs = self._given
+        if inputs is None and self._task is not None:
+            inputs = call_in_child(dataset_inputs, self._task.dataset, self._task.batch_size, self._setting.steps)
+        if inputs is not None:
+            together(self._sides, "open", inputs.batches[0], self._task, False)
+            return inputs
+        declaring = [side for side, kind in zip(self._sides, self._kinds) if kind == "keras"]
+        if not declaring:
+            raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give --batch FILE.npz "
+                            "with an array 'labels' and one for every feature")
+        together(declaring, "open", None, None, False)
+        inputs = draw_inputs(declaring[0]("input_spec"))
+        together([side for side in self._sides if side not in declaring], "open", inputs.batches[0], None, False)
+        return inputs
+
+    def _data(self) -> Stage:
+        if not all(self._contracts):
+            functions = [str(side) for side, contract in zip(self._sides, self._contracts) if not contract]
+            self._received = [None, None]
+            return structure.data_stage(None, None, f"{' and '.join(functions)} brings no data; both are given "
+                                                    f"{self.inputs.source}")
+        still = Task(**{**vars(self._task), "learning_rate": 0.0})
+        self._received = together(self._sides, "received", still)
+        return structure.data_stage(*self._received, "")
+
+    def _variables(self) -> Stage:
+        variables = together(self._sides, "variables")
+        check_map(self._names, *variables)
+        self._match = match_variables(*variables, self._names)
+        if not self._match.pairs:
+            raise UserError(f"no variable of {self._sides[1]} has the shape of one of {self._sides[0]}: are these ports of one "
+                            "network?")
+        self._reference_variables = variables[0]
+        return structure.variables_stage(self._match)
+
+    def _initial_weights(self) -> Stage:
+        parameters = sum(int(np.prod(variable.shape)) for variable in self._reference_variables)
+        draws = structure.DRAWS if parameters < FEW_PARAMETERS else 1
+        weights = together(self._sides, "initial_weights", draws)
+        given = tuple(together(self._sides, "weights_given"))
+        stage = structure.initial_stage(*weights, self._match, given)
+        self._pairing = Pairing(
+            View(self._sides[0]), View(self._sides[1], self._match), self._match, self.inputs, shaken(weights[0][0]),
+            self._exact_view, self._setting.steps)
+        if self._match.complete:
+            self._check_losses()
+        return stage
+
+    def _forward(self) -> Stage:
+        return numerics.forward_stage(self._pairing)
+
+    def _loss(self) -> Stage:
+        return numerics.loss_stage(self._pairing)
+
+    def _gradients(self) -> Stage:
+        return numerics.gradients_stage(self._pairing)
+
+    def _update(self) -> Stage:
+        return numerics.update_stage(self._pairing)
+
+    def _curve(self) -> Stage:
+        return numerics.curve_stage(self._pairing)
+
+    def _metrics(self) -> Stage:
+        if None in self._received:
+            return numerics.metrics_stage(self._pairing)
+        return numerics.evaluations_stage(
+            *(received.evaluations for received in self._received),
+            lambda reference, candidate: rounding.judge(reference, candidate, None, 0.0))
+
+    def _check_losses(self) -> None:
+        for side, view in zip(self._sides, (self._pairing.reference, self._pairing.candidate)):
+            view.set_weights(self._pairing.weights)
+            loss = side("loss", self.inputs.batches[0], True, 0).value
+            if not np.isfinite(loss):
+                raise UserError(f"{side}: its loss is {loss} at the start; look at the features ({self.inputs.source}) and at "
+                                "what its loss divides by or takes the logarithm of")
+
+    def _exact_view(self) -> View | None:
+        """The float64 reference: the standard network in NumPy, or the reference port rebuilt in float64 if it can be."""
+        if self._contracts[0]:
+            return self._standard_view()
+        twin = self._twin = Side("reference", self._sides[0].name, self._setting.timeout)
+        wide = View(twin, dtype=np.float64)
+        try:
+            twin("load")
+            twin.open(wide.batch(self.inputs.batches[0]), None, wide=True)
+            variables = twin("variables")
+        except UserError:
+            return None
+        narrow = [variable for variable in variables if variable.dtype == "float32"]
+        same_names = [variable.name for variable in variables] == [variable.name for variable in self._reference_variables]
+        return wide if same_names and not narrow else None
+
+    def _standard_view(self) -> View | None:
+        own = initial_weights(self._task.dataset.length, 0)
+        shapes = {variable.name: variable.shape for variable in self._reference_variables}
+        if shapes != {name: value.shape for name, value in own.items()}:
+            return None
+        standard = Standard(self._task)
+        return View(lambda method, *arguments: getattr(standard, method)(*arguments))
+
+
+def shaken(weights: Weights) -> Weights:
+    """Weights of which none is all alike: a missing bias would not show while all are 0. What is added is not negative,
+    since it may be a variance."""
+    generator = np.random.default_rng(0)
+    return {name: (value + 0.1 * generator.random(value.shape)).astype(value.dtype)
+            if value.dtype.kind == "f" and np.ptp(value) == 0 else value for name, value in weights.items()}

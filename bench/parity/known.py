@@ -1,0 +1,98 @@
+"""Differences between the APIs that are known and have a known size: they are explained, and no port's fault.
+
+- Adam takes 1-β₂ in float32 in TensorFlow's fused kernel (`tf.compat.v1`, Estimator, Keras's legacy optimizers), in float64
+  in Keras's own: relative to each other 1.3e-5 for β₂ = 0.999.
+  Source: tensorflow/core/kernels/training_ops.cc, `ApplyAdam`; keras/src/optimizers/adam.py, `update_step`.
+- Estimator's own evaluation `loss` is the mean over batches, in which the samples of a partial last batch weigh more;
+  Keras's is the mean over samples. Source: tensorflow_estimator/python/estimator/estimator.py, `_verify_and_create_loss_metric`.
+- The loss that Keras shows while it trains is the mean over the epoch so far, not the last batch's.
+  Source: https://www.tensorflow.org/api_docs/python/tf/keras/Model#fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bench.parity.pairing import Judged, Pairing
+from bench.parity.result import Stage
+from bench.parity.rounding import ULP, multiple
+
+ADAM_COMPLEMENT = abs(float(np.float32(1) - np.float32(0.999)) / (1 - 0.999) - 1)
+"""How far 1-β₂ in float32 is from 1-β₂, relative to it: 1.3e-5."""
+
+
+def adam_allowances(pairing: Pairing, reference: dict[str, np.ndarray]) -> dict[str, float]:
+    """The size of the first known difference in every quantity of the update, as a root mean square: the complement goes
+    into the second moment as it is, and with its root (half of it) into the update."""
+    if not _two_adams(pairing):
+        return {}
+    allowances = {}
+    for key, value in reference.items():
+        if value is None or key == "learning rate":
+            continue
+        name = key.rpartition(", ")[2]
+        if name in pairing.weights:
+            moved = value.astype(np.float64) - pairing.weights[name]
+            allowances[key] = ADAM_COMPLEMENT * _rms(moved)
+        else:
+            allowances[key] = ADAM_COMPLEMENT * _rms(value)
+    return allowances
+
+
+def update_notes(pairing: Pairing, judged: Judged) -> list[str]:
+    """What is to be said of optimizers that are known to differ."""
+    if _two_adams(pairing) and any(judgement.verdict == "rounding" for judgement in judged.judgements.values()):
+        return [f"known difference: one Adam takes 1-β₂ in float32, the other in float64 ({ADAM_COMPLEMENT:.1e} of the "
+                "second moment); what differs is no more than that"]
+    return []
+
+
+def curve_notes(pairing: Pairing, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
+    """What Keras would show for the same curve."""
+    kinds = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
+    if all(kind is None or kind.fused for kind in kinds):
+        return []
+    losses = candidate if kinds[1] is not None and not kinds[1].fused else reference
+    return [f"Keras's fit would show {running_mean(losses)[-1]:.4g}, the mean over the epoch so far, for the last step's loss "
+            f"of {losses[-1]:.4g}"]
+
+
+def running_mean(losses: np.ndarray) -> np.ndarray:
+    """What Keras shows after every step of an epoch of equal batches."""
+    return np.cumsum(losses) / np.arange(1, len(losses) + 1)
+
+
+def explain_evaluation_loss(pairing: Pairing, stage: Stage, judged: Judged) -> Stage:
+    """The stage, not different any more if all that differs is `loss`, and one side's is the mean over batches and the
+    other's the mean over samples."""
+    different = [key for key, judgement in judged.judgements.items() if judgement.verdict == "different"]
+    if different != ["loss"]:
+        return stage
+    pairing.reference.set_weights(pairing.weights)
+    batches = pairing.inputs.evaluation
+    losses = [pairing.reference.ask("loss", batch, False, 0).value for batch in batches]
+    means = {"batches": np.mean(losses), "samples": np.average(losses, weights=[len(batch) for batch in batches])}
+    kinds = []
+    for answer in (judged.reference, judged.candidate):
+        near = min(means, key=lambda kind: abs(means[kind] - float(answer["loss"])))
+        if abs(means[near] - float(answer["loss"])) > 2 * multiple(1) * ULP * abs(means[near]):
+            return stage
+        kinds.append(near)
+    if kinds[0] == kinds[1]:
+        return stage
+    note = (f"known difference: loss is the mean over {kinds[0]} in the reference ({means[kinds[0]]:.8g}) and over {kinds[1]} "
+            f"in the candidate ({means[kinds[1]]:.8g}); the last batch is partial")
+    return replace(stage, verdict="rounding", difference=None, notes=[*stage.notes, note])
+
+
+def _two_adams(pairing: Pairing) -> bool:
+    """Whether both use Adam, one of them in TensorFlow's fused kernel and the other not."""
+    optimizers = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
+    return all(optimizer is not None and optimizer.name == "Adam" for optimizer in optimizers) and (
+        optimizers[0].fused != optimizers[1].fused)
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
