@@ -1,5 +1,6 @@
 """The raw files of a result folder: what the cells measured, from which every figure is derived later.
 
+    parity/*.json           comparisons of ports: see `bench.parity.stored`
     cells/NAME.json         a `CellRecord`
     steps/NAME.csv          one row a training step: see `bench.measure.recorder.Recorder`
     outputs/NAME.csv        the outputs handed to the loss: of the fixed batch after every epoch (`probe`), and of
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-FOLDERS = ("cells", "steps", "outputs", "traces", "logs")
+FOLDERS = ("parity", "cells", "steps", "outputs", "traces", "logs")
 DERIVED = ("results.csv", "curves.csv", "results.md", "curves.png", "report.html")
 """What the report makes of the raw files, into the same folder."""
 

@@ -10,9 +10,9 @@ from bench.parity.matching import align_activations, same_operation
 from bench.parity.pairing import Pairing, View
 from bench.parity.port import Activation, Batch
 from bench.parity.result import Difference, Stage, difference_of
-from bench.parity.rounding import Judgement, multiple, same_bits
+from bench.parity.rounding import Judgement, multiple, nudged, same_bits
 
-FORWARD_MIB = 64
+FORWARD_MIB = 32
 """The layers of as many samples are compared as fit into this."""
 
 RANDOM_DRAWS = 24
@@ -193,8 +193,7 @@ def update_stage(pairing: Pairing) -> Stage:
     for pair in pairing.match.pairs:
         key = f"after step 3, {pair.reference.name}"
         if key in judged.judgements and judged.judgements[key].verdict == "rounding":
-            pairing.after_three[pair.reference.name] = float(np.sqrt(np.mean(np.square(
-                judged.reference[key].astype(np.float64) - judged.candidate[key]))))
+            pairing.after_three[pair.reference.name] = judged.candidate[key].astype(np.float64) - judged.reference[key]
     names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     called = " and ".join(dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names))
     notes = list(dict.fromkeys(unseen)) + known.update_notes(pairing, judged)
@@ -257,7 +256,7 @@ def curve_stage(pairing: Pairing) -> Stage:
     reference, candidate = pairing.measure(measurement)
     if all(same_bits(reference[what], candidate[what]) for what in reference):
         return Stage("curve", "bit", compared)
-    moved = [measurement(View(pairing.reference.ask), _parted(pairing, seed)) for seed in range(3)]
+    moved = [measurement(View(pairing.reference.ask), weights) for weights in _parted(pairing)]
     found: list[tuple[int, str, Judgement]] = []
     for what in reference:
         away = np.max([np.abs(other[what] - reference[what]) for other in moved], axis=0)
@@ -280,16 +279,15 @@ def curve_stage(pairing: Pairing) -> Stage:
                  notes=notes)
 
 
-def _parted(pairing: Pairing, seed: int) -> dict:
-    """The weights moved by as much as the ports' updates were found to part them, if that adds up over all steps, and by
-    one ULP at least."""
-    generator = np.random.default_rng(seed)
-    moved = {}
-    for name, value in pairing.weights.items():
-        by = pairing.after_three.get(name, 0.0) * pairing.steps / 3
-        signs = generator.choice([-1.0, 1.0], value.shape)
-        size = np.maximum(np.abs(value) * np.finfo(np.float32).eps, by)
-        moved[name] = (value + signs * size).astype(value.dtype) if value.dtype.kind == "f" else value
+def _parted(pairing: Pairing) -> list[dict]:
+    """Weights from which the reference port parts from itself as two ports of one network do: moved by what the updates
+    were found to differ after three steps, as if every step of the curve added as much, in its direction and against it;
+    and by one ULP at random."""
+    generator = np.random.default_rng(0)
+    moved = [{name: nudged(value, generator) for name, value in pairing.weights.items()}]
+    if pairing.after_three:
+        moved += [{name: (value + sign * pairing.steps * pairing.after_three.get(name, 0.0)).astype(value.dtype)
+                   for name, value in pairing.weights.items()} for sign in (1, -1)]
     return moved
 
 

@@ -75,7 +75,8 @@ class View:
 @dataclass
 class Pairing:
     """The two sides and what they share. `exact` makes the view of the float64 reference, or returns None; it is made
-    when first needed. `weights` are the reference's, with none all alike."""
+    when first needed. `weights` are the reference's, with none all alike. Stages leave for later ones: `aligned`, whether
+    random layers draw the same numbers, and `after_three`, by what the updates part the weights within rounding."""
 
     reference: View
     candidate: View
@@ -85,7 +86,7 @@ class Pairing:
     make_exact: Callable[[], View | None]
     steps: int = 50
     aligned: bool = True
-    after_three: dict[str, float] = field(default_factory=dict)
+    after_three: Weights = field(default_factory=dict)
     _exact: list = field(default_factory=list)
 
     @property

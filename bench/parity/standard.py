@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bench.parity.inputs import part
 from bench.parity.port import Activation, Batch, Loss, Weights
 from bench.task import Task
 
 BETA_1, BETA_2 = 0.9, 0.999
+CHUNK = 8
 
 
 @dataclass
@@ -41,22 +43,25 @@ class Standard:
         return [Activation(layer.name, layer.operation, layer.output) for layer in self._layers(_signal(features))]
 
     def loss(self, batch: Batch, training: bool, draw: int) -> Loss:
-        per_sample, _ = cross_entropy(self._layers(_signal(batch.features))[-1].output, batch.labels)
+        per_sample = np.concatenate([cross_entropy(self._layers(_signal(some.features))[-1].output, some.labels)[0]
+                                     for some in _chunks(batch)])
         return Loss(float(per_sample.mean()), per_sample, 0.0)
 
     def gradients(self, batch: Batch, draw: int) -> Weights:
-        layers = self._layers(_signal(batch.features))
-        _, gradient = cross_entropy(layers[-1].output, batch.labels)
-        gradient = gradient / len(batch)
-        found: Weights = {}
-        for layer in reversed(layers):
-            gradient = layer.backward(gradient, found)
-        return {name: found[name] for name in self._weights}
+        total = {name: np.zeros_like(value) for name, value in self._weights.items()}
+        for some in _chunks(batch):
+            layers = self._layers(_signal(some.features))
+            _, gradient = cross_entropy(layers[-1].output, some.labels)
+            gradient = gradient / len(batch)
+            found: Weights = {}
+            while layers:
+                gradient = layers.pop().backward(gradient, found)
+            for name, value in found.items():
+                total[name] += value
+        return total
 
-    def step(self, batch: Batch, draw: int, rate_factor: float = 1.0) -> float:
-        value = self.loss(batch, True, draw).value
+    def step(self, batch: Batch, draw: int, rate_factor: float = 1.0) -> None:
         self._update(self.gradients(batch, draw), rate_factor)
-        return value
 
     def apply(self, gradients: Weights, batch: Batch) -> bool:
         self._update({name: value.astype(np.float64) for name, value in gradients.items()}, 1.0)
@@ -229,6 +234,11 @@ def _fold(steps: np.ndarray, length: int, stride: int, left: int) -> np.ndarray:
     for offset in range(size):
         padded[:, offset:offset + positions * stride:stride][:, :positions] += steps[:, :, offset]
     return padded[:, left:left + length]
+
+
+def _chunks(batch: Batch) -> list[Batch]:
+    """A few samples at a time: the windows of long samples take much memory."""
+    return [part(batch, start, start + CHUNK) for start in range(0, len(batch), CHUNK)]
 
 
 def _signal(features: Weights) -> np.ndarray:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from bench.parity.result import STAGES
+from bench.parity.stored import Compared
 from bench.report.findings import Verdict, judge
+from bench.report.parity import parity_texts
 from bench.report.tables import SECOND_STEP, power, reference, relative_throughput
 
 SAME = 1e-3
@@ -26,10 +30,30 @@ class Answer:
     detail: str
 
 
-def answers(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame) -> list[Answer]:
-    """One answer per question of the project."""
+def answers(folder: Path, results: pd.DataFrame, shown: pd.DataFrame, agreement: pd.DataFrame,
+            comparisons: list[Compared]) -> list[Answer]:
+    """One answer per question of the project; `shown` are the results under the names that tables show."""
     ok = results[results["status"] == "ok"]
-    return [_same_network(ok, agreement), _why_not_training(folder, ok), _cost(ok)]
+    same = _compared(comparisons, agreement) if comparisons else _same_network(ok, agreement)
+    return [same, _why_not_training(folder, ok), _cost(shown[shown["status"] == "ok"])]
+
+
+def _compared(comparisons: list[Compared], agreement: pd.DataFrame) -> Answer:
+    question = "Is it still the same network?"
+    different = [compared for compared in comparisons if compared.differs]
+    unknown = [compared for compared in comparisons if compared.parity is None]
+    if different:
+        names = ", ".join(f"{compared.implementation} on {compared.dataset}" for compared in different)
+        return Answer(question, f"No: {names} differs.", parity_texts(different)[0])
+    if unknown:
+        return Answer(question, "Not all could be compared.", parity_texts(unknown)[0])
+    verdicts = Counter(stage.verdict for compared in comparisons for stage in compared.parity.stages)
+    later = "" if agreement.empty else (f" With equal seeds and all threads, losses differ by at most "
+                                        f"{power(agreement['evaluations'].max())} at any evaluation.")
+    return Answer(
+        question, "Yes, stage by stage.",
+        f"{len(comparisons)} comparisons of {len(STAGES)} stages: {verdicts['bit']} same to the bit, {verdicts['rounding']} "
+        f"within rounding or a known difference.{later}")
 
 
 def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:

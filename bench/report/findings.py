@@ -9,6 +9,8 @@ import pandas as pd
 
 from bench.measure import raw
 from bench.measure.saturation import RIGHT, Rows, saturated_rows
+from bench.parity.stored import Compared
+from bench.report.parity import parity_texts
 from bench.report.tables import power, reference, relative_throughput, spread
 
 CHANCE = (0.35, 0.65)
@@ -48,17 +50,19 @@ def judge(folder: Path, cell: pd.Series) -> Verdict:
     return Verdict(cell, "near chance" if near_chance else "trained", rows)
 
 
-def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:
-    """All findings of a run, in the order of the three questions."""
+def find(folder: Path, results: pd.DataFrame, shown: pd.DataFrame, agreement: pd.DataFrame,
+         comparisons: list[Compared]) -> list[Finding]:
+    """All findings of a run, in the order of the three questions; `shown` are the results under the names that tables show."""
     ok = results[results["status"] == "ok"]
     failed = results[results["status"] != "ok"]
     findings = [Finding("training", f"{cell['implementation']}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
                         f"{cell['status']} ({cell['reason']}).") for _, cell in failed.iterrows()]
+    findings += [Finding("network", text) for text in parity_texts(comparisons)]
     findings += _network_findings(ok, agreement)
     for (dataset, loss), cells in ok.groupby(["dataset", "loss"], sort=False):
         verdicts = [judge(folder, cell) for _, cell in cells.iterrows()]
         findings += [Finding("training", text) for text in _training_texts(f"{loss}, {dataset}", loss, verdicts)]
-    return findings + _cost_findings(ok)
+    return findings + _cost_findings(shown[shown["status"] == "ok"])
 
 
 def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure import raw
+from bench.parity.stored import read_comparisons
 from bench.report.answers import answers
 from bench.report.findings import Finding, find
 from bench.report.frames import curves_frame, results_frame
 from bench.report.page import render_page
+from bench.report.parity import LEGEND, parity_table, stamp
 from bench.report.pictures import draw_curves
 from bench.report.tables import (
     GPU_NOTE,
@@ -39,15 +41,18 @@ class Report:
 def write_report(folder: Path) -> Report:
     """Writes results.csv, curves.csv, results.md, curves.png and report.html from the raw files in `folder`."""
     results, curves = results_frame(folder), curves_frame(folder)
+    comparisons = read_comparisons(folder)
     agreement = agreement_table(folder, results, curves)
+    shown = stamp(results, comparisons)
     tables = {
-        "Does it train?": training_table(results),
-        "What does each API cost?": cost_table(results),
+        "Is it the same network?": parity_table(comparisons),
+        "Does it train?": training_table(shown),
+        "What does each API cost?": cost_table(shown),
         "What differs between the APIs, with equal seeds?": agreement,
     }
     tables = {title: table for title, table in tables.items() if len(table)}
-    notes = [RANGE_NOTE, GPU_NOTE if has_gpu(results) else NO_GPU_NOTE]
-    findings = find(folder, results, agreement)
+    notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, GPU_NOTE if has_gpu(results) else NO_GPU_NOTE]
+    findings = find(folder, results, shown, agreement, comparisons)
     environment = json.loads((folder / "environment.json").read_text())
     if environment["quick"]:
         notes.append(QUICK_NOTE)
@@ -56,9 +61,10 @@ def write_report(folder: Path) -> Report:
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
     raw.write_text(folder / "results.md", _markdown(tables, notes, findings, environment))
     if len(curves):
-        draw_curves(curves, folder / "curves.png")
+        draw_curves(stamp(curves, comparisons), folder / "curves.png")
     raw.write_text(folder / "report.html", render_page(
-        answers(folder, results, agreement), findings, tables, notes, results, curves, environment))
+        answers(folder, results, shown, agreement, comparisons), findings, tables, notes, shown, stamp(curves, comparisons),
+        environment))
     return Report(tables, notes, findings)
 
 

@@ -26,3 +26,9 @@ def check_writable(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise UserError(f"--out {folder}: cannot be written ({error.strerror})") from error
+
+
+def check_run_folder(folder: Path) -> None:
+    """The folder holds a run, whose report can be made again."""
+    if not (folder / "environment.json").is_file():
+        raise UserError(f"--out {folder} holds no run: make one with 'python -m bench all --out {folder}'")

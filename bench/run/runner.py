@@ -18,6 +18,7 @@ from bench.measure import raw
 from bench.run.cells import Cell
 from bench.run.environment import describe_environment
 from bench.process.forkserver import CONTEXT, call_in_child
+from bench.run.parity import compare_implementations
 from bench.run.worker import new_record, run_cell
 from bench.task import Dataset, UserError
 
@@ -45,7 +46,8 @@ class Grid:
 def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> bool:
     """Measures all cells into `folder`; true if none failed.
 
-    With `keep_others`, cells measured there before stay if they were measured on the same data.
+    With `keep_others`, cells measured there before stay if they were measured on the same data; without, it is a whole run,
+    and begins with the question whether the implementations are ports of one network.
 
     Raises:
         UserError: the data cannot be made, or other cells in `folder` do not fit to these.
@@ -54,8 +56,11 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> b
     with console.status("loading TensorFlow and preparing the datasets ..."):
         environment = call_in_child(describe_environment)
         datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
-    began = time.monotonic()
     settings = _prepare_folder(folder, grid.settings(datasets), keep_others)
+    if not keep_others:
+        modules = {cell.implementation: cell.module for cell in grid.cells}
+        compare_implementations(modules, grid.specs, grid.cells[0].loss, grid.source, grid.quick, folder, console)
+    began = time.monotonic()
     try:
         statuses = _run_cells(grid, datasets, folder, console)
     finally:

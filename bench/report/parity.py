@@ -1,0 +1,83 @@
+"""How comparisons of ports are shown: one by itself, and those of a run beside its cells."""
+
+from __future__ import annotations
+
+import pandas as pd
+from tabulate import tabulate
+
+from bench.parity.result import STAGES, VERDICTS, Parity, Stage, count
+from bench.parity.stored import Compared
+
+STAMP = "not the same network"
+SHORT = {"bit": "bit", "rounding": "rounding", "different": "DIFFERENT", "not seen": "not seen"}
+LEGEND = "bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not visible in one of the ports."
+
+
+def stamp(frame: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
+    """A frame with a row per dataset and implementation, in which those that failed parity are marked in their name."""
+    failed = {(compared.dataset, compared.implementation) for compared in comparisons if compared.differs}
+    names = [f"{name} ({STAMP})" if (dataset, name) in failed else name
+             for dataset, name in zip(frame["dataset"], frame["implementation"])]
+    return frame.assign(implementation=names)
+
+
+def parity_table(comparisons: list[Compared]) -> pd.DataFrame:
+    """A row a comparison, a column a stage."""
+    rows = []
+    for compared in comparisons:
+        stages = {stage.name: SHORT[stage.verdict] for stage in compared.parity.stages} if compared.parity else {}
+        rows.append({"dataset": compared.dataset, "implementation": f"{compared.implementation} : {compared.reference}",
+                     **{name: stages.get(name, "-") for name in STAGES}})
+    return pd.DataFrame(rows)
+
+
+def parity_texts(comparisons: list[Compared]) -> list[str]:
+    """What is to be said of comparisons in words: first differences, failures, and known differences once."""
+    texts = []
+    for compared in comparisons:
+        pair = f"{compared.dataset}: {compared.implementation} against {compared.reference}"
+        if compared.parity is None:
+            texts.append(f"{pair} could not be compared: {compared.error}")
+        elif compared.differs:
+            stage = compared.parity.first_different
+            texts.append(f"{pair} is {STAMP}. First difference, in {stage.name}: {stage.difference}.")
+    known = dict.fromkeys(note for compared in comparisons if compared.parity for stage in compared.parity.stages
+                          for note in stage.notes if note.startswith("known difference"))
+    return texts + [f"{note[0].upper()}{note[1:]}." for note in known]
+
+
+def as_lines(parity: Parity) -> str:
+    """The answer of `python -m bench parity`: a line a stage, then the first difference, then what else is to be said."""
+    rows = [(stage.name, VERDICTS[stage.verdict], stage.compared) for stage in parity.stages]
+    parts = [f"{parity.candidate} against {parity.reference}, on {parity.setting}",
+             tabulate(rows, headers=("stage", "verdict", "compared"), tablefmt="simple", disable_numparse=True)]
+    first = parity.first_different
+    if first:
+        parts.append(_first_difference(first))
+    notes = [f"{stage.name}: {note}" for stage in parity.stages for note in [*_largest(stage), *stage.notes]]
+    if notes:
+        parts.append("\n".join(f"- {note}" for note in notes))
+    parts.append(_conclusion(parity))
+    return "\n\n".join(parts)
+
+
+def _first_difference(stage: Stage) -> str:
+    difference = stage.difference
+    size = "" if difference.ulps is None else (
+        f"\n  size        {count(difference.ulps)} ULP, {count(difference.of_tolerance)} x the tolerance")
+    return (f"First difference: {stage.name}\n  what        {difference.what}\n  reference   {difference.reference}\n"
+            f"  candidate   {difference.candidate}{size}")
+
+
+def _largest(stage: Stage) -> list[str]:
+    if stage.largest is None:
+        return []
+    return [f"largest difference {stage.largest}"]
+
+
+def _conclusion(parity: Parity) -> str:
+    if not parity.same:
+        return f"Not the same network: they part in stage '{parity.first_different.name}' ({parity.seconds:.0f} s)."
+    unseen = [stage.name for stage in parity.stages if stage.verdict == "not seen"]
+    exception = f", as far as can be seen: not {', '.join(unseen)}" if unseen else ""
+    return f"The same network{exception} ({parity.seconds:.0f} s)."
