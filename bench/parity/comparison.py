@@ -132,10 +132,8 @@ class _Comparison:
 
     def _data(self) -> Stage:
         if not all(self._contracts):
-            functions = [str(side) for side, contract in zip(self._sides, self._contracts) if not contract]
             self._received = [None, None]
-            return structure.data_stage(None, None, f"{' and '.join(functions)} brings no data; both are given "
-                                                    f"{self.inputs.source}")
+            return structure.data_stage(None, None, f"a function brings no data; both are given {self.inputs.source}")
         still = Task(**{**vars(self._task), "learning_rate": 0.0})
         self._received = together(self._sides, "received", still)
         return structure.data_stage(*self._received, "")

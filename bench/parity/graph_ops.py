@@ -69,7 +69,7 @@ def activations(graph: tf.Graph, features: list[tf.Tensor], targets: list[tf.Ten
     between = descendants(graph, features) & ancestors(targets)
     between -= descendants(graph, labels)
     return [operation.outputs[0] for operation in graph.get_operations()
-            if operation in between and operation.type not in PLUMBING
+            if operation in between and operation.type not in PLUMBING | RANDOM
             and operation.outputs and operation.outputs[0].dtype.is_floating]
 
 

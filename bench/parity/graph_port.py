@@ -137,18 +137,16 @@ class GraphPort:
             found[name] = list(running.session.run(mine).items())
         return found
 
-    def learning_rates(self, steps: list[int]) -> np.ndarray | None:
+    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
         rates = [update.rate for update in self._updates.values()]
         running = self._training
         if not rates or any(rate is None for rate in rates) or running.global_step is None:
             return None
+        feed = running.feed(batch, 0)
         read = []
         for step in steps:
             running.load({running.global_step.op.name: step})
-            try:
-                read.append(running.session.run(rates[0], running.network.constants))
-            except tf.errors.InvalidArgumentError:
-                return None  # it depends on the data
+            read.append(running.session.run(rates[0], feed))
         return np.array(read)
 
     def curve(self, batches: list[Batch], steps: int) -> Curve:
@@ -189,7 +187,9 @@ class GraphPort:
         rates = {update.rate.ref(): update.rate for update in self._updates.values() if update.rate is not None}
         if not rates:
             raise UserError("its learning rate cannot be seen")
+        before = self.weights()
         values = self._training.session.run(list(rates.values()), feed)
+        self._training.load(before)  # a rate that waits for moving statistics has moved them
         return {rate: value * np.asarray(factor, value.dtype) for rate, value in zip(rates.values(), values)}
 
     def _transforms_gradients(self, updates: list[graph_ops.Update], feed: dict) -> bool:

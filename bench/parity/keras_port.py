@@ -136,7 +136,7 @@ class KerasPort:
         return {name: [(role, self._as_accumulated(role, values[index].numpy())) for role, values in lists.items()]
                 for index, (name, _) in enumerate(pairs)}
 
-    def learning_rates(self, steps: list[int]) -> np.ndarray | None:
+    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
         return self._rate.at(steps)
 
     def curve(self, batches: list[Batch], steps: int) -> Curve:

@@ -3,6 +3,9 @@
 - Adam takes 1-β₂ in float32 in TensorFlow's fused kernel (`tf.compat.v1`, Estimator, Keras's legacy optimizers), in float64
   in Keras's own: relative to each other 1.3e-5 for β₂ = 0.999.
   Source: tensorflow/core/kernels/training_ops.cc, `ApplyAdam`; keras/src/optimizers/adam.py, `update_step`.
+- Keras's SGD multiplies the learning rate into its momentum, TensorFlow 1's Momentum does not: the two are the same as long
+  as the rate stays. Source: https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/SGD and
+  https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/MomentumOptimizer.
 - Estimator's own evaluation `loss` is the mean over batches, in which the samples of a partial last batch weigh more;
   Keras's is the mean over samples. Source: tensorflow_estimator/python/estimator/estimator.py, `_verify_and_create_loss_metric`.
 - The loss that Keras shows while it trains is the mean over the epoch so far, not the last batch's.
@@ -47,6 +50,22 @@ def update_notes(pairing: Pairing, judged: Judged) -> list[str]:
         return [f"known difference: one Adam takes 1-β₂ in float32, the other in float64 ({ADAM_COMPLEMENT:.1e} of the "
                 "second moment); what differs is no more than that"]
     return []
+
+
+def explain_momentum(pairing: Pairing, judged: Judged, after_change: str) -> tuple[Judged, list[str]]:
+    """The judgements without those after a change of the learning rate, if the forms of momentum alone are different and
+    neither port ever changes its rate."""
+    different = [key for key, judgement in judged.judgements.items() if judgement.verdict == "different"]
+    optimizers = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
+    names = [optimizer.name if optimizer else "" for optimizer in optimizers]
+    rates = [answer["learning rate"] for answer in (judged.reference, judged.candidate)]
+    if not (different and all(key.startswith(after_change) for key in different) and sorted(names) == ["Momentum", "SGD"]
+            and all(rate is not None and np.ptp(rate) == 0 for rate in rates)):
+        return judged, []
+    kept = {key: judgement for key, judgement in judged.judgements.items() if not key.startswith(after_change)}
+    return replace(judged, judgements=kept), [
+        "known difference: Keras's momentum holds the learning rate, that of TensorFlow 1 does not; it would show after a "
+        "change of the rate, and both keep theirs"]
 
 
 def curve_notes(pairing: Pairing, reference: np.ndarray, candidate: np.ndarray) -> list[str]:

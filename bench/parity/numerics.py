@@ -12,11 +12,12 @@ from bench.parity.port import Activation, Batch
 from bench.parity.result import Difference, Stage, difference_of
 from bench.parity.rounding import Judgement, multiple, nudged, same_bits
 
-FORWARD_MIB = 32
+FORWARD_MIB = 16
 """The layers of as many samples are compared as fit into this."""
 
 RANDOM_DRAWS = 24
 RATE_FACTOR = 0.1
+AFTER_CHANGE = f"after a change of the learning rate to {RATE_FACTOR:g} x"
 SCALES = (1e-3, 1e-6)
 
 
@@ -196,14 +197,15 @@ def update_stage(pairing: Pairing) -> Stage:
             pairing.after_three[pair.reference.name] = judged.candidate[key].astype(np.float64) - judged.reference[key]
     names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     called = " and ".join(dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names))
-    notes = list(dict.fromkeys(unseen)) + known.update_notes(pairing, judged)
+    judged, explained = known.explain_momentum(pairing, judged, AFTER_CHANGE)
+    notes = list(dict.fromkeys(unseen)) + known.update_notes(pairing, judged) + explained
     return judged.stage("update", f"{called}: steps 1 to 5, a change of the learning rate, small gradients", notes)
 
 
 def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -> dict:
     found: dict[str, np.ndarray | None] = {}
     view.set_weights(pairing.weights)
-    rates = view.ask("learning_rates", learning_rate_steps(pairing.steps))
+    rates = view.ask("learning_rates", learning_rate_steps(pairing.steps), view.batch(_nth(pairing, 1)))
     found["learning rate"] = rates
     if rates is None and view in (pairing.reference, pairing.candidate):
         unseen.append("learning rate not seen as a function of the step")
@@ -214,7 +216,7 @@ def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -
             found.update(_state(view, f"after step {number}"))
     for number in (4, 5):
         view.ask("step", view.batch(_nth(pairing, number)), number, RATE_FACTOR)
-    found.update(_state(view, f"after a change of the learning rate to {RATE_FACTOR:g} x"))
+    found.update(_state(view, AFTER_CHANGE))
     for scale in SCALES:
         view.set_weights(pairing.weights)
         scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}

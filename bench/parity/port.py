@@ -146,8 +146,9 @@ class Port(Protocol):
     def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
         """The optimizer's state for every variable; momentum as the sum of gradients."""
 
-    def learning_rates(self, steps: list[int]) -> np.ndarray | None:
-        """The learning rate at given numbers of steps done, float32; None if it cannot be seen."""
+    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
+        """The learning rate at given numbers of steps done, float32; None if it cannot be seen. To be followed by
+        `set_weights`."""
 
     def curve(self, batches: list[Batch], steps: int) -> Curve:
         """Trains for `steps` steps over the batches, again and again from the first."""

@@ -31,13 +31,13 @@ class CommonRandomNumbers:
 
     def __init__(self) -> None:
         self.draw = 0
-        self.operations = 0
+        self._operations: dict = {}
 
     @contextlib.contextmanager
     def while_tracing(self) -> Iterator[None]:
-        """To be entered around a call that traces: the operations are numbered from 0 again."""
+        """To be entered around a call that may trace."""
         originals = {name: getattr(gen_random_ops, name) for name in KINDS}
-        self.operations = 0
+        self._operations = {}
         for name, operation in KINDS.items():
             setattr(gen_random_ops, name, self._replacement(operation))
         try:
@@ -48,8 +48,7 @@ class CommonRandomNumbers:
 
     def _replacement(self, operation: str):
         def given(shape, dtype, seed=0, seed2=0, name=None):
-            index = self.operations
-            self.operations += 1
+            index = self._next_index()
             values = tf.numpy_function(
                 lambda size: random_numbers(operation, tuple(size), self.draw, index), [shape], tf.float32)
             values = tf.cast(values, dtype)
@@ -57,3 +56,11 @@ class CommonRandomNumbers:
             return values if static is None else tf.ensure_shape(values, static)
 
         return given
+
+    def _next_index(self) -> int:
+        """Operations are numbered within the outermost function, of which a call may trace several, or one twice."""
+        graph = tf.compat.v1.get_default_graph()
+        while getattr(graph.outer_graph, "outer_graph", None) is not None:
+            graph = graph.outer_graph
+        self._operations[graph] = self._operations.get(graph, -1) + 1
+        return self._operations[graph]

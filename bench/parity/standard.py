@@ -17,7 +17,7 @@ from bench.parity.port import Activation, Batch, Loss, Weights
 from bench.task import Task
 
 BETA_1, BETA_2 = 0.9, 0.999
-CHUNK = 8
+CHUNK = 4
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Standard:
     def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
         return self._slots
 
-    def learning_rates(self, steps: list[int]) -> np.ndarray:
+    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray:
         return np.full(len(steps), self.task.learning_rate)
 
     def evaluate(self, batches: list[Batch]) -> dict[str, float]:
