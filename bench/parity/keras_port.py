@@ -122,7 +122,8 @@ class KerasPort:
         return float(logs["loss"])
 
     def apply(self, gradients: Weights, batch: Batch) -> bool:
-        self._apply({name: tf.constant(value) for name, value in gradients.items()})
+        trained = self._trainable_names()
+        self._apply({name: tf.constant(gradients[name]) for name in trained if name in gradients})
         return True
 
     def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:

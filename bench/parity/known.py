@@ -28,7 +28,8 @@ ADAM_COMPLEMENT = abs(float(np.float32(1) - np.float32(0.999)) / (1 - 0.999) - 1
 
 def adam_allowances(pairing: Pairing, reference: dict[str, np.ndarray]) -> dict[str, float]:
     """The size of the first known difference in every quantity of the update, as a root mean square: the complement goes
-    into the second moment as it is, and with its root (half of it) into the update."""
+    into the second moment as it is, and with its root (half of it) into the update. Twice that, since later gradients are
+    taken at weights that have parted."""
     if not _two_adams(pairing):
         return {}
     allowances = {}
@@ -38,9 +39,9 @@ def adam_allowances(pairing: Pairing, reference: dict[str, np.ndarray]) -> dict[
         name = key.rpartition(", ")[2]
         if name in pairing.weights:
             moved = value.astype(np.float64) - pairing.weights[name]
-            allowances[key] = ADAM_COMPLEMENT * _rms(moved)
+            allowances[key] = 2 * ADAM_COMPLEMENT * _rms(moved)
         else:
-            allowances[key] = ADAM_COMPLEMENT * _rms(value)
+            allowances[key] = 2 * ADAM_COMPLEMENT * _rms(value)
     return allowances
 
 

@@ -16,6 +16,7 @@ FORWARD_MIB = 16
 """The layers of as many samples are compared as fit into this."""
 
 RANDOM_DRAWS = 24
+ARITHMETIC = frozenset({"Add", "AddV2", "Mul", "RealDiv", "Select", "SelectV2", "Sub"})
 RATE_FACTOR = 0.1
 AFTER_CHANGE = f"after a change of the learning rate to {RATE_FACTOR:g} x"
 SCALES = (1e-3, 1e-6)
@@ -105,6 +106,8 @@ def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> S
     pairing.aligned = False
     draws = [pairing.measure(lambda view, draw=draw: measurement(view, draw)) for draw in range(1, RANDOM_DRAWS + 1)]
     for row, column in pairs:
+        if not (_ends_a_layer(draws[0][0], row) and _ends_a_layer(draws[0][1], column)):
+            continue
         for what, statistic in (("share of zeros", lambda x: np.mean(x == 0)), ("mean", np.mean), ("deviation", np.std)):
             first = np.array([statistic(reference[row].value) for reference, _ in draws], np.float64)
             second = np.array([statistic(candidate[column].value) for _, candidate in draws], np.float64)
@@ -116,6 +119,11 @@ def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> S
     return Stage("forward", "rounding", stage.compared, notes=[
         *stage.notes, f"random layers agree in their statistics over {RANDOM_DRAWS} draws; their numbers come in another "
                       "order, so later stages in training mode cannot be compared"])
+
+
+def _ends_a_layer(activations: dict[int, Activation], place: int) -> bool:
+    """Whether what comes next is more than arithmetic on single values: ports scale before or after they drop."""
+    return place + 1 not in activations or activations[place + 1].operation not in ARITHMETIC
 
 
 def loss_stage(pairing: Pairing) -> Stage:

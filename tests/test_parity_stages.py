@@ -1,0 +1,96 @@
+"""Every stage with a port that is wrong there, and there first; and ports that are the same network written otherwise."""
+
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from bench.parity import Setting, compare
+
+PORTS = f"{ROOT}/tests/ports.py"
+
+
+@pytest.fixture(scope="module")
+def batch(tmp_path_factory):
+    """45 samples of 12 values, of three classes."""
+    path = tmp_path_factory.mktemp("batch") / "batch.npz"
+    generator = np.random.default_rng(0)
+    np.savez(path, x=generator.standard_normal((45, 12)).astype(np.float32), labels=generator.integers(0, 3, 45))
+    return path
+
+
+def compared(reference, candidate, batch, **setting):
+    return compare(f"{PORTS}:{reference}", f"{PORTS}:{candidate}", Setting(batch=batch, steps=35, **setting))
+
+
+@pytest.mark.parametrize("candidate, stage, what", [
+    ("wrong_variables_frozen", "variables", "trainable of hidden/kernel"),
+    ("wrong_variables_bias", "variables", "without a partner"),
+    ("wrong_initial_weights", "initial weights", "hidden/kernel"),
+    ("wrong_initial_bias", "initial weights", "hidden/bias"),
+    ("wrong_forward", "forward", "hidden/"),
+    ("wrong_loss_sum", "loss", "reduction"),
+    ("wrong_loss_regularised", "loss", "regularisation"),
+    ("wrong_loss_from_logits", "loss", "per-sample losses"),
+    ("wrong_gradients", "gradients", "hidden/kernel"),
+    ("wrong_update_rate", "update", "learning rate"),
+    ("wrong_update_epsilon", "update", "after gradients of"),
+    ("wrong_update_default_epsilon", "update", "hidden/kernel"),
+    ("wrong_curve", "curve", "from step 11 on"),
+    ("wrong_metrics", "metrics", "accuracy"),
+])
+def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch):
+    reference = "graph" if candidate != "wrong_metrics" else "model"
+    parity = compared(reference, candidate, batch)
+    assert not parity.same and parity.first_different.name == stage
+    assert what in parity.first_different.difference.what
+
+
+@pytest.mark.parametrize("reference, candidate, stage, what", [
+    ("zero_gradients", "wrong_gradients_none", "gradients", "hidden/kernel"),
+    ("momentum", "wrong_update_momentum", "update", "after a change of the learning rate"),
+    ("momentum", "wrong_update_schedule", "update", "learning rate at [30]"),
+    ("normalised", "wrong_update_forgotten_statistics", "update", "after step 1, norm/moving_mean"),
+    ("normalised", "wrong_update_statistics_momentum", "update", "after step 1, norm/moving_mean"),
+    ("normalised", "wrong_forward_epsilon", "forward", "evaluation mode, sequential/norm"),
+    ("normalised", "wrong_forward_dropout", "forward", "training mode, sequential/dropout"),
+    ("normalised", "wrong_forward_own_dropout", "forward", "share of zeros"),
+])
+def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch):
+    parity = compared(reference, candidate, batch)
+    assert not parity.same and parity.first_different.name == stage
+    assert what in parity.first_different.difference.what
+
+
+@pytest.mark.parametrize("reference, candidate", [
+    ("graph", "model"), ("model", "graph"), ("graph", "subclassed"), ("graph", "transposed"), ("transposed", "model"),
+    ("graph", "estimator"), ("estimator", "model"), ("model", "legacy_adam"), ("normalised_graph", "normalised"),
+    ("model", "subclassed")])
+def test_the_same_network_written_otherwise_is_the_same(reference, candidate, batch):
+    parity = compared(reference, candidate, batch)
+    assert parity.same, parity.first_different
+    verdicts = {stage.name: stage.verdict for stage in parity.stages}
+    assert verdicts.pop("data") == "not seen"
+    assert "not seen" not in verdicts.values()
+
+
+def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_the_rest_is_not_seen(batch):
+    parity = compared("normalised", "other_random_numbers", batch)
+    verdicts = {stage.name: stage.verdict for stage in parity.stages}
+    assert parity.same and verdicts["forward"] == "rounding"
+    assert verdicts["gradients"] == verdicts["update"] == verdicts["curve"] == "not seen"
+    assert any("statistics" in note for note in parity.stages[3].notes)
+
+
+def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
+    names = tmp_path / "map.json"
+    names.write_text('{"hidden/kernel": "a/weights", "hidden/bias": "a/offset"}')
+    parity = compared("graph", "transposed", batch, names=names)
+    assert parity.same and any("2 by map" in note for note in parity.stages[1].notes)
+
+
+@pytest.mark.parametrize("example, reference", [
+    ("two_inputs", "graph"), ("batch_norm_dropout", "model_fn"), ("piecewise_rate", "graph")])
+def test_the_examples_are_the_same_network(example, reference):
+    file = f"{ROOT}/examples/{example}.py"
+    parity = compare(f"{file}:{reference}", f"{file}:keras_model")
+    assert parity.same, parity.first_different
