@@ -118,16 +118,13 @@ class _Comparison:
         inputs = self._given
         if inputs is None and self._task is not None:
             inputs = call_in_child(dataset_inputs, self._task.dataset, self._task.batch_size, self._setting.steps)
-        if inputs is not None:
-            together(self._sides, "open", inputs.batches[0], self._task, False)
-            return inputs
-        declaring = [side for side, kind in zip(self._sides, self._kinds) if kind == "keras"]
-        if not declaring:
-            raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give --batch FILE.npz "
-                            "with an array 'labels' and one for every feature")
-        together(declaring, "open", None, None, False)
-        inputs = draw_inputs(declaring[0]("input_spec"))
-        together([side for side in self._sides if side not in declaring], "open", inputs.batches[0], None, False)
+        if inputs is None:
+            spec = next(filter(None, together(self._sides, "input_spec")), None)
+            if spec is None:
+                raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give --batch FILE.npz "
+                                "with an array 'labels' and one for every feature")
+            inputs = draw_inputs(spec)
+        together(self._sides, "open", inputs.batches[0], self._task, False)
         return inputs
 
     def _data(self) -> Stage:

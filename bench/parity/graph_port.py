@@ -56,9 +56,6 @@ class GraphPort:
         self._updates = {update.variable: update for update in graph_ops.updates(training.train_op)}
         self._variables = self._find_variables()
 
-    def input_spec(self):
-        return None
-
     def variables(self) -> list[Variable]:
         forward = graph_ops.ancestors([self._training.network.loss])
         return [

@@ -46,19 +46,6 @@ class KerasPort:
         self._given = self.weights()
         self._fresh_state = [variable.numpy() for variable in self._optimizer_variables()]
 
-    def input_spec(self) -> InputSpec | None:
-        if self._model.inputs is None:
-            return None
-        vocabulary = [layer.input_dim for layer in self._model._flatten_layers()
-                      if isinstance(layer, tf.keras.layers.Embedding)]
-        features = {}
-        for tensor in self._model.inputs:
-            if None in tensor.shape[1:]:
-                raise UserError(f"input {tensor.name!r} has the shape {tuple(tensor.shape)}: give --batch FILE.npz")
-            limit = min(vocabulary, default=2) if tensor.dtype.is_integer else None
-            features[tensor.name.split(":")[0]] = tuple(tensor.shape[1:]), tensor.dtype.name, limit
-        return InputSpec(features, _label_kind(self._model), tuple(self._model.outputs[0].shape[1:]))
-
     def variables(self) -> list[Variable]:
         trainable = {id(variable) for variable in self._model.trainable_variables}
         return [Variable(name, tuple(variable.shape), variable.dtype.name, id(variable) in trainable,
@@ -248,6 +235,24 @@ class KerasPort:
         if isinstance(self._model.optimizer, tf.keras.optimizers.SGD) and role == "momentums":
             return value / -self._rate.now()
         return value
+
+
+def input_spec(model: tf.keras.Model) -> InputSpec | None:
+    """What a model declares of its inputs; None for a subclassed one, which declares nothing before it is called.
+
+    Raises:
+        UserError: a length is left open.
+    """
+    if model.inputs is None:
+        return None
+    vocabulary = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, tf.keras.layers.Embedding)]
+    features = {}
+    for tensor in model.inputs:
+        if None in tensor.shape[1:]:
+            raise UserError(f"its input {tensor.name!r} has the shape {tuple(tensor.shape)}: give --batch FILE.npz")
+        limit = min(vocabulary, default=2) if tensor.dtype.is_integer else None
+        features[tensor.name.split(":")[0]] = tuple(tensor.shape[1:]), tensor.dtype.name, limit
+    return InputSpec(features, _label_kind(model), tuple(model.outputs[0].shape[1:]))
 
 
 class _Rate:

@@ -109,9 +109,6 @@ class Port(Protocol):
     weights_given: bool
     """Whether the initial weights come from the task, and so must be equal."""
 
-    def input_spec(self) -> InputSpec | None:
-        """None if the port declares no shapes."""
-
     def variables(self) -> list[Variable]:
         """All variables of the network: trainable ones and moving statistics, without the optimizer's."""
 

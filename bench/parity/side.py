@@ -148,7 +148,8 @@ class _Served:
         self._port = None
 
     def call(self, method: str, *arguments):
-        own: dict[str, Callable] = {"open": self._open, "load": self._load, "received": self._received}
+        own: dict[str, Callable] = {"open": self._open, "load": self._load, "received": self._received,
+                                    "input_spec": self._input_spec}
         return own[method](*arguments) if method in own else self._of_port(method, *arguments)
 
     def _load(self) -> str:
@@ -170,6 +171,9 @@ class _Served:
 
             tf.keras.backend.set_floatx("float64")
         self._port = self._target.port(batch, task)
+
+    def _input_spec(self):
+        return self._target.input_spec()
 
     def _received(self, task):
         return self._target.received(task)

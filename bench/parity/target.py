@@ -19,8 +19,8 @@ import tensorflow as tf
 from bench.implementations import IMPLEMENTATIONS, load_train
 from bench.parity.estimators import estimator_networks, function_networks
 from bench.parity.graph_port import GraphPort
-from bench.parity.keras_port import KerasPort
-from bench.parity.port import Batch, Port
+from bench.parity.keras_port import KerasPort, input_spec
+from bench.parity.port import Batch, InputSpec, Port
 from bench.parity.watch import catch_port, watch_data
 from bench.task import Task, UserError
 
@@ -58,6 +58,13 @@ class Target:
         made = self._made if self.kind == "estimator" else tf.estimator.Estimator(
             self._function, model_dir=tempfile.mkdtemp(prefix="bench-parity-"))
         return GraphPort(*estimator_networks(made, one, batch.labels[:1]))
+
+    def input_spec(self) -> InputSpec | None:
+        """What the port declares of its input: only Keras models do."""
+        if self.kind != "keras":
+            return None
+        self._made = self._made or self._function()
+        return input_spec(self._made)
 
     def received(self, task: Task):
         """What the training steps of a contract module receive; see `bench.parity.watch.watch_data`."""

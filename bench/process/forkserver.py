@@ -24,6 +24,7 @@ def with_forkserver() -> Iterator[None]:
         os.environ[preload.LOG] = log.name
         CONTEXT.set_forkserver_preload([preload.__name__])
         multiprocessing.forkserver.ensure_running()
+        del os.environ[preload.LOG]  # for the server alone: other processes keep their output
         yield
 
 

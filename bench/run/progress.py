@@ -17,7 +17,8 @@ SHARES = {"loading": 8, "data": 2, "variables": 0, "initial weights": 1, "forwar
 def stage_progress(console: Console) -> Iterator[Callable[[str], None]]:
     """A bar that is told the name of every stage before it begins."""
     progress = Progress(BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-                        TextColumn("{task.description}"), console=console, speed_estimate_period=600, transient=True)
+                        TextColumn("{task.description}"), console=console, speed_estimate_period=600, transient=True,
+                        disable=not console.is_terminal)
     names = list(SHARES)
 
     def on_stage(name: str) -> None:
