@@ -9,6 +9,8 @@ import pytest
 
 from bench.measure import raw
 from bench.measure.saturation import RIGHT
+from bench.parity.result import STAGES, Difference, Parity, Stage
+from bench.parity.stored import Compared, read_comparisons, write_comparison
 from bench.report.answers import answers
 from bench.report.findings import NO_GRADIENT, find, judge
 from bench.report.frames import curves_frame, in_order, results_frame
@@ -55,7 +57,7 @@ def write_measured(folder, implementation="lowlevel", dataset="large", loss="act
 def texts(folder):
     results = results_frame(folder)
     agreement = agreement_table(folder, results, curves_frame(folder))
-    return [finding.text for finding in find(folder, results, agreement)]
+    return [finding.text for finding in find(folder, results, results, agreement, [])]
 
 
 def test_a_row_is_derived_from_the_raw_files(tmp_path):
@@ -147,7 +149,7 @@ def test_differences_between_equal_seeds_are_shown(tmp_path):
 def test_the_three_answers_say_what_was_not_measured(tmp_path):
     write_measured(tmp_path, loss="logits", outputs=SOUND)
     results = results_frame(tmp_path)
-    found = answers(tmp_path, results, agreement_table(tmp_path, results, curves_frame(tmp_path)))
+    found = answers(tmp_path, results, results, agreement_table(tmp_path, results, curves_frame(tmp_path)), [])
     assert [answer.headline for answer in found] == ["Not measured in this run.", "No cell is frozen.",
                                                      "Not measured in this run."]
 
@@ -161,14 +163,15 @@ def test_another_update_is_not_the_same_network(tmp_path, second_loss, headline)
     steps.to_csv(tmp_path / "steps" / "keras-large-activated-0.csv", index=False)
     results = results_frame(tmp_path)
     agreement = agreement_table(tmp_path, results, curves_frame(tmp_path))
-    assert answers(tmp_path, results, agreement)[0].headline.startswith(headline)
+    assert answers(tmp_path, results, results, agreement, [])[0].headline.startswith(headline)
 
 
 def test_another_parameter_count_is_not_the_same_network(tmp_path):
     write_measured(tmp_path, "lowlevel")
     write_measured(tmp_path, "keras", parameters=101)
     results = results_frame(tmp_path)
-    assert answers(tmp_path, results, agreement_table(tmp_path, results, curves_frame(tmp_path)))[0].headline.startswith("No")
+    agreement = agreement_table(tmp_path, results, curves_frame(tmp_path))
+    assert answers(tmp_path, results, results, agreement, [])[0].headline.startswith("No")
 
 
 def test_text_from_data_is_escaped_in_the_page(tmp_path):
@@ -187,3 +190,57 @@ def test_spread_and_power():
     assert spread(pd.Series([3.0, 1.0, np.nan, 2.0]), 1) == "2.0 [1.0, 3.0]"
     assert spread(pd.Series([np.nan]), 1) == "-"
     assert spread(pd.Series([0.0, 2e-5]), power) == "1.0e-05 [0, 2.0e-05]"
+
+
+def parity(verdict, difference=None):
+    stages = [Stage(name, "bit", "all") for name in STAGES[:-1]]
+    return Parity("impl_lowlevel", "impl_keras", "a batch", [*stages, Stage("metrics", verdict, "all", difference)], 5.0, 300.0)
+
+
+def run_with(folder, *comparisons):
+    """A run of two implementations on both datasets, with comparisons; the text of its tables, and its page."""
+    for implementation in ("lowlevel", "keras"):
+        for dataset in ("small", "large"):
+            write_measured(folder, implementation, dataset)
+    for compared in comparisons:
+        write_comparison(folder, compared)
+    raw.write_text(folder / "environment.json", json.dumps(
+        {"packages": {"tensorflow": "2.15"}, "python": "3.11", "cpu": "c", "cores_available": 2, "quick": False}))
+    write_report(folder)
+    return (folder / "results.md").read_text(), (folder / "report.html").read_text()
+
+
+def test_what_failed_parity_is_stamped_in_every_table_and_plot_of_its_dataset(tmp_path):
+    different = parity("different", Difference("accuracy", "[0.5]", "[0.25]", 100.0, 7.0))
+    text, page = run_with(tmp_path, Compared("keras", "lowlevel", "small", different),
+                          Compared("keras", "lowlevel", "large", parity("bit")))
+    rows = [line for line in text.splitlines() if line.startswith("|") and "keras" in line and "keras - " not in line]
+    stamped = [line for line in rows if "not the same network" in line]
+    assert len(stamped) == 2 and all("| small" in line for line in stamped)  # training and cost
+    assert "First difference, in metrics: accuracy: [0.5] against [0.25], 100 ULP, 7 x the tolerance" in text
+    plots = page[page.index("Throughput"):]
+    assert page.count('"keras (not the same network)"') >= 2 and '"keras (not the same network)"' in plots
+    assert "No: keras on small differs." in page
+    assert pd.read_csv(tmp_path / "results.csv")["implementation"].isin(["lowlevel", "keras"]).all()
+
+
+def test_what_passed_parity_is_not_stamped(tmp_path):
+    text, page = run_with(tmp_path, *(Compared("keras", "lowlevel", dataset, parity("rounding"))
+                                      for dataset in ("small", "large")))
+    assert "not the same network" not in text + page and "Yes, stage by stage." in page
+    assert "2 comparisons of 9 stages: 16 same to the bit, 2 within rounding" in page
+
+
+def test_what_could_not_be_compared_is_said(tmp_path):
+    text, page = run_with(tmp_path, Compared("keras", "lowlevel", "small", None, "candidate keras: its training was not seen"))
+    assert "could not be compared: candidate keras: its training was not seen" in text and "(not the same" not in text
+    assert "Not all could be compared." in page
+
+
+def test_a_comparison_comes_back_as_it_was_stored(tmp_path):
+    stored = Compared("my.port", "lowlevel", "large", parity("different", Difference("x", "1", "2", float("inf"), 3.0)))
+    write_comparison(tmp_path, stored)
+    (back,) = read_comparisons(tmp_path)
+    assert back.differs and back.parity.first_different.difference.ulps is None
+    assert (back.implementation, back.reference, back.dataset) == ("my.port", "lowlevel", "large")
+    assert back.parity.stages[0] == stored.parity.stages[0]

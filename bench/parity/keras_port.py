@@ -27,8 +27,7 @@ class KerasPort:
     """Shows a compiled model as a `bench.parity.port.Port`; `again` makes another one, with other initial weights."""
 
     def __init__(self, model: tf.keras.Model, again: Callable[[], tf.keras.Model] | None, batch: Batch | None):
-        if not model._is_compiled:
-            raise UserError("its model is not compiled: call model.compile(optimizer, loss) before it is returned")
+        _check_compiled(model)
         self.weights_given = again is None
         self._model = model
         self._again = again
@@ -241,8 +240,9 @@ def input_spec(model: tf.keras.Model) -> InputSpec | None:
     """What a model declares of its inputs; None for a subclassed one, which declares nothing before it is called.
 
     Raises:
-        UserError: a length is left open.
+        UserError: a length is left open, or it is not compiled.
     """
+    _check_compiled(model)
     if model.inputs is None:
         return None
     vocabulary = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, tf.keras.layers.Embedding)]
@@ -253,6 +253,11 @@ def input_spec(model: tf.keras.Model) -> InputSpec | None:
         limit = min(vocabulary, default=2) if tensor.dtype.is_integer else None
         features[tensor.name.split(":")[0]] = tuple(tensor.shape[1:]), tensor.dtype.name, limit
     return InputSpec(features, _label_kind(model), tuple(model.outputs[0].shape[1:]))
+
+
+def _check_compiled(model: tf.keras.Model) -> None:
+    if not model._is_compiled:
+        raise UserError("its model is not compiled: call model.compile(optimizer, loss) before it is returned")
 
 
 class _Rate:
