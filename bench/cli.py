@@ -90,8 +90,8 @@ def run_command(**options) -> None:
 def data_command(datasets, records, picture) -> None:
     """Make the datasets if need be, list them, and draw two samples of each class."""
     from bench.data.picture import draw_samples
-    from bench.run.check import check_tensorflow, check_writable
     from bench.process.forkserver import with_forkserver
+    from bench.run.check import check_tensorflow, check_writable
     from bench.run.runner import prepare_dataset
 
     console = Console()
@@ -166,10 +166,10 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
 
 
 def _measure(implementations, datasets, losses, seeds, epochs, records, out, quick, keep_others) -> None:
+    from bench.implementations import IMPLEMENTATIONS, resolve_implementations
+    from bench.process.forkserver import with_forkserver
     from bench.run.cells import interleaved
     from bench.run.check import check_tensorflow, check_writable
-    from bench.process.forkserver import with_forkserver
-    from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.run.runner import Grid, run_grid
 
     console = Console()

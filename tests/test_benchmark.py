@@ -205,7 +205,7 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     assert len(curves) == 8 and all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [2, 2]
     assert all(plot["fits"] for plot in plots)
-    assert page.locator("table").count() == 4
+    assert page.locator("table").count() == 7
 
 
 @pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])

@@ -12,14 +12,19 @@ import numpy as np
 from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
-from bench.parity import numerics, rounding, structure
 from bench.parity.inputs import Inputs, dataset_inputs, draw_inputs, read_inputs
 from bench.parity.matching import check_map, match_variables, read_map
 from bench.parity.pairing import Pairing, View
 from bench.parity.port import Weights
+from bench.parity.ports.standard import Standard
 from bench.parity.result import STAGES, Parity, Stage
 from bench.parity.side import Side, together
-from bench.parity.standard import Standard
+from bench.parity.stages import structure
+from bench.parity.stages.curve import curve_stage
+from bench.parity.stages.forward import forward_stage
+from bench.parity.stages.metrics import evaluations_stage, metrics_stage
+from bench.parity.stages.objective import gradients_stage, loss_stage
+from bench.parity.stages.update import update_stage
 from bench.process.forkserver import call_in_child, with_forkserver
 from bench.task import LEARNING_RATE, Dataset, Task, UserError, initial_weights
 
@@ -159,26 +164,24 @@ class _Comparison:
         return stage
 
     def _forward(self) -> Stage:
-        return numerics.forward_stage(self._pairing)
+        return forward_stage(self._pairing)
 
     def _loss(self) -> Stage:
-        return numerics.loss_stage(self._pairing)
+        return loss_stage(self._pairing)
 
     def _gradients(self) -> Stage:
-        return numerics.gradients_stage(self._pairing)
+        return gradients_stage(self._pairing)
 
     def _update(self) -> Stage:
-        return numerics.update_stage(self._pairing)
+        return update_stage(self._pairing)
 
     def _curve(self) -> Stage:
-        return numerics.curve_stage(self._pairing)
+        return curve_stage(self._pairing)
 
     def _metrics(self) -> Stage:
         if None in self._received:
-            return numerics.metrics_stage(self._pairing)
-        return numerics.evaluations_stage(
-            *(received.evaluations for received in self._received),
-            lambda reference, candidate: rounding.judge(reference, candidate, None, 0.0))
+            return metrics_stage(self._pairing)
+        return evaluations_stage(*(received.evaluations for received in self._received))
 
     def _check_losses(self) -> None:
         for side, view in zip(self._sides, (self._pairing.reference, self._pairing.candidate)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,13 +61,11 @@ def match_variables(reference: list[Variable], candidate: list[Variable], names:
         if variable.name in names:
             _take(partners, free, variable, "map", lambda other, name=names[variable.name]: other.name == name)
     for rule in (_full_name, _last_name):
-        counts = {}
-        for side in (reference, candidate):
-            for name in map(rule, side):
-                counts[name] = counts.get(name, 0) + 1
+        counts = Counter(map(rule, [*reference, *candidate]))
         for variable in reference:
             if counts[rule(variable)] == 2:
-                _take(partners, free, variable, "name", lambda other, name=rule(variable): rule(other) == name)
+                _take(partners, free, variable, "name",
+                      lambda other, rule=rule, name=rule(variable): rule(other) == name)
     for trainable in (True, False):
         for variable in reference:
             if variable.trainable == trainable:

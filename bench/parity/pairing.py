@@ -16,12 +16,12 @@ import numpy as np
 from bench.parity import rounding
 from bench.parity.inputs import Inputs
 from bench.parity.matching import Match
-from bench.parity.port import Activation, Batch, Weights
+from bench.parity.port import Batch, Weights
 from bench.parity.result import Difference, Stage, difference_of
 from bench.parity.rounding import Judgement
 
 PERTURBATIONS = 3
-NOT_LIKE_THIS = "different random layers"
+RANDOM_ORDER = "random layers draw their numbers in another order"
 
 
 class View:
@@ -153,8 +153,3 @@ class Judged:
     def differences(self) -> list[Difference]:
         return [difference_of(key, judgement) for key, judgement in self.judgements.items()
                 if judgement.verdict == "different"]
-
-
-def by_key(activations: list[Activation]) -> dict[str, Activation]:
-    """Activations by their places in the order, which are unique where names may not be."""
-    return {f"{place}": activation for place, activation in enumerate(activations)}

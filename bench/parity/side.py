@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -54,10 +55,8 @@ class Side:
     def send(self, method: str, *arguments) -> None:
         """Starts a call, to be ended by `receive`: both sides can work at once."""
         self._pending.append(method)
-        try:
+        with contextlib.suppress(OSError):  # the process died; `receive` says how
             self._pipe.send((method, arguments))
-        except OSError:
-            pass  # the process died; `receive` says how
 
     def receive(self):
         method = self._pending.pop(0)
@@ -160,7 +159,7 @@ class _Served:
         tf.config.threading.set_inter_op_parallelism_threads(1)
         tf.config.experimental.enable_op_determinism()
         tf.keras.utils.set_random_seed(0)
-        from bench.parity.target import Target
+        from bench.parity.ports.target import Target
 
         self._target = Target(self._name)
         return self._target.kind

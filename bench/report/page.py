@@ -7,8 +7,10 @@ import plotly.io
 from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
+from bench.parity.stored import Compared
 from bench.report.answers import Answer
 from bench.report.findings import Finding
+from bench.report.parity import stage_tables
 from bench.report.plots import curve_plots, throughput_plot
 from bench.report.tables import as_text
 
@@ -21,6 +23,7 @@ def render_page(
     results: pd.DataFrame,
     curves: pd.DataFrame,
     environment: dict,
+    comparisons: list[Compared],
 ) -> str:
     """The page; text that comes from data is escaped by the template."""
     template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
@@ -31,6 +34,7 @@ def render_page(
         findings=findings,
         tables={title: as_text(table, "html") for title, table in tables.items()},
         notes=notes,
+        stage_tables={title: as_text(table, "html") for title, table in stage_tables(comparisons).items()},
         curve_plots=[(title, _html(figure)) for title, figure in curve_plots(curves)],
         cost_plots=[(title, _html(figure)) for title, figure in costs],
         environment=_flat(environment),

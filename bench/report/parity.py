@@ -10,7 +10,8 @@ from bench.parity.stored import Compared
 
 STAMP = "not the same network"
 SHORT = {"bit": "bit", "rounding": "rounding", "different": "DIFFERENT", "not seen": "not seen"}
-LEGEND = "bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not visible in one of the ports."
+LEGEND = ("bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not visible in one of the "
+          "ports.")
 
 
 def stamp(frame: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
@@ -44,6 +45,19 @@ def parity_texts(comparisons: list[Compared]) -> list[str]:
     known = dict.fromkeys(note for compared in comparisons if compared.parity for stage in compared.parity.stages
                           for note in stage.notes if note.startswith("known difference"))
     return texts + [f"{note[0].upper()}{note[1:]}." for note in known]
+
+
+def stage_tables(comparisons: list[Compared]) -> dict[str, pd.DataFrame]:
+    """Every comparison's stages in full."""
+    tables = {}
+    for compared in comparisons:
+        if compared.parity is not None:
+            parity = compared.parity
+            tables[f"{compared.dataset}: {compared.implementation} against {compared.reference}, on {parity.setting}"] = (
+                pd.DataFrame([{"stage": stage.name, "verdict": VERDICTS[stage.verdict], "compared": stage.compared,
+                               "difference": str(stage.difference or stage.largest or ""), "notes": "; ".join(stage.notes)}
+                              for stage in parity.stages]))
+    return tables
 
 
 def as_lines(parity: Parity) -> str:

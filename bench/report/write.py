@@ -64,7 +64,7 @@ def write_report(folder: Path) -> Report:
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
     raw.write_text(folder / "report.html", render_page(
         answers(folder, results, shown, agreement, comparisons), findings, tables, notes, shown, stamp(curves, comparisons),
-        environment))
+        environment, comparisons))
     return Report(tables, notes, findings)
 
 

@@ -20,9 +20,9 @@ from bench.data.records import Records
 from bench.data.source import DATASETS, EPOCHS
 from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
+from bench.implementations import load_train
 from bench.run.check import check_tensorflow
 from bench.run.errors import one_line_errors
-from bench.implementations import load_train
 from bench.task import LOSSES, Evaluation, Probe, Task, UserError
 
 

@@ -15,9 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.measure import raw
+from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.cells import Cell
 from bench.run.environment import describe_environment
-from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.parity import compare_implementations
 from bench.run.worker import new_record, run_cell
 from bench.task import Dataset, UserError

@@ -12,12 +12,12 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from bench.implementations import load_train
 from bench.measure import raw
 from bench.measure.code import count_code_lines
 from bench.measure.recorder import Recorder
 from bench.measure.trace import ProfilerTracer, kernel_time
 from bench.run.cells import Cell
-from bench.implementations import load_train
 from bench.task import Dataset, Task
 
 

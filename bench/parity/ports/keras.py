@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from bench.parity import graph_ops
 from bench.parity.port import (
     Activation,
     Batch,
@@ -19,7 +18,8 @@ from bench.parity.port import (
     Weights,
     train_curve,
 )
-from bench.parity.randomness import CommonRandomNumbers
+from bench.parity.ports import graph_ops
+from bench.parity.ports.random_numbers import CommonRandomNumbers
 from bench.task import UserError
 
 

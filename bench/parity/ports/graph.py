@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from bench.parity import graph_ops
 from bench.parity.port import (
     Activation,
     Batch,
@@ -19,7 +18,8 @@ from bench.parity.port import (
     Weights,
     train_curve,
 )
-from bench.parity.randomness import random_numbers
+from bench.parity.ports import graph_ops
+from bench.parity.ports.random_numbers import random_numbers
 from bench.task import UserError
 
 

@@ -17,11 +17,11 @@ from types import ModuleType
 import tensorflow as tf
 
 from bench.implementations import IMPLEMENTATIONS, load_train
-from bench.parity.estimators import estimator_networks, function_networks
-from bench.parity.graph_port import GraphPort
-from bench.parity.keras_port import KerasPort, input_spec
 from bench.parity.port import Batch, InputSpec, Port
-from bench.parity.watch import catch_port, watch_data
+from bench.parity.ports.functions import estimator_networks, function_networks
+from bench.parity.ports.graph import GraphPort
+from bench.parity.ports.keras import KerasPort, input_spec
+from bench.parity.ports.watch import catch_port, watch_data
 from bench.task import Task, UserError
 
 KINDS = ("a function that returns a compiled tf.keras.Model, a function build(features, labels, training), a model_fn, a "
@@ -67,7 +67,7 @@ class Target:
         return input_spec(self._made)
 
     def received(self, task: Task):
-        """What the training steps of a contract module receive; see `bench.parity.watch.watch_data`."""
+        """What the training steps of a contract module receive; see `bench.parity.ports.watch.watch_data`."""
         return watch_data(self._function, _in_fresh_folder(task))
 
 

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.client import session as session_module
 
-from bench.parity import graph_ops
-from bench.parity.estimators import estimator_networks
-from bench.parity.graph_port import GraphPort, Network
-from bench.parity.keras_port import KerasPort
 from bench.parity.port import Port, Received
+from bench.parity.ports import graph_ops
+from bench.parity.ports.functions import estimator_networks
+from bench.parity.ports.graph import GraphPort, Network
+from bench.parity.ports.keras import KerasPort
 from bench.task import Evaluation, Observer, Probe, Task, Trained, UserError
 
 HEAD = 8

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from bench.parity.graph_port import Network
 from bench.parity.port import Weights
+from bench.parity.ports.graph import Network
 from bench.task import UserError
 
 SEED = 0

@@ -1,0 +1,1 @@
+"""Adapters: every kind of port, shown as a `bench.parity.port.Port`."""

@@ -1,0 +1,1 @@
+"""The stages of a comparison, in the order in which they are asked."""

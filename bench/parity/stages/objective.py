@@ -1,0 +1,74 @@
+"""The stages of what is minimised, at equal weights: the loss and its gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.parity.pairing import RANDOM_ORDER, Pairing, View
+from bench.parity.result import Difference, Stage
+
+
+def loss_stage(pairing: Pairing) -> Stage:
+    """Per-sample losses, regularisation, reduction, and the value that is minimised."""
+    batch = pairing.inputs.batches[0]
+
+    def measurement(view: View) -> dict:
+        view.set_weights(pairing.weights)
+        found = {}
+        for mode in ("evaluation", "training") if pairing.aligned else ("evaluation",):
+            loss = view.ask("loss", view.batch(batch), mode == "training", 0)
+            found[f"per-sample losses, {mode} mode"] = loss.per_sample
+            found[f"regularisation, {mode} mode"] = np.array(loss.regularisation)
+            found[f"value, {mode} mode"] = np.array(loss.value)
+        return found
+
+    judged = pairing.judge(measurement)
+    unseen = [f"{side}'s per-sample losses are not seen" for side, answer in
+              (("the reference", judged.reference), ("the candidate", judged.candidate))
+              if answer["per-sample losses, evaluation mode"] is None]
+    reductions = [_reduction(answer) for answer in (judged.reference, judged.candidate)]
+    compared = f"{len(batch)} samples, reduced by {reductions[0]}"
+    per_sample = judged.judgements.get("per-sample losses, evaluation mode")
+    if reductions[0] != reductions[1] and "not seen" not in reductions and per_sample.verdict != "different":
+        values = [f"{reduction} = {float(answer['value, evaluation mode']):.8g}"
+                  for reduction, answer in zip(reductions, (judged.reference, judged.candidate))]
+        return Stage("loss", "different", compared, Difference("reduction", *values), notes=unseen)
+    return judged.stage("loss", compared, unseen)
+
+
+def _reduction(answer: dict) -> str:
+    """How the value comes from the per-sample losses, found by trying."""
+    per_sample, value = answer["per-sample losses, evaluation mode"], float(answer["value, evaluation mode"])
+    if per_sample is None:
+        return "not seen"
+    rest = value - float(answer["regularisation, evaluation mode"])
+    for name, reduced in (("mean over samples", per_sample.mean()), ("sum over samples", per_sample.sum())):
+        if np.isclose(rest, reduced, rtol=1e-4, atol=1e-6):
+            return name
+        if np.isclose(value, reduced, rtol=1e-4, atol=1e-6):
+            return f"{name}, regularisation left out"
+    return "neither mean nor sum"
+
+
+def gradients_stage(pairing: Pairing) -> Stage:
+    """The derivative of the loss by every trainable variable; None is not the same as zero."""
+    batch = pairing.inputs.batches[0]
+
+    def measurement(view: View) -> dict:
+        view.set_weights(pairing.weights)
+        return view.named(view.ask("gradients", view.batch(batch), 0))
+
+    if not pairing.aligned:
+        return Stage("gradients", "not seen", RANDOM_ORDER)
+    judged = pairing.judge(measurement)
+    compared = f"{len(judged.judgements)} variables"
+    for name in judged.reference:
+        if name in judged.candidate and (judged.reference[name] is None) != (judged.candidate[name] is None):
+            return Stage("gradients", "different", compared, Difference(
+                name, *(_norm(answer[name]) for answer in (judged.reference, judged.candidate))))
+    silent = all(value is None or not value.any() for value in judged.reference.values())
+    return judged.stage("gradients", compared, ["every gradient is exactly 0: the update shows nothing"] if silent else [])
+
+
+def _norm(gradient: np.ndarray | None) -> str:
+    return "None" if gradient is None else f"norm {np.linalg.norm(gradient.astype(np.float64)):.6g}"

@@ -1,0 +1,80 @@
+"""The update stage: what the optimizers make of the same gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.parity import known
+from bench.parity.pairing import RANDOM_ORDER, Pairing, View
+from bench.parity.result import Stage
+
+RATE_FACTOR = 0.1
+AFTER_CHANGE = f"after a change of the learning rate to {RATE_FACTOR:g} x"
+SCALES = (1e-3, 1e-6)
+"""Of the gradients' size: next to smaller ones an optimizer's epsilon shows."""
+
+
+def update_stage(pairing: Pairing) -> Stage:
+    """Weights, moving statistics and slots after steps 1 and 3 and after a change of the learning rate; the learning rate
+    over all steps; and updates by small gradients."""
+    if not pairing.aligned:
+        return Stage("update", "not seen", RANDOM_ORDER)
+    pairing.reference.set_weights(pairing.weights)
+    gradients = pairing.reference.ask("gradients", pairing.inputs.batches[0], 0)
+    gradients = {name: value for name, value in gradients.items() if value is not None}
+    unseen: list[str] = []
+    judged = pairing.judge(lambda view: _updates(pairing, view, gradients, unseen),
+                           lambda reference: known.adam_allowances(pairing, reference))
+    for pair in pairing.match.pairs:
+        key = f"after step 3, {pair.reference.name}"
+        if key in judged.judgements and judged.judgements[key].verdict == "rounding":
+            pairing.after_three[pair.reference.name] = judged.candidate[key].astype(np.float64) - judged.reference[key]
+    names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
+    called = " and ".join(dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names))
+    judged, explained = known.explain_momentum(pairing, judged, AFTER_CHANGE)
+    notes = list(dict.fromkeys(unseen)) + known.update_notes(pairing, judged) + explained
+    return judged.stage("update", f"{called}: steps 1 to 5, a change of the learning rate, small gradients", notes)
+
+
+def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -> dict:
+    found: dict[str, np.ndarray | None] = {}
+    view.set_weights(pairing.weights)
+    rates = view.ask("learning_rates", learning_rate_steps(pairing.steps), view.batch(_nth(pairing, 1)))
+    found["learning rate"] = rates
+    if rates is None and view in (pairing.reference, pairing.candidate):
+        unseen.append("learning rate not seen as a function of the step")
+    view.set_weights(pairing.weights)
+    for number in range(1, 4):
+        view.ask("step", view.batch(_nth(pairing, number)), number)
+        if number in (1, 3):
+            found.update(_state(view, f"after step {number}"))
+    for number in (4, 5):
+        view.ask("step", view.batch(_nth(pairing, number)), number, RATE_FACTOR)
+    found.update(_state(view, AFTER_CHANGE))
+    for scale in SCALES:
+        view.set_weights(pairing.weights)
+        scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}
+        if not view.ask("apply", view.own(scaled), view.batch(_nth(pairing, 1))):
+            unseen.append("small gradients not seen: they cannot be given to the update in their place")
+            break
+        moved = view.weights()
+        found.update({f"after gradients of {scale:g} of their size, {name}": moved[name] for name in scaled if name in moved})
+    return found
+
+
+def learning_rate_steps(steps: int) -> list[int]:
+    """All steps of the curve, and powers of ten beyond."""
+    return [*range(steps + 1), *(10 ** power for power in range(2, 7) if 10 ** power > steps)]
+
+
+def _state(view: View, when: str) -> dict[str, np.ndarray]:
+    found = {f"{when}, {name}": value for name, value in view.weights().items()}
+    for name, slots in view.slots().items():
+        found.update({f"{when}, slot {place + 1} of {len(slots)} of {name}": value for place, (_, value) in
+                      enumerate(slots)})
+    return found
+
+
+def _nth(pairing: Pairing, number: int):
+    batches = pairing.inputs.batches
+    return batches[(number - 1) % len(batches)]
