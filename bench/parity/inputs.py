@@ -27,14 +27,15 @@ class Inputs:
 
 
 def read_inputs(path: Path) -> Inputs:
-    """One batch out of an npz file: `labels`, and every other array a feature of that name.
+    """One batch out of an npz file: `labels`, and every other array a feature of that name. NumPy's float64 becomes
+    float32, the networks' own.
 
     Raises:
         UserError: the file cannot be read or does not hold a batch.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+            arrays = {name: _narrowed(file[name]) for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
         raise UserError(f"--batch {path} cannot be read as an npz file of plain arrays: {error}") from error
     labels = next((arrays.pop(name) for name in LABEL_NAMES if name in arrays), None)
@@ -92,6 +93,10 @@ def draw_labels(kind: str, outputs: tuple[int, ...], samples: int, generator: np
 def part(batch: Batch, start: int, end: int) -> Batch:
     """Samples `start` to `end` of a batch."""
     return Batch({name: value[start:end] for name, value in batch.features.items()}, batch.labels[start:end])
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def _with_partial_last(batch: Batch) -> list[Batch]:

@@ -22,6 +22,13 @@ def stamp(frame: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
     return frame.assign(implementation=names)
 
 
+def with_parity(results: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
+    """The results with the column `parity`: `same` or `different` from the first implementation, empty if not compared."""
+    found = {(compared.dataset, compared.implementation): "different" if compared.differs else "same"
+             for compared in comparisons if compared.parity is not None}
+    return results.assign(parity=[found.get(key, "") for key in zip(results["dataset"], results["implementation"])])
+
+
 def parity_table(comparisons: list[Compared]) -> pd.DataFrame:
     """A row a comparison, a column a stage."""
     rows = []

@@ -14,7 +14,7 @@ from bench.report.answers import answers
 from bench.report.findings import Finding, find
 from bench.report.frames import curves_frame, results_frame
 from bench.report.page import render_page
-from bench.report.parity import LEGEND, parity_table, stamp
+from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
 from bench.report.tables import (
     GPU_NOTE,
@@ -57,7 +57,7 @@ def write_report(folder: Path) -> Report:
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
-    raw.write_text(folder / "results.csv", results.to_csv(index=False))
+    raw.write_text(folder / "results.csv", with_parity(results, comparisons).to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
     raw.write_text(folder / "results.md", _markdown(tables, notes, findings, environment))
     if len(curves):
