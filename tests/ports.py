@@ -266,3 +266,43 @@ def takes_something_else(images, targets):
 
 
 NUMBER = 3
+
+
+# clipping and a decaying learning rate
+
+def clipped(features, labels, training):
+    logits = v1.layers.dense(v1.layers.dense(features, 16, activation=tf.nn.elu, name="hidden"), 3, name="classes")
+    loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)
+    step = v1.train.get_or_create_global_step()
+    optimizer = v1.train.GradientDescentOptimizer(v1.train.exponential_decay(0.1, step, 10, 0.5, staircase=True))
+    gradients = [(tf.clip_by_norm(gradient, 0.05), variable) for gradient, variable in optimizer.compute_gradients(loss)]
+    return {"loss": loss, "logits": logits, "train_op": optimizer.apply_gradients(gradients, step)}
+
+
+def clipped_model(clipnorm=0.05):
+    rate = tf.keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True)
+    return model(hidden=layers.Dense(16, activation="elu", name="hidden"),
+                 optimizer=tf.keras.optimizers.SGD(rate, clipnorm=clipnorm))
+
+
+def wrong_update_without_clipping():
+    return clipped_model(clipnorm=None)
+
+
+# whole numbers in
+
+def embedded(features, labels, training):
+    table = v1.get_variable("table", [50, 6], initializer=v1.random_uniform_initializer(-0.05, 0.05))
+    x = tf.concat([tf.reduce_mean(tf.nn.embedding_lookup(table, features["ids"]), axis=1), features["x"]], axis=1)
+    logits = v1.layers.dense(v1.layers.dense(x, 20, activation=tf.tanh, name="hidden"), 1, name="output")
+    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
+    return {"loss": loss, "logits": logits, "train_op": v1.train.AdagradOptimizer(0.05).minimize(loss)}
+
+
+def embedded_model():
+    ids, x = tf.keras.Input([7], dtype="int32", name="ids"), tf.keras.Input([4], name="x")
+    mean = layers.GlobalAveragePooling1D()(layers.Embedding(50, 6, name="embedding")(ids))
+    hidden = layers.Dense(20, activation="tanh", name="hidden")(layers.Concatenate()([mean, x]))
+    made = tf.keras.Model([ids, x], layers.Dense(1, activation="sigmoid", name="output")(hidden))
+    made.compile(tf.keras.optimizers.Adagrad(0.05), "binary_crossentropy")
+    return made

@@ -51,6 +51,7 @@ def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch)
     ("momentum", "wrong_update_schedule", "update", "learning rate at [30]"),
     ("normalised", "wrong_update_forgotten_statistics", "update", "after step 1, norm/moving_mean"),
     ("normalised", "wrong_update_statistics_momentum", "update", "after step 1, norm/moving_mean"),
+    ("clipped", "wrong_update_without_clipping", "update", "after step 1, hidden/kernel"),
     ("normalised", "wrong_forward_epsilon", "forward", "evaluation mode, sequential/norm"),
     ("normalised", "wrong_forward_dropout", "forward", "training mode, sequential/dropout"),
     ("normalised", "wrong_forward_own_dropout", "forward", "share of zeros"),
@@ -64,7 +65,7 @@ def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch)
 @pytest.mark.parametrize("reference, candidate", [
     ("graph", "model"), ("model", "graph"), ("graph", "subclassed"), ("graph", "transposed"), ("transposed", "model"),
     ("graph", "estimator"), ("estimator", "model"), ("model", "legacy_adam"), ("normalised_graph", "normalised"),
-    ("model", "subclassed")])
+    ("model", "subclassed"), ("clipped", "clipped_model")])
 def test_the_same_network_written_otherwise_is_the_same(reference, candidate, batch):
     parity = compared(reference, candidate, batch)
     assert parity.same, parity.first_different
@@ -86,6 +87,31 @@ def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
     names.write_text('{"hidden/kernel": "a/weights", "hidden/bias": "a/offset"}')
     parity = compared("graph", "transposed", batch, names=names)
     assert parity.same and any("2 by map" in note for note in parity.stages[1].notes)
+
+
+def test_clipping_is_not_passed_by(batch):
+    """Small gradients given to the update itself would not have been clipped."""
+    update = next(stage for stage in compared("clipped", "clipped_model", batch).stages if stage.name == "update")
+    assert any("small gradients not seen" in note for note in update.notes)
+
+
+def test_inputs_are_drawn_as_a_keras_model_declares_them_whole_numbers_too():
+    parity = compare(f"{PORTS}:embedded", f"{PORTS}:embedded_model", Setting(steps=10))
+    assert parity.same, parity.first_different
+
+
+def test_initialisers_are_drawn_anew_every_time(batch):
+    from bench.parity.inputs import read_inputs
+    from bench.parity.side import Side
+    from bench.process.forkserver import with_forkserver
+
+    with with_forkserver():
+        for name in ("graph", "model", "estimator"):
+            with Side("reference", f"{PORTS}:{name}", 60) as side:
+                side("load")
+                side.open(read_inputs(batch).batches[0], None)
+                drawn = [weights["hidden/kernel"] for weights in side("initial_weights", 4)]
+            assert len({value.tobytes() for value in drawn}) == 4, name
 
 
 @pytest.mark.parametrize("example, reference", [

@@ -15,16 +15,20 @@ from bench.task import UserError
 SEED = 0
 
 
-def function_networks(build: Callable, features: Weights, labels: np.ndarray) -> tuple[Network, Network]:
-    """(training, evaluation) graphs of `build(features, labels, training) -> {"loss", "logits", "train_op"}`.
+Networks = tuple[Network, Network, Callable[[int], Network]]
+"""For training, for evaluation, and what builds the first again with another seed for its initialisers."""
+
+
+def function_networks(build: Callable, features: Weights, labels: np.ndarray) -> Networks:
+    """The graphs of `build(features, labels, training) -> {"loss", "logits", "train_op"}`.
 
     Raises:
         UserError: it returns something else.
     """
 
-    def network(training: bool) -> Network:
+    def network(training: bool, seed: int = SEED) -> Network:
         with tf.Graph().as_default() as graph:
-            tf.set_random_seed(SEED)
+            tf.set_random_seed(seed)
             placeholders = _placeholders(features, labels)
             built = build(_as_given(placeholders[0]), placeholders[1], training)
             if not isinstance(built, dict) or "loss" not in built or (training and built.get("train_op") is None):
@@ -32,15 +36,15 @@ def function_networks(build: Callable, features: Weights, labels: np.ndarray) ->
             train_op = built["train_op"] if training else None
             return Network(graph, *placeholders, built["loss"], _operation(train_op), built.get("logits"))
 
-    return network(True), network(False)
+    return network(True), network(False), functools.partial(network, True)
 
 
-def estimator_networks(estimator, features: Weights, labels: np.ndarray) -> tuple[Network, Network]:
-    """(training, evaluation) graphs of an Estimator's `model_fn`."""
+def estimator_networks(estimator, features: Weights, labels: np.ndarray) -> Networks:
+    """The graphs of an Estimator's `model_fn`."""
 
-    def network(mode: str) -> Network:
+    def network(mode: str, seed: int = SEED) -> Network:
         with tf.Graph().as_default() as graph:
-            tf.set_random_seed(estimator.config.tf_random_seed or SEED)
+            tf.set_random_seed(seed)
             tf.train.get_or_create_global_step()
             placeholders = _placeholders(features, labels)
             spec = estimator.model_fn(_as_given(placeholders[0]), placeholders[1], mode, estimator.config)
@@ -49,7 +53,8 @@ def estimator_networks(estimator, features: Weights, labels: np.ndarray) -> tupl
             return Network(graph, *placeholders, spec.loss, _operation(spec.train_op), None, initialise, {}, metrics,
                            batch_mean=True)
 
-    return network(tf.estimator.ModeKeys.TRAIN), network(tf.estimator.ModeKeys.EVAL)
+    train, evaluate = tf.estimator.ModeKeys.TRAIN, tf.estimator.ModeKeys.EVAL
+    return network(train), network(evaluate), functools.partial(network, train)
 
 
 def _initialise(scaffold, session: tf.Session) -> None:

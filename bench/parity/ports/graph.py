@@ -46,11 +46,11 @@ class Network:
 
 class GraphPort:
     """Shows a pair of v1 graphs as a `bench.parity.port.Port`: `training` has a train_op, `evaluation` may be the same
-    graph."""
+    graph. `again` builds the first with another seed; without it the initial weights are given by a task."""
 
-    def __init__(self, training: Network, evaluation: Network, given: Weights | None = None):
-        self.weights_given = given is not None
-        self._given = given
+    def __init__(self, training: Network, evaluation: Network, again: Callable[[int], Network] | None = None):
+        self.weights_given = again is None
+        self._again = again
         self._training = _Running(training)
         self._evaluation = self._training if evaluation is training else _Running(evaluation)
         self._updates = {update.variable: update for update in graph_ops.updates(training.train_op)}
@@ -65,12 +65,13 @@ class GraphPort:
             for name, variable in self._variables.items()]
 
     def initial_weights(self, draws: int) -> list[Weights]:
-        if self.weights_given:
-            return [self._given]
-        drawn = []
-        for _ in range(draws):
-            self._training.initialise()
-            drawn.append(self.weights())
+        self._training.initialise()
+        drawn = [self.weights()]
+        for seed in range(1, draws if self._again is not None else 1):
+            other = _Running(self._again(seed))
+            other.initialise()
+            drawn.append(other.session.run({name: other.by_name[name] for name in self._variables}))
+            other.session.close()
         return drawn
 
     def set_weights(self, weights: Weights) -> None:

@@ -158,10 +158,8 @@ def _replaced(fit=None, estimator_train=None, run=None) -> Iterator[dict]:
 
 def _estimator_port(estimator, task: Task) -> Port:
     probe = task.dataset.probe
-    networks = estimator_networks(estimator, {"signal": probe.signal[:1]}, probe.labels[:1])
-    port = GraphPort(*networks)
-    port.weights_given, port._given = True, port.initial_weights(1)[0]
-    return port
+    training, evaluation, _ = estimator_networks(estimator, {"signal": probe.signal[:1]}, probe.labels[:1])
+    return GraphPort(training, evaluation)
 
 
 def _session_port(network: Network, weights: dict) -> Port:
@@ -171,8 +169,7 @@ def _session_port(network: Network, weights: dict) -> Port:
                 variable.load(weights[variable.op.name], session)
 
     network.initialise = initialise
-    given = {variable.op.name: weights[variable.op.name] for variable in _variables(network.graph) if variable.trainable}
-    return GraphPort(network, network, given)
+    return GraphPort(network, network)
 
 
 def _variables(graph) -> list:

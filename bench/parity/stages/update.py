@@ -15,7 +15,7 @@ SCALES = (1e-3, 1e-6)
 
 
 def update_stage(pairing: Pairing) -> Stage:
-    """Weights, moving statistics and slots after steps 1 and 3 and after a change of the learning rate; the learning rate
+    """Weights, moving statistics and slots after steps 1 and 3, weights after a change of the learning rate; the learning rate
     over all steps; and updates by small gradients."""
     if not pairing.aligned:
         return Stage("update", "not seen", RANDOM_ORDER)
@@ -50,7 +50,7 @@ def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -
             found.update(_state(view, f"after step {number}"))
     for number in (4, 5):
         view.ask("step", view.batch(_nth(pairing, number)), number, RATE_FACTOR)
-    found.update(_state(view, AFTER_CHANGE))
+    found.update({f"{AFTER_CHANGE}, {name}": value for name, value in view.weights().items()})
     for scale in SCALES:
         view.set_weights(pairing.weights)
         scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}
