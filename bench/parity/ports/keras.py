@@ -11,7 +11,6 @@ from bench.parity.port import (
     Activation,
     Batch,
     Curve,
-    InputSpec,
     Loss,
     Optimizer,
     Variable,
@@ -19,6 +18,8 @@ from bench.parity.port import (
     train_curve,
 )
 from bench.parity.ports import graph_ops
+from bench.parity.ports.keras_inputs import check_compiled
+from bench.parity.ports.keras_rate import AdjustableRate
 from bench.parity.ports.random_numbers import CommonRandomNumbers
 from bench.task import UserError
 
@@ -27,12 +28,12 @@ class KerasPort:
     """Shows a compiled model as a `bench.parity.port.Port`; `again` makes another one, with other initial weights."""
 
     def __init__(self, model: tf.keras.Model, again: Callable[[], tf.keras.Model] | None, batch: Batch | None):
-        _check_compiled(model)
+        check_compiled(model)
         self.weights_given = again is None
         self._model = model
         self._again = again
         self._random = CommonRandomNumbers()
-        self._rate = _Rate(model.optimizer)
+        self._rate = AdjustableRate(model.optimizer)
         self._steps = {}
         self._activations = {}
         self._layouts: dict = {}
@@ -236,107 +237,10 @@ class KerasPort:
         return value
 
 
-def input_spec(model: tf.keras.Model) -> InputSpec | None:
-    """What a model declares of its inputs; None for a subclassed one, which declares nothing before it is called.
-
-    Raises:
-        UserError: a length is left open, or it is not compiled.
-    """
-    _check_compiled(model)
-    if model.inputs is None:
-        return None
-    vocabulary = [layer.input_dim for layer in model._flatten_layers() if isinstance(layer, tf.keras.layers.Embedding)]
-    features = {}
-    for tensor in model.inputs:
-        if None in tensor.shape[1:]:
-            raise UserError(f"its input {tensor.name!r} has the shape {tuple(tensor.shape)}: give --batch FILE.npz")
-        limit = min(vocabulary, default=2) if tensor.dtype.is_integer else None
-        features[tensor.name.split(":")[0]] = tuple(tensor.shape[1:]), tensor.dtype.name, limit
-    return InputSpec(features, _label_kind(model), tuple(model.outputs[0].shape[1:]))
-
-
-def _check_compiled(model: tf.keras.Model) -> None:
-    if not model._is_compiled:
-        raise UserError("its model is not compiled: call model.compile(optimizer, loss) before it is returned")
-
-
-class _Rate:
-    """The learning rate of an optimizer, readable at any step, and changeable for one step."""
-
-    def __init__(self, optimizer):
-        self._optimizer = optimizer
-        legacy = isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer)
-        rate = optimizer._hyper.get("learning_rate") if legacy else optimizer._learning_rate
-        self._schedule = rate if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule) else None
-        self._factor = 1.0
-        if self._schedule is not None:
-            self._scale = tf.Variable(1.0, trainable=False)
-            scaled = _Scaled(self._schedule, self._scale)
-            if legacy:
-                optimizer._hyper["learning_rate"] = scaled
-            else:
-                optimizer._learning_rate = scaled
-
-    def __call__(self, factor: float) -> _Rate:
-        self._factor = factor
-        return self
-
-    def __enter__(self) -> None:
-        if self._factor != 1.0:
-            self._before = self.now()
-            self._set(self._factor)
-
-    def __exit__(self, *exception) -> None:
-        if self._factor != 1.0:
-            self._set(None)
-
-    def now(self) -> np.float32:
-        if self._schedule is not None:
-            return np.float32(self._schedule(self._optimizer.iterations))
-        return np.float32(tf.keras.backend.get_value(self._optimizer.learning_rate))
-
-    def at(self, steps: list[int]) -> np.ndarray:
-        """Shape [steps], float32."""
-        if self._schedule is None:
-            return np.full(len(steps), self.now())
-        return np.array([self._schedule(tf.constant(step, tf.int64)) for step in steps], np.float32)
-
-    def _set(self, factor: float | None) -> None:
-        if self._schedule is not None:
-            self._scale.assign(1.0 if factor is None else factor)
-        else:
-            value = self._before if factor is None else self._before * np.float32(factor)
-            self._optimizer.learning_rate.assign(value)
-
-
-class _Scaled(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule times a variable, which is 1 but for one step."""
-
-    def __init__(self, schedule, scale: tf.Variable):
-        self.schedule, self.scale = schedule, scale
-
-    def __call__(self, step):
-        rate = self.schedule(step)
-        return rate * tf.cast(self.scale, rate.dtype)
-
-    def get_config(self):
-        return self.schedule.get_config()
-
-
 def _is_slot_list(value, pairs) -> bool:
     return (isinstance(value, (list, tuple)) and len(value) == len(pairs)
             and all(isinstance(slot, tf.Variable) and slot.shape == variable.shape
                     for slot, (_, variable) in zip(value, pairs)))
-
-
-def _label_kind(model: tf.keras.Model) -> str:
-    loss = model.loss
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", getattr(loss, "name", type(loss).__name__))
-    name = str(name).lower().replace("_", "")
-    for part, kind in (("sparse", "classes"), ("categorical", "one-hot"), ("binary", "binary"), ("hinge", "binary")):
-        if part in name:
-            return kind
-    return "values"
 
 
 def _like_outputs(labels: np.ndarray, outputs) -> tf.Tensor:

@@ -20,7 +20,8 @@ from bench.implementations import IMPLEMENTATIONS, load_train
 from bench.parity.port import Batch, InputSpec, Port
 from bench.parity.ports.functions import estimator_networks, function_networks
 from bench.parity.ports.graph import GraphPort
-from bench.parity.ports.keras import KerasPort, input_spec
+from bench.parity.ports.keras import KerasPort
+from bench.parity.ports.keras_inputs import input_spec
 from bench.parity.ports.watch import catch_port, watch_data
 from bench.task import Task, UserError
 
