@@ -82,6 +82,16 @@ def run_command(**options) -> None:
     _measure(keep_others=True, **options)
 
 
+@main.command("report")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+def report_command(folder) -> None:
+    """Make the report of a result folder again, from its raw files."""
+    from bench.run.check import check_run_folder
+
+    check_run_folder(folder)
+    _show_report(folder, Console())
+
+
 @main.command("data")
 @click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)), help="  [default: both]")
 @click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records.")

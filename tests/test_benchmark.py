@@ -90,6 +90,19 @@ def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_
     assert pd.read_csv(folder / "results.csv").equals(after)
 
 
+def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
+    folder = shutil.copytree(quick_run[0], tmp_path / "again")
+    derived = {name: (folder / name).read_bytes() for name in ("results.csv", "curves.csv", "results.md")}
+    for name in (*derived, "report.html", "curves.png"):
+        (folder / name).unlink()
+    process = run_module("bench", "report", folder)
+    assert process.returncode == 0, process.stderr
+    assert {name: (folder / name).read_bytes() for name in derived} == derived
+    assert (folder / "report.html").exists() and "What does each API cost?" in process.stdout
+    nothing = run_module("bench", "report", tmp_path)
+    assert nothing.returncode == 2 and "holds no run" in nothing.stderr and nothing.stderr.count("\n") == 1
+
+
 def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     (tmp_path / "raises.py").write_text("def train(task, observer):\n    raise ValueError('no good\\nat all')\n")
     (tmp_path / "dies.py").write_text("import os\n\ndef train(task, observer):\n    os.kill(os.getpid(), 9)\n")

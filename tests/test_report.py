@@ -125,12 +125,24 @@ def test_a_failed_cell_is_a_row_and_a_finding(tmp_path):
 
 
 def test_relative_throughput_pairs_cells_of_equal_loss_and_seed(tmp_path):
-    for seed, step_s in ((0, 0.01), (1, 0.02)):
+    for seed, step_s in enumerate((0.01, 0.02, 0.01, 0.03, 0.01, 0.02)):
         write_measured(tmp_path, "lowlevel", seed=seed, step_s=step_s)
         write_measured(tmp_path, "keras", seed=seed, step_s=2 * step_s)
+    write_measured(tmp_path, "estimator", seed=0)
     table = cost_table(results_frame(tmp_path)).set_index("implementation")
-    assert table.loc["keras", "relative to lowlevel"] == "0.50 [0.50, 0.50]"
+    assert table["relative to lowlevel"].to_dict() == {
+        "lowlevel": "1", "keras": "0.50 [0.50, 0.50] slower", "estimator": "1.00 (rounds: 1, too few for an interval)"}
     assert "GPU ms/step" not in table
+
+
+def test_the_answer_about_cost_has_its_interval_too(tmp_path):
+    for seed in range(6):
+        write_measured(tmp_path, "lowlevel", seed=seed)
+        write_measured(tmp_path, "keras", seed=seed, step_s=0.0125)
+    results = results_frame(tmp_path)
+    cost = answers(tmp_path, results, results, agreement_table(tmp_path, results, curves_frame(tmp_path)), [])[2]
+    assert cost.headline == "At worst keras reaches 80% of lowlevel's throughput, on large."
+    assert "large: keras 0.80 [0.80, 0.80] slower" in cost.detail
 
 
 def test_a_gpu_fills_its_column(tmp_path):

@@ -12,7 +12,7 @@ from bench.parity.result import STAGES
 from bench.parity.stored import Compared
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts
-from bench.report.tables import SECOND_STEP, power, reference, relative_throughput
+from bench.report.tables import SECOND_STEP, power, reference, relative_text, relative_throughput
 
 SAME = 1e-3
 """Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32
@@ -98,15 +98,14 @@ def _cost(ok: pd.DataFrame) -> Answer:
     others = [name for name in dict.fromkeys(ok["implementation"]) if name != base]
     if not others:
         return Answer(question, NOT_MEASURED, "It takes two implementations.")
-    parts = []
-    for dataset in dict.fromkeys(ok["dataset"]):
-        ratios = {name: relative_throughput(ok, dataset, name).dropna() for name in others}
-        parts.append(f"{dataset}: " + ", ".join(
-            f"{name} {ratio.median():.2f} [{ratio.min():.2f}, {ratio.max():.2f}]"
-            for name, ratio in ratios.items() if len(ratio)))
-    slowest = min(((relative_throughput(ok, dataset, name).median(), name, dataset)
-                   for dataset in dict.fromkeys(ok["dataset"]) for name in others), key=lambda entry: entry[0])
+    datasets = list(dict.fromkeys(ok["dataset"]))
+    ratios = {(dataset, name): relative_throughput(ok, dataset, name) for dataset in datasets for name in others}
+    ratios = {key: ratio for key, ratio in ratios.items() if ratio is not None}
+    if not ratios:
+        return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
+    dataset, slowest = min(ratios, key=lambda key: ratios[key].value)
+    parts = [f"{dataset}: " + ", ".join(f"{name} {relative_text(ok, dataset, name)}" for name in others) for dataset in datasets]
     return Answer(
         question,
-        f"At worst {slowest[1]} reaches {slowest[0]:.0%} of {base}'s throughput, on {slowest[2]}.",
-        f"Throughput relative to {base}, median [lowest, highest]. {'; '.join(parts)}.")
+        f"At worst {slowest} reaches {ratios[dataset, slowest].value:.0%} of {base}'s throughput, on {dataset}.",
+        f"Throughput relative to {base}, [95 % interval]. {'; '.join(parts)}.")

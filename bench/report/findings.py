@@ -11,7 +11,7 @@ from bench.measure import raw
 from bench.measure.saturation import RIGHT, Rows, saturated_rows
 from bench.parity.stored import Compared
 from bench.report.parity import parity_texts
-from bench.report.tables import power, reference, relative_throughput, spread
+from bench.report.tables import power, reference, relative_text, spread
 
 CHANCE = (0.35, 0.65)
 """Accuracies that a frozen network of two balanced classes ends within."""
@@ -139,7 +139,7 @@ def _cost_findings(ok: pd.DataFrame) -> list[Finding]:
     for dataset, cells in ok.groupby("dataset", sort=False):
         parts = [f"{implementation} {spread(own['samples_per_second'], 0)}" + (
                      "" if implementation == base else
-                     f" ({spread(relative_throughput(ok, dataset, implementation), 2)} of {base}'s)")
+                     f" (relative to {base}: {relative_text(ok, dataset, implementation)})")
                  for implementation, own in cells.groupby("implementation", sort=False)]
         findings.append(Finding("cost", f"{dataset}, samples per second: {'; '.join(parts)}."))
     return findings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.measure import raw
+from bench.measure.statistics import MARGIN, Ratio, ratio_of_medians
 from bench.report.frames import in_order
 
-RANGE_NOTE = "Median of the cells, [lowest, highest]."
+RANGE_NOTE = (f"Median of the cells, [lowest, highest]. Relative throughput: ratio of medians, [95 % interval by bootstrap over "
+              f"rounds]; equivalent within a margin of {MARGIN:.0%}.")
 NO_GPU_NOTE = "No GPU was there: `gpu_ms_per_step` is empty in `results.csv`, and device time is CPU time in kernels."
 SECOND_STEP = "second step, relative"
 QUICK_NOTE = "A --quick run: too few samples and steps for its accuracies and times to mean anything."
@@ -49,8 +52,8 @@ def training_table(results: pd.DataFrame) -> pd.DataFrame:
 def cost_table(results: pd.DataFrame) -> pd.DataFrame:
     """What each API costs: a row per dataset and implementation, over losses and seeds.
 
-    `relative` compares each cell with the reference's cell of the same dataset, loss and seed, which ran just
-    before or after it.
+    `relative` is the ratio of medians to the reference's, with its 95 % interval over rounds and a verdict; see
+    `bench.measure.statistics`.
     """
     ok = results[results["status"] == "ok"]
     rows = []
@@ -58,7 +61,7 @@ def cost_table(results: pd.DataFrame) -> pd.DataFrame:
         row = {
             "dataset": dataset, "implementation": implementation, "cells": len(cells),
             "samples/s": spread(cells["samples_per_second"], 0),
-            f"relative to {reference(ok)}": spread(relative_throughput(ok, dataset, implementation), 2),
+            f"relative to {reference(ok)}": relative_text(ok, dataset, implementation),
             "step ms": spread(cells["step_ms"], 2), "device ms/step": spread(cells["device_ms_per_step"], 2),
             "GPU ms/step": spread(cells["gpu_ms_per_step"], 2), "startup s": spread(cells["startup_s"], 2),
             "peak MiB": spread(cells["peak_rss_mib"], 0), "code lines": cells["code_lines"].iloc[0],
@@ -78,11 +81,26 @@ def reference(results: pd.DataFrame) -> str:
     return in_order(results)["implementation"].iloc[0] if len(results) else ""
 
 
-def relative_throughput(ok: pd.DataFrame, dataset: str, implementation: str) -> pd.Series:
-    """Throughput over the reference's, pairwise over cells of equal loss and seed."""
+def relative_throughput(ok: pd.DataFrame, dataset: str, implementation: str) -> Ratio | None:
+    """Throughput over the reference's; a round is a pair of cells of equal loss and seed, which ran one after the other.
+    None if there is no such pair."""
     cells = ok[ok["dataset"] == dataset].set_index(["loss", "seed"])
-    own = cells.loc[cells["implementation"] == implementation, "samples_per_second"]
-    return own / cells.loc[cells["implementation"] == reference(ok), "samples_per_second"]
+    own = cells.loc[cells["implementation"] == implementation, "samples_per_second"].dropna()
+    base = cells.loc[cells["implementation"] == reference(ok), "samples_per_second"].dropna()
+    rounds = own.index.intersection(base.index)
+    return ratio_of_medians(own[rounds].to_numpy(), base[rounds].to_numpy()) if len(rounds) else None
+
+
+def relative_text(ok: pd.DataFrame, dataset: str, implementation: str) -> str:
+    """A relative throughput with its interval and verdict; without interval where there are too few rounds for one."""
+    ratio = relative_throughput(ok, dataset, implementation)
+    if implementation == reference(ok):
+        return "1"
+    if ratio is None:
+        return "-"
+    if math.isnan(ratio.low):
+        return f"{ratio.value:.2f} (rounds: {ratio.rounds}, too few for an interval)"
+    return f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] {ratio.verdict()}"
 
 
 def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:

@@ -31,4 +31,4 @@ def check_writable(folder: Path) -> None:
 def check_run_folder(folder: Path) -> None:
     """The folder holds a run, whose report can be made again."""
     if not (folder / "environment.json").is_file():
-        raise UserError(f"--out {folder} holds no run: make one with 'python -m bench all --out {folder}'")
+        raise UserError(f"{folder} holds no run: make one with 'python -m bench all --out {folder}'")
