@@ -157,6 +157,15 @@ def wrong_update_schedule():
     return model(optimizer=tf.keras.optimizers.SGD(rate, momentum=0.9))
 
 
+def rmsprop(features, labels, training):
+    return graph(features, labels, training, optimizer=v1.train.RMSPropOptimizer(1e-3, epsilon=1e-7))
+
+
+def rmsprop_model():
+    """TensorFlow 1 starts its second moment at 1 and adds epsilon under the root, Keras neither."""
+    return model(optimizer=tf.keras.optimizers.RMSprop(1e-3, rho=0.9, epsilon=1e-7))
+
+
 class SlowsDown(tf.keras.Sequential):
     """Its loss counts half from the eleventh step on."""
 

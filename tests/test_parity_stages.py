@@ -89,6 +89,12 @@ def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
     assert parity.same and any("2 by map" in note for note in parity.stages[1].notes)
 
 
+def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
+    update = next(stage for stage in compared("rmsprop", "rmsprop_model", batch).stages if stage.name == "update")
+    assert update.verdict == "different" and "after step 1, hidden/kernel" in update.difference.what
+    assert "slots not seen: 2 a variable in the reference, 1 in the candidate" in update.notes
+
+
 def test_clipping_is_not_passed_by(batch):
     """Small gradients given to the update itself would not have been clipped."""
     update = next(stage for stage in compared("clipped", "clipped_model", batch).stages if stage.name == "update")

@@ -126,8 +126,8 @@ class _Comparison:
         if inputs is None:
             spec = next(filter(None, together(self._sides, "input_spec")), None)
             if spec is None:
-                raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give --batch FILE.npz "
-                                "with an array 'labels' and one for every feature")
+                raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give "
+                                "--batch FILE.npz with an array 'labels' and one for every feature")
             inputs = draw_inputs(spec)
         together(self._sides, "open", inputs.batches[0], self._task, False)
         return inputs

@@ -119,6 +119,8 @@ class KerasPort:
         if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):
             return {name: [(slot, self._as_accumulated(slot, optimizer.get_slot(variable, slot).numpy()))
                            for slot in optimizer.get_slot_names()] for name, variable in pairs}
+        if isinstance(optimizer, tf.keras.optimizers.SGD) and not optimizer.momentum:
+            return {name: [] for name, _ in pairs}  # it has slots, and does not use them
         lists = {attribute.strip("_"): value for attribute, value in vars(optimizer).items()
                  if attribute not in ("_variables", "_trainable_variables") and _is_slot_list(value, pairs)}
         return {name: [(role, self._as_accumulated(role, values[index].numpy())) for role, values in lists.items()]

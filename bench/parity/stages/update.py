@@ -32,7 +32,7 @@ def update_stage(pairing: Pairing) -> Stage:
     names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     called = " and ".join(dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names))
     judged, explained = known.explain_momentum(pairing, judged, AFTER_CHANGE)
-    notes = list(dict.fromkeys(unseen)) + known.update_notes(pairing, judged) + explained
+    notes = [*dict.fromkeys(unseen), *_slots_not_compared(pairing), *known.update_notes(pairing, judged), *explained]
     return judged.stage("update", f"{called}: steps 1 to 5, a change of the learning rate, small gradients", notes)
 
 
@@ -73,6 +73,16 @@ def _state(view: View, when: str) -> dict[str, np.ndarray]:
         found.update({f"{when}, slot {place + 1} of {len(slots)} of {name}": value for place, (_, value) in
                       enumerate(slots)})
     return found
+
+
+def _slots_not_compared(pairing: Pairing) -> list[str]:
+    """A note where the two optimizers keep different numbers of slots: they have no partners."""
+    counts = [{name: len(slots) for name, slots in view.slots().items()} for view in (pairing.reference, pairing.candidate)]
+    different = [name for name in counts[0] if counts[0][name] != counts[1].get(name, 0)]
+    if not different:
+        return []
+    numbers = [side.get(different[0], 0) for side in counts]
+    return [f"slots not seen: {numbers[0]} a variable in the reference, {numbers[1]} in the candidate"]
 
 
 def _nth(pairing: Pairing, number: int):
