@@ -21,17 +21,24 @@ def resolve_implementations(names: Sequence[str]) -> dict[str, str]:
     return modules
 
 
-def load_train(module: str) -> Callable[[Task, Observer], Trained]:
-    """The `train` of an implementation: a function of the module itself or, of a package, of its module
-    `train`.
+def load_train(module: str, profile: str = "default") -> Callable[[Task, Observer], Trained]:
+    """The `train` of an implementation: a function of the module itself or, of a package, of its module `train`; in the
+    profile `tuned`, of its module `tuned`.
 
     Raises:
         AttributeError, ImportError: it has none, or its own imports fail.
     """
+    if profile == "tuned":
+        return importlib.import_module(f"{module}.tuned").train
     imported = importlib.import_module(module)
     if hasattr(imported, "__path__"):
         imported = importlib.import_module(f"{module}.train")
     return imported.train
+
+
+def has_profile(module: str, profile: str) -> bool:
+    """Whether an implementation has such a profile; all have the default one."""
+    return profile == "default" or is_importable(f"{module}.tuned")
 
 
 def is_importable(module: str) -> bool:

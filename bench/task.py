@@ -5,7 +5,8 @@ An implementation is a module with one function, or a package whose module ``tra
     def train(task: Task, observer: Observer) -> Trained
 
 It trains the standard network as ``task`` says, tells ``observer`` what happens while it happens, and returns
-what it ended with. Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
+what it ended with. A package may have a second module, ``tuned``, with the same function: the same network and the same
+result, with all that the API offers to somebody who needs speed. Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
 their place (``--impl mypackage.my_port``).
 
 This module imports neither TensorFlow nor any other part of the benchmark.
@@ -29,6 +30,11 @@ ADAM_EPSILON = 1e-7
 OPTIMIZERS = {
     "adam": "Adam, which is what the benchmark trains with",
     "sgd": "plain gradient descent, in which the three APIs agree to the bit",
+}
+
+PROFILES = {
+    "default": "what the API's own documentation shows",
+    "tuned": "what the API offers to somebody who needs speed: same network, same result",
 }
 
 LOSSES = {
@@ -84,6 +90,7 @@ class Task:
 
     ``seed`` draws the initial weights and the sample order: it is both the graph-level and the op-level seed
     of the shuffle, which makes ``tf.data`` give the same order in a v1 graph, in Estimator and in eager mode.
+    An epoch, at whose end the network is evaluated, is ``passes_per_epoch`` passes over the training split.
     ``optimizer`` is one of ``OPTIMIZERS``; ``adam_epsilon`` is for ``adam`` alone.
     Checkpoints, and summaries if ``summaries`` is set, go to ``model_dir``, an empty folder.
     """
@@ -98,6 +105,17 @@ class Task:
     optimizer: str = "adam"
     learning_rate: float = LEARNING_RATE
     adam_epsilon: float = ADAM_EPSILON
+    passes_per_epoch: int = 1
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Training steps between two evaluations; the last batch of every pass may be partial."""
+        return self.dataset.train.batches(self.batch_size) * self.passes_per_epoch
+
+    @property
+    def passes(self) -> int:
+        """Passes over the training split in all epochs together."""
+        return self.epochs * self.passes_per_epoch
 
     def initial_weights(self) -> dict[str, np.ndarray]:
         """The weights every implementation starts from; see `initial_weights`."""
@@ -165,8 +183,8 @@ class Observer(Protocol):
     def begin(self) -> None:
         """The first step comes next: all that the API lets one prepare is ready."""
 
-    def step(self, loss: float) -> None:
-        """A training step ended; ``loss`` is the loss of its own batch."""
+    def step(self, loss: float, steps: int = 1) -> None:
+        """A training step ended, or a call that held several; ``loss`` is the mean over the samples they saw."""
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         """The evaluation after an epoch ended; the next step, if any, comes next."""

@@ -12,28 +12,26 @@ from impl_estimator.network import build_network
 
 def train(task: Task, observer: Observer) -> Trained:
     """Trains, evaluates after every epoch, and predicts the evaluation split."""
-    steps_per_epoch = task.dataset.train.batches(task.batch_size)
     watched = ProbeHook(task)
     estimator = tf.estimator.Estimator(
         functools.partial(model_fn, watched=watched),
         config=tf.estimator.RunConfig(
             model_dir=str(task.model_dir),
             tf_random_seed=task.seed,
-            save_checkpoints_steps=steps_per_epoch,
-            save_summary_steps=steps_per_epoch if task.summaries else None,
-            log_step_count_steps=None,
+            save_checkpoints_steps=task.steps_per_epoch,
+            save_summary_steps=task.steps_per_epoch,
         ),
         params={"task": task},
     )
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
     # The saver is named here, behind the report, because Estimator's own would come first in the order of
     # hooks, and evaluate before the last step of the epoch has been reported.
-    saver = tf.train.CheckpointSaverHook(str(task.model_dir), save_steps=steps_per_epoch)
+    saver = tf.train.CheckpointSaverHook(str(task.model_dir), save_steps=task.steps_per_epoch)
     tf.estimator.train_and_evaluate(
         estimator,
         tf.estimator.TrainSpec(
             functools.partial(training_input, task),
-            max_steps=task.epochs * steps_per_epoch,
+            max_steps=task.epochs * task.steps_per_epoch,
             hooks=[StepReport(observer), saver],
         ),
         tf.estimator.EvalSpec(evaluate, steps=None, throttle_secs=0, exporters=EpochReport(watched, observer)),

@@ -1,5 +1,7 @@
 """The datasets for `fit`, `evaluate` and `predict`."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from bench.task import Split, Task
@@ -15,7 +17,23 @@ def training_dataset(task: Task) -> tf.data.Dataset:
     tf.random.set_seed(task.seed)
     split = task.dataset.train
     dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-    return _batches(dataset, task).repeat(task.epochs).prefetch(2)
+    return _batches(dataset, task).repeat(task.passes).prefetch(2)
+
+
+def cached_dataset(task: Task, prefetched: int) -> tf.data.Dataset:
+    """The same batches in the same order, of which no more than `prefetched` wait.
+
+    Parsed once and kept in memory as float32. One thread of its own keeps off those that compute, and takes less from
+    them than the autotuner's.
+    """
+    tf.random.set_seed(task.seed)
+    split = task.dataset.train
+    dataset = tf.data.TFRecordDataset(str(split.path)).batch(task.batch_size).map(_parser(task)).unbatch().cache()
+    dataset = dataset.shuffle(split.samples, seed=task.seed).batch(task.batch_size)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.autotune.enabled = False
+    return dataset.repeat(task.passes).prefetch(prefetched).with_options(options)
 
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
@@ -25,7 +43,10 @@ def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
     """Whole batches are parsed at once: one call for 32 samples."""
+    return dataset.batch(task.batch_size).map(_parser(task))
 
+
+def _parser(task: Task) -> Callable:
     def parse(examples):
         features = tf.io.parse_example(examples, {
             "signal": tf.io.FixedLenFeature([], tf.string),
@@ -35,4 +56,4 @@ def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
         signal = tf.ensure_shape(signal, [None, task.dataset.length])
         return tf.cast(signal, tf.float32), features["label"]
 
-    return dataset.batch(task.batch_size).map(parse)
+    return parse

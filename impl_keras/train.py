@@ -27,8 +27,7 @@ def train(task: Task, observer: Observer) -> Trained:
             tf.keras.callbacks.TensorBoard(str(task.model_dir), histogram_freq=1, write_graph=False),
             GradientHistograms(task),
         ]
-    steps_per_epoch = task.dataset.train.batches(task.batch_size)
-    model.fit(dataset, epochs=task.epochs, steps_per_epoch=steps_per_epoch, callbacks=callbacks, verbose=0)
+    model.fit(dataset, epochs=task.epochs, steps_per_epoch=task.steps_per_epoch, callbacks=callbacks, verbose=0)
     return Trained(model.predict(evaluation, verbose=0), model.count_params())
 
 

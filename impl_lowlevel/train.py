@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from bench.task import Evaluation, Observer, Probe, Task, Trained
-from impl_lowlevel.input import Input, build_input
+from impl_lowlevel.input import Input, build_input, training_dataset
 from impl_lowlevel.network import build_network
 
 
@@ -26,7 +26,7 @@ class Model:
 def build_model(task: Task) -> Model:
     """Input, network, loss and optimizer in the current graph."""
     tf.set_random_seed(task.seed)
-    batch = build_input(task)
+    batch = build_input(task, training_dataset(task))
     outputs = build_network(batch.signal, task.loss)
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
     loss = tf.reduce_mean(sample_losses)
@@ -58,7 +58,7 @@ def train(task: Task, observer: Observer) -> Trained:
             probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
             observer.begin()
             for _ in range(task.epochs):
-                for _ in range(task.dataset.train.batches(task.batch_size)):
+                for _ in range(task.steps_per_epoch):
                     _, loss = session.run([model.train_op, model.loss], {model.input.handle: training})
                     observer.step(float(loss))
                 evaluation, outputs = evaluate(model, session)

@@ -22,7 +22,7 @@ class Notes:
     def begin(self):
         self.began += 1
 
-    def step(self, loss):
+    def step(self, loss, steps=1):
         self.losses.append(loss)
 
     def evaluation(self, evaluation, probe):

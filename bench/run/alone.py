@@ -32,13 +32,13 @@ class ConsoleObserver:
     def __init__(self, task: Task, progress: Progress):
         self.progress = progress
         self.epoch = 0
-        self.bar = progress.add_task("step", total=task.epochs * task.dataset.train.batches(task.batch_size), loss="")
+        self.bar = progress.add_task("step", total=task.epochs * task.steps_per_epoch, loss="")
 
     def begin(self) -> None:
         self.progress.reset(self.bar)
 
-    def step(self, loss: float) -> None:
-        self.progress.update(self.bar, advance=1, loss=f"loss {loss:.4f}")
+    def step(self, loss: float, steps: int = 1) -> None:
+        self.progress.update(self.bar, advance=steps, loss=f"loss {loss:.4f}")
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         self.epoch += 1

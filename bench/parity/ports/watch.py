@@ -46,7 +46,7 @@ class _Listener:
     def begin(self) -> None:
         self.training = True
 
-    def step(self, loss: float) -> None:
+    def step(self, loss: float, steps: int = 1) -> None:
         pass
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
