@@ -1,29 +1,36 @@
 """The raw files of a result folder: what the cells measured, from which every figure is derived later.
 
     parity/*.json           comparisons of ports: see `bench.parity.stored`
+    rounds/*                throughput: see `bench.measure.rounds_raw`
+    costs.csv               one row a measurement of what is measured apart from training: see `bench.run.costs`
     cells/NAME.json         a `CellRecord`
-    steps/NAME.csv          one row a training step: see `bench.measure.recorder.Recorder`
+    steps/NAME.csv          one row a call that trains: see `bench.measure.recorder.Recorder`
     outputs/NAME.csv        the outputs handed to the loss: of the fixed batch after every epoch (`probe`), and of
                             every sample of the evaluation split after the last (`evaluation`)
-    traces/NAME.xplane.pb   the profiler's trace of a few steps, which TensorBoard opens too
     logs/NAME.log           what TensorFlow and the implementation printed
 
-NAME is implementation-dataset-loss-seed. Times are seconds on the machine's monotonic clock.
+NAME is implementation-profile-dataset-loss-seed. A file that is cut short, or of another version, raises a `RawFileError` that
+names it. Times are seconds on the machine's monotonic clock.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-FOLDERS = ("parity", "cells", "steps", "outputs", "traces", "logs")
-DERIVED = ("results.csv", "curves.csv", "results.md", "curves.png", "report.html")
+FORMAT = 2
+"""To be raised when the files change their layout."""
+
+FOLDERS = ("parity", "rounds", "cells", "steps", "outputs", "traces", "logs")
+DERIVED = ("results.csv", "throughput.csv", "curves.csv", "results.md", "curves.png", "report.html")
 """What the report makes of the raw files, into the same folder."""
 
 
@@ -31,28 +38,80 @@ DERIVED = ("results.csv", "curves.csv", "results.md", "curves.png", "report.html
 class CellRecord:
     """One cell. `status` is `ok` or `failed`, and then `reason` says why in a line.
 
-    `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock; `device_ms` and `gpu_ms`
-    are the time in kernels of every traced step.
+    `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock, `trained_s` the moment at which
+    `train` was called, `began_s` that at which its first step was next; `data` is the dataset's digest, `sha256` that of the cell's other files. `checkpoints` has the
+    seconds that writing each took, `checkpoint_bytes` the size of the last.
     """
 
     name: str
     implementation: str
+    profile: str
     dataset: str
     loss: str
     seed: int
     status: str = "failed"
     reason: str = ""
     log: str = ""
+    data: str = ""
+    epochs: int = 0
     length: int = 0
     batch_size: int = 0
     parameters: int | None = None
     code_lines: int | None = None
     forked_s: float = 0.0
+    trained_s: float = 0.0
+    began_s: float = 0.0
     ended_s: float = 0.0
     peak_rss_mib: float | None = None
-    device_ms: list[float] = field(default_factory=list)
-    gpu_ms: list[float] | None = None
+    checkpoints: list[float] = field(default_factory=list)
+    checkpoint_bytes: int | None = None
     evaluations: list[dict] = field(default_factory=list)
+    sha256: dict[str, str] = field(default_factory=dict)
+
+
+class RawFileError(Exception):
+    """A raw file that cannot be used; the report is made without it."""
+
+    def __init__(self, path: Path, what: str):
+        super().__init__(f"{path.parent.name}/{path.name} {what}")
+
+
+def checked_json(path: Path) -> dict:
+    """A JSON object written by this version.
+
+    Raises:
+        FileNotFoundError: there is none.
+        RawFileError: it is cut short, no object, or of another version.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except ValueError as error:
+        raise RawFileError(path, "is damaged: no whole JSON") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format", "another program") if isinstance(content, dict) else "another program"
+        raise RawFileError(path, f"is of format {found}, this version reads {FORMAT}: measure again")
+    return content
+
+
+def digests(folder: Path, files: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of files in `folder`, for the record that is written after them."""
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+
+
+def check_digests(folder: Path, sha256: dict[str, str]) -> None:
+    """The files that a record names are whole, and those that were written with it.
+
+    Raises:
+        RawFileError: one is missing, cut short or another.
+    """
+    for name, digest in sha256.items():
+        path = folder / Path(name).parent.name / Path(name).name  # never out of the folder
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise RawFileError(path, "is missing") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise RawFileError(path, "is cut short, changed, or of another run")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -78,7 +137,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_cell(folder: Path, record: CellRecord) -> None:
     """The record; to be written last, since a cell counts as measured once it is there."""
-    write_text(folder / "cells" / f"{record.name}.json", json.dumps(asdict(record), indent=1))
+    files = [name for name in (f"steps/{record.name}.csv", f"outputs/{record.name}.csv") if record.status == "ok"]
+    record.sha256 = digests(folder, files)
+    write_text(folder / "cells" / f"{record.name}.json", json.dumps({"format": FORMAT, **asdict(record)}, indent=1))
 
 
 def read_cell(folder: Path, name: str) -> CellRecord:
@@ -86,13 +147,24 @@ def read_cell(folder: Path, name: str) -> CellRecord:
 
     Raises:
         FileNotFoundError: the cell has not been measured, or not to its end.
+        RawFileError: one of its files is damaged, of another version, or of another cell.
     """
-    return CellRecord(**json.loads((folder / "cells" / f"{name}.json").read_text()))
+    path = folder / "cells" / f"{name}.json"
+    content = checked_json(path)
+    del content["format"]
+    try:
+        record = CellRecord(**content)
+    except TypeError as error:
+        raise RawFileError(path, "has other fields than this version writes: measure again") from error
+    if record.name != name:
+        raise RawFileError(path, f"holds the cell {record.name}")
+    check_digests(folder, record.sha256)
+    return record
 
 
-def read_cells(folder: Path) -> list[CellRecord]:
-    """All records of a folder, by name."""
-    return [read_cell(folder, path.stem) for path in sorted((folder / "cells").glob("*.json"))]
+def cell_names(folder: Path) -> list[str]:
+    """Names of all records of a folder."""
+    return [path.stem for path in sorted((folder / "cells").glob("*.json"))]
 
 
 def write_steps(folder: Path, name: str, steps: list[dict]) -> None:
@@ -100,7 +172,7 @@ def write_steps(folder: Path, name: str, steps: list[dict]) -> None:
 
 
 def read_steps(folder: Path, name: str) -> pd.DataFrame:
-    """The steps of a cell, with the column `seconds`, each step's own time."""
+    """The calls of a cell that train, with the column `seconds`, each call's own time."""
     steps = pd.read_csv(folder / "steps" / f"{name}.csv")
     return steps.assign(seconds=steps["ended_s"] - steps["began_s"])
 

@@ -1,47 +1,33 @@
-"""What a run is observed with: every step's loss and times, every evaluation, and a trace of a few steps."""
+"""What a training is observed with: the loss and times of every call that trains, and every evaluation."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from typing import Protocol
 
 from bench.task import Evaluation, Probe, Task
 
 WARM_UP_STEPS = 5
 """First steps of a run, which set up caches and thread pools."""
 
-TRACED_STEPS = 10
-"""Last whole batches of the second epoch (of the first, if it is the only one), which run under the profiler."""
-
 _TYPES = {field.name: {"int": int, "float": float}[field.type] for field in fields(Evaluation)}
 """An API may report NumPy scalars; the raw files hold plain numbers."""
-
-
-class Tracer(Protocol):
-    """A profiler: see `bench.measure.trace`."""
-
-    def start(self) -> None: ...
-
-    def next_step(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 @dataclass
 class Recorder:
     """An `Observer` that keeps raw values; nothing is derived here.
 
-    A step's time runs from the end of the step before it, or from the end of the evaluation before it, to its
+    A call's time runs from the end of the call before it, or from the end of the evaluation before it, to its
     own end: input, session call, hooks and callbacks included. What the recorder does itself lies outside.
 
-    Each row of `steps` has the time in seconds on `clock`, the loss, the number of samples and a kind: only
-    `steady` steps count for throughput; `warm-up`, the `first` of an epoch, a `partial` batch and `traced` do not.
+    Each row of `steps` is a call, of one step or of several: its last global step, its time in seconds on `clock`, the loss,
+    the numbers of steps and samples, and a kind. Only `steady` calls count for throughput; `warm-up`, the `first` of an
+    epoch and a single `partial` batch do not.
     """
 
     task: Task
-    tracer: Tracer
     clock: Callable[[], float] = time.monotonic
     on_epoch: Callable[[], None] = lambda: None
     steps: list[dict] = field(default_factory=list)
@@ -49,29 +35,26 @@ class Recorder:
     probes: list[Probe] = field(default_factory=list)
 
     def __post_init__(self):
-        split, batch_size = self.task.dataset.train, self.task.batch_size
-        self._whole = split.samples // batch_size
-        self._partial = split.samples % batch_size
-        self._per_epoch = split.batches(batch_size)
-        self._traced_epoch = min(2, self.task.epochs)
         self._mark = None
+        self._done = 0
 
     def begin(self) -> None:
         self._mark = self.clock()
 
-    def step(self, loss: float) -> None:
+    def step(self, loss: float, steps: int = 1) -> None:
         ended = self.clock()
-        epoch, place = divmod(len(self.steps), self._per_epoch)
+        samples = samples_of(self.task, self._done, steps)
         self.steps.append({
-            "global_step": len(self.steps) + 1,
-            "epoch": epoch + 1,
+            "global_step": self._done + steps,
+            "epoch": self._done // self.task.steps_per_epoch + 1,
             "loss": float(loss),
-            "samples": self._partial if place == self._whole else self.task.batch_size,
+            "steps": steps,
+            "samples": samples,
             "began_s": self._mark,
             "ended_s": ended,
-            "kind": self._kind(epoch + 1, place),
+            "kind": self._kind(steps, samples),
         })
-        self._trace(epoch + 1, place)
+        self._done += steps
         self._mark = self.clock()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
@@ -87,24 +70,20 @@ class Recorder:
         self.on_epoch()
         self._mark = self.clock()
 
-    def _trace(self, epoch: int, place: int) -> None:
-        """The first batch of an epoch is never traced, so that a trace spans no evaluation."""
-        was, comes = self._is_traced(epoch, place), self._is_traced(epoch, place + 1)
-        if was and comes:
-            self.tracer.next_step()
-        elif comes:
-            self.tracer.start()
-        elif was:
-            self.tracer.stop()
-
-    def _kind(self, epoch: int, place: int) -> str:
-        if self._is_traced(epoch, place):
-            return "traced"
-        if len(self.steps) < WARM_UP_STEPS:
+    def _kind(self, steps: int, samples: int) -> str:
+        """The first call of an epoch is slow for its length alone, so that a call which is the whole epoch is steady."""
+        if self._done < WARM_UP_STEPS:
             return "warm-up"
-        if place == self._whole:
-            return "partial"
-        return "first" if place == 0 else "steady"
+        if steps < self.task.steps_per_epoch and self._done % self.task.steps_per_epoch == 0:
+            return "first"
+        return "partial" if steps == 1 and samples < self.task.batch_size else "steady"
 
-    def _is_traced(self, epoch: int, place: int) -> bool:
-        return epoch == self._traced_epoch and max(1, self._whole - TRACED_STEPS) <= place < self._whole
+
+def samples_of(task: Task, done: int, steps: int) -> int:
+    """Samples that so many steps see after `done` others: the last batch of every pass may be partial."""
+    return _samples_until(task, done + steps) - _samples_until(task, done)
+
+
+def _samples_until(task: Task, steps: int) -> int:
+    passes, place = divmod(steps, task.dataset.train.batches(task.batch_size))
+    return passes * task.dataset.train.samples + place * task.batch_size

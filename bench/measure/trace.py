@@ -1,11 +1,10 @@
-"""The TensorFlow profiler around a few steps, and the time in kernels read out of its XPlane trace."""
+"""The TensorFlow profiler around a few calls, and the time in kernels read out of its XPlane trace."""
 
 from __future__ import annotations
 
 import re
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 KERNEL = re.compile(r"[A-Za-z0-9.][\w.>/-]*:[A-Z_]\w*")
@@ -17,7 +16,16 @@ NO_KERNELS = {"While", "If", "PartitionedCall", "StatefulPartitionedCall", "Stat
 
 
 STEP = "bench step"
-"""The event that spans one traced step, on the thread that trains."""
+"""The event that spans one traced call, on the thread that trains."""
+
+RUNTIME = {"SessionRun", "TFE_Py_Execute", "TFE_Py_ExecuteCancelable", "TFE_Py_FastPathExecute_C"}
+"""Events that span a call from Python into C++, of sessions and of eager mode."""
+
+INPUT = "IteratorGetNextOp::DoCompute"
+"""The event of an op that waits for the input pipeline."""
+
+Interval = tuple[int, int]
+"""Start and end in picoseconds."""
 
 
 class ProfilerTracer:
@@ -26,20 +34,22 @@ class ProfilerTracer:
     trace: bytes | None = None
 
     def start(self) -> None:
-        """Starts the profiler; a step begins."""
+        """Starts the profiler; a call begins."""
         import tensorflow as tf
 
         self._folder = tempfile.TemporaryDirectory(prefix="bench-trace-")
-        tf.profiler.experimental.start(self._folder.name)
+        # Level 3 has the kernels that the runtime calls inexpensive, too: a third of the time on small.
+        options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=3)
+        tf.profiler.experimental.start(self._folder.name, options)
         self._begin_step()
 
     def next_step(self) -> None:
-        """A step ended, the next begins."""
+        """A call ended, the next begins."""
         self._step.__exit__(None, None, None)
         self._begin_step()
 
     def stop(self) -> None:
-        """A step ended; stops the profiler."""
+        """A call ended; stops the profiler."""
         import tensorflow as tf
 
         self._step.__exit__(None, None, None)
@@ -54,21 +64,16 @@ class ProfilerTracer:
         self._step.__enter__()
 
 
-@dataclass(frozen=True)
-class KernelTime:
-    """Milliseconds of each traced step in which at least one kernel ran: on the device that computes, and on a GPU
-    if there is one."""
+def read_trace(trace: bytes) -> tuple[list[dict], list[dict]]:
+    """What an XSpace (tensorflow/tsl/profiler/protobuf/xplane.proto) says of the traced calls: a row a call, and a row a
+    type of kernel.
 
-    device_ms: list[float]
-    gpu_ms: list[float] | None
+    A call's row, in ms: `runtime_ms` within C++, on the thread that trains; of that, `kernels_ms` in which at least one kernel
+    ran on the CPU, and `input_ms` in which none ran and an op waited for the input pipeline. With a GPU, `gpu_ms` in which
+    at least one kernel ran on it, and `gpu_copy_ms` in copies and fills. Kernels that overlap on several threads or streams
+    count once; the input pipeline, which runs the same kinds of op on threads of its own, does not count.
 
-
-def kernel_time(trace: bytes) -> KernelTime:
-    """The time in kernels in an XSpace (tensorflow/tsl/profiler/protobuf/xplane.proto), step by step.
-
-    On a GPU, kernels are the events on the streams of its planes, copies and fills left out. On a CPU they are
-    the op events on the executor's threads; the input pipeline runs the same kinds of op, on threads of its own.
-    Kernels that overlap on several threads or streams count once.
+    A kernel's row: `kernel` (its type), `device`, `count` and `total_ms` over all calls; overlapping ones are added up.
 
     Raises:
         google.protobuf.message.DecodeError: `trace` is not an XSpace.
@@ -78,44 +83,75 @@ def kernel_time(trace: bytes) -> KernelTime:
     space = xplane_pb2.XSpace.FromString(trace)
     hosts = [plane for plane in space.planes if plane.name == "/host:CPU"]
     gpus = [plane for plane in space.planes if plane.name.startswith("/device:GPU:")]
-    steps = sorted(interval for plane in hosts for line in plane.lines
-                   for name, interval in _events(plane, line) if name == STEP)
-    if gpus:
-        gpu_ms = _per_step([interval for plane in gpus for interval in _gpu_kernels(plane)], steps)
-        return KernelTime(gpu_ms, gpu_ms)
-    return KernelTime(_per_step([interval for plane in hosts for interval in _cpu_kernels(plane)], steps), None)
+    events = [event for plane in hosts for line in plane.lines for event in _events(plane, line)]
+    calls = sorted(interval for name, interval in events if name == STEP)
+    runtime = [interval for name, interval in events if name in RUNTIME]
+    waits = [interval for name, interval in events if name == INPUT]
+    cpu = [event for plane in hosts for event in _cpu_kernels(plane)]
+    gpu = [event for plane in gpus for event in _gpu_kernels(plane)]
+    copies = [event for plane in gpus for event in _gpu_kernels(plane, copies=True)]
+    rows = []
+    for call in calls:
+        within = _common([call], _union(runtime))
+        kernels = _common(within, _union(interval for _, interval in cpu))
+        busy = _union([*kernels, *_common(within, _union(waits))])
+        row = {"runtime_ms": _length_ms(within), "kernels_ms": _length_ms(kernels),
+               "input_ms": _length_ms(busy) - _length_ms(kernels)}
+        if gpus:
+            row["gpu_ms"] = _length_ms(_common([call], _union(interval for _, interval in gpu)))
+            row["gpu_copy_ms"] = _length_ms(_common([call], _union(interval for _, interval in copies)))
+        rows.append(row)
+    return rows, [*_by_type(cpu, calls, "CPU"), *_by_type(gpu, calls, "GPU")]
 
 
-def _per_step(kernels: list[tuple[int, int]], steps: list[tuple[int, int]]) -> list[float]:
-    return [covered_ms((max(start, begin), min(stop, end)) for start, stop in kernels if start < end and stop > begin)
-            for begin, end in steps]
+def _by_type(kernels: list[tuple[str, Interval]], calls: list[Interval], device: str) -> list[dict]:
+    """A row a type of kernel, of those that began within a call; the longest first."""
+    totals: dict[str, list[int]] = {}
+    for name, (start, end) in kernels:
+        if any(began <= start < ended for began, ended in calls):
+            totals.setdefault(name.rsplit(":", 1)[-1], []).append(end - start)
+    return [{"kernel": kernel, "device": device, "count": len(times), "total_ms": sum(times) / 1e9}
+            for kernel, times in sorted(totals.items(), key=lambda item: -sum(item[1]))]
 
 
-def _gpu_kernels(plane) -> Iterable[tuple[int, int]]:
+def _gpu_kernels(plane, copies: bool = False) -> Iterable[tuple[str, Interval]]:
+    """Kernels of a GPU's streams, or their copies and fills."""
     for line in plane.lines:
         if line.name.startswith("Stream"):
-            yield from (interval for name, interval in _events(plane, line)
-                        if not name.lower().startswith(("memcpy", "memset")))
+            yield from (event for event in _events(plane, line)
+                        if event[0].lower().startswith(("memcpy", "memset")) == copies)
 
 
-def _cpu_kernels(plane) -> Iterable[tuple[int, int]]:
+def _cpu_kernels(plane) -> Iterable[tuple[str, Interval]]:
     for line in plane.lines:
         if not line.name.startswith("tf_data"):
-            yield from (interval for name, interval in _events(plane, line)
-                        if KERNEL.fullmatch(name) and name.rsplit(":", 1)[1] not in NO_KERNELS)
+            yield from (event for event in _events(plane, line)
+                        if KERNEL.fullmatch(event[0]) and event[0].rsplit(":", 1)[1] not in NO_KERNELS)
 
 
-def _events(plane, line) -> Iterable[tuple[str, tuple[int, int]]]:
+def _events(plane, line) -> Iterable[tuple[str, Interval]]:
     """Names and (start, end) in picoseconds, on a clock that the lines of a space share."""
     for event in line.events:
         start = line.timestamp_ns * 1000 + event.offset_ps
         yield plane.event_metadata[event.metadata_id].name, (start, start + event.duration_ps)
 
 
-def covered_ms(intervals: Iterable[tuple[int, int]]) -> float:
-    """Length of the union of (start, end) intervals in picoseconds, in ms."""
-    covered, reached = 0, 0
+def _union(intervals: Iterable[Interval]) -> list[Interval]:
+    """The same time as intervals that neither overlap nor touch, in order."""
+    union: list[Interval] = []
     for start, end in sorted(intervals):
-        covered += max(0, end - max(start, reached))
-        reached = max(reached, end)
-    return covered / 1e9
+        if union and start <= union[-1][1]:
+            union[-1] = (union[-1][0], max(end, union[-1][1]))
+        else:
+            union.append((start, end))
+    return union
+
+
+def _common(some: list[Interval], others: list[Interval]) -> list[Interval]:
+    """The time that two unions have in common."""
+    return [(max(start, begin), min(end, stop)) for start, end in some for begin, stop in others
+            if max(start, begin) < min(end, stop)]
+
+
+def _length_ms(union: list[Interval]) -> float:
+    return sum(end - start for start, end in union) / 1e9

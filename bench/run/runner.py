@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.cells import Cell
 from bench.run.environment import describe_environment
 from bench.run.parity import compare_implementations
-from bench.run.worker import new_record, run_cell
+from bench.run.worker import death, new_record, run_cell
 from bench.task import Dataset, UserError
 
 WORK = {"small": 1, "large": 3}
@@ -143,20 +142,14 @@ def _run_in_process(cell: Cell, dataset: Dataset, epochs: int, folder: Path, on_
     except FileNotFoundError:
         record = new_record(cell, forked_s)
         record.ended_s = time.monotonic()
-        record.reason = _death(process.exitcode)
+        record.reason = death(process.exitcode)
         raw.write_cell(folder, record)
         return record
 
 
-def _death(exitcode: int | None) -> str:
-    if exitcode is not None and exitcode < 0:
-        return f"its process was killed by {signal.Signals(-exitcode).name}"
-    return f"its process ended with exit code {exitcode} before it had written its results"
-
-
 def _line(done: int, cells: int, record: raw.CellRecord) -> str:
     seconds = record.ended_s - record.forked_s
-    head = f"{done:3}/{cells}  {record.implementation:10} {record.dataset:6} {record.loss:10} seed {record.seed}"
+    head = f"{done:3}/{cells}  {record.implementation:10} {record.profile:7} {record.dataset:6} {record.loss:10} seed {record.seed}"
     if record.status != "ok":
         return f"{head}  {record.status}: {record.reason} (see {record.log})"
     last = record.evaluations[-1]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from bench.implementations import load_train
 from bench.measure import raw
+from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import count_code_lines
 from bench.measure.recorder import Recorder
-from bench.measure.trace import ProfilerTracer, kernel_time
 from bench.run.cells import Cell
 from bench.task import Dataset, Task
 
@@ -29,6 +29,7 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, folder: Path, forked_s: 
     try:
         with tempfile.TemporaryDirectory(prefix="bench-cell-") as model_dir:
             task = Task(dataset, cell.loss, cell.seed, epochs, Path(model_dir))
+            record.data, record.epochs = dataset.digest, epochs
             _measure(cell, task, record, folder, progress)
         record.status = "ok"
     except Exception as error:
@@ -41,7 +42,7 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, folder: Path, forked_s: 
 def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
     """A record of a cell of which nothing is known yet."""
     return raw.CellRecord(
-        cell.name, cell.implementation, cell.dataset, cell.loss, cell.seed,
+        cell.name, cell.implementation, cell.profile, cell.dataset, cell.loss, cell.seed,
         log=f"logs/{cell.name}.log", forked_s=forked_s)
 
 
@@ -49,6 +50,13 @@ def one_line(error: BaseException) -> str:
     """An exception as a reason in a table."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+
+
+def death(exitcode: int | None) -> str:
+    """How a process died, as a reason in a table."""
+    if exitcode is not None and exitcode < 0:
+        return f"its process was killed by {signal.Signals(-exitcode).name}"
+    return f"its process ended with exit code {exitcode} before it had written its results"
 
 
 def redirect_output(log: Path) -> None:
@@ -60,19 +68,19 @@ def redirect_output(log: Path) -> None:
 
 
 def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection) -> None:
-    tracer = ProfilerTracer()
-    recorder = Recorder(task, tracer, on_epoch=lambda: progress.send(None))
-    trained = load_train(cell.module)(task, recorder)
+    recorder = Recorder(task, on_epoch=lambda: progress.send(None))
+    train = load_train(cell.module, cell.profile)
+    record.trained_s = time.monotonic()
+    with timed_checkpoints(record.checkpoints):
+        trained = train(task, recorder)
+    record.began_s = recorder.steps[0]["began_s"]
+    record.checkpoint_bytes = checkpoint_bytes(task.model_dir)
     record.peak_rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     record.length = task.dataset.length
     record.batch_size = task.batch_size
     record.parameters = trained.parameters
     record.code_lines = count_code_lines(importlib.import_module(cell.module))
     record.evaluations = recorder.evaluations
-    if tracer.trace is not None:
-        raw.write_bytes(folder / "traces" / f"{cell.name}.xplane.pb", tracer.trace)
-        kernels = kernel_time(tracer.trace)
-        record.device_ms, record.gpu_ms = kernels.device_ms, kernels.gpu_ms
     raw.write_steps(folder, cell.name, recorder.steps)
     raw.write_outputs(folder, cell.name, [
         *(raw.outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)

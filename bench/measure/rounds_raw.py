@@ -1,0 +1,122 @@
+"""The raw files of the rounds of a result folder.
+
+    rounds/DATASET-variants.json     a `VariantRecord` each
+    rounds/DATASET-turns.csv         a row a turn: variant, mode, round, place in it, CPU seconds of the variant and of all
+                                     other processes meanwhile
+    rounds/DATASET-calls.csv         a row a call that trains: its turn, steps, samples, times; in the mode `clocks` the
+                                     seconds within the doors, in the mode `traced` what the trace says
+    rounds/DATASET-kernels.csv       a row a type of kernel and traced turn
+    traces/VARIANT-DATASET-N.xplane.pb   the trace of the N-th traced turn, which TensorBoard opens too
+
+Times are seconds on the machine's monotonic clock, unless a name ends in `_ms`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from bench.measure.raw import FORMAT, RawFileError, check_digests, checked_json, digests, write_bytes, write_text
+from bench.measure.turns import Taken
+
+CALL_COLUMNS = ["variant", "mode", "round", "steps", "samples", "began_s", "ended_s"]
+TURN_COLUMNS = ["variant", "mode", "round", "place", "own_cpu_s", "others_cpu_s"]
+KERNEL_COLUMNS = ["variant", "round", "kernel", "device", "count", "total_ms", "steps"]
+
+
+@dataclass
+class VariantRecord:
+    """One variant on one dataset. `status` is `ok` or `failed`, and then `reason` says why in a line; `environment` holds
+    its threads and memory in MiB."""
+
+    name: str
+    implementation: str
+    module: str
+    profile: str
+    dataset: str
+    length: int
+    status: str = "ok"
+    reason: str = ""
+    log: str = ""
+    environment: dict = field(default_factory=dict)
+
+
+@dataclass
+class Turns:
+    """The rows of one dataset, as they come in."""
+
+    dataset: str
+    turn_rows: list[dict] = field(default_factory=list)
+    call_rows: list[dict] = field(default_factory=list)
+    kernel_rows: list[dict] = field(default_factory=list)
+    traces: dict[str, bytes] = field(default_factory=dict)
+
+    def add(self, variant: str, mode: str, number: int, place: int, taken: Taken, machine: dict) -> None:
+        turn = {"variant": variant, "mode": mode, "round": number}
+        self.turn_rows.append({**turn, "place": place, **machine})
+        self.call_rows += [{**turn, **row} for row in taken.rows]
+        if taken.trace is not None:
+            steps = sum(row["steps"] for row in taken.rows)
+            self.kernel_rows += [{"variant": variant, "round": number, **row, "steps": steps} for row in taken.kernels]
+            self.traces[f"{variant}-{self.dataset}-{number}"] = taken.trace
+
+    def calls(self, variant: str, number: int) -> int:
+        """Number of calls in a steady turn."""
+        return sum(row["variant"] == variant and row["round"] == number and row["mode"] == "steady" for row in self.call_rows)
+
+    def frame(self) -> pd.DataFrame:
+        """The calls so far, as `read_calls` gives them."""
+        return pd.DataFrame(self.call_rows, columns=CALL_COLUMNS)
+
+
+def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord]) -> None:
+    """All files of a dataset, the records last: rounds count as measured once they are there."""
+    rounds, dataset = folder / "rounds", turns.dataset
+    for name, trace in turns.traces.items():
+        write_bytes(folder / "traces" / f"{name}.xplane.pb", trace)
+    for kind, rows, columns in (("turns", turns.turn_rows, TURN_COLUMNS), ("calls", turns.call_rows, CALL_COLUMNS),
+                                ("kernels", turns.kernel_rows, KERNEL_COLUMNS)):
+        frame = pd.DataFrame(rows)
+        write_text(rounds / f"{dataset}-{kind}.csv",
+                   frame.reindex(columns=[*columns, *frame.columns.difference(columns)]).to_csv(index=False))
+    write_text(rounds / f"{dataset}-variants.json", json.dumps(
+        {"format": FORMAT, "variants": [asdict(record) for record in records],
+         "sha256": digests(folder, [f"rounds/{dataset}-{kind}.csv" for kind in ("turns", "calls", "kernels")])}, indent=1))
+
+
+def measured_datasets(folder: Path) -> list[str]:
+    """Datasets of which there are rounds."""
+    return [path.name.removesuffix("-variants.json") for path in sorted((folder / "rounds").glob("*-variants.json"))]
+
+
+def read_variants(folder: Path, dataset: str) -> list[VariantRecord]:
+    """The records of a dataset, whose other files are found to be whole.
+
+    Raises:
+        RawFileError: a file is damaged, of another version, or of another run.
+    """
+    path = folder / "rounds" / f"{dataset}-variants.json"
+    content = checked_json(path)
+    try:
+        check_digests(folder, content["sha256"])
+        return [VariantRecord(**record) for record in content["variants"]]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise RawFileError(path, f"is not what this version writes ({error})") from error
+
+
+def read_calls(folder: Path, dataset: str) -> pd.DataFrame:
+    """The calls of a dataset, in their order; to be read after `read_variants`, which checks the file."""
+    return pd.read_csv(folder / "rounds" / f"{dataset}-calls.csv")
+
+
+def read_turns(folder: Path, dataset: str) -> pd.DataFrame:
+    """The turns of a dataset, in their order."""
+    return pd.read_csv(folder / "rounds" / f"{dataset}-turns.csv")
+
+
+def read_kernels(folder: Path, dataset: str) -> pd.DataFrame:
+    """The kernels of a dataset's traced turns."""
+    return pd.read_csv(folder / "rounds" / f"{dataset}-kernels.csv")

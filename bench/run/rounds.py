@@ -1,0 +1,203 @@
+"""Throughput: all variants of a dataset are started at once, and then take turns, round by round.
+
+A training's process stands still until its turn comes (see `bench.measure.turns`). A round is one turn of each; the order is
+balanced over rounds. What slows the machine for seconds or minutes so slows all variants alike, and ratios are paired by
+round.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import psutil
+
+from bench.implementations import load_train
+from bench.measure import rounds_raw as raw
+from bench.measure.rounds_raw import VariantRecord
+from bench.measure.turns import Enough, Taken, Turn, TurnTaker
+from bench.process.forkserver import CONTEXT
+from bench.run.variants import FLOOR, UNRECORDED, Variant, balanced_orders
+from bench.run.worker import death, one_line, redirect_output
+from bench.task import Dataset, Task
+
+TAX_ROUNDS = 3
+"""Rounds with clocks at the doors, and with the profiler: they explain the steps, they do not time them."""
+
+WITHOUT_END = 1000
+"""Epochs of a training that takes turns, and passes in each: an evaluation comes once in a minute at most."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long to measure: `rounds` of turns of `seconds` each, and more of them until `is_precise` says that the intervals
+    are narrow enough or the `budget_s` of a dataset is spent."""
+
+    rounds: int
+    seconds: float
+    budget_s: float = 0.0
+    is_precise: Callable[[raw.Turns], bool] = lambda turns: True
+
+
+class Failed(Exception):
+    """A variant's training ended before its turns were over."""
+
+
+class _Trainee:
+    """The parent's side of one variant's process."""
+
+    def __init__(self, variant: Variant, dataset: Dataset, folder: Path):
+        self.record = raw.VariantRecord(
+            variant.name, variant.implementation, variant.module, variant.profile, dataset.name, dataset.length)
+        self.record.log = f"logs/rounds-{variant.name}-{dataset.name}.log"
+        self._connection, theirs = CONTEXT.Pipe()
+        self.process = CONTEXT.Process(target=train_in_turns, args=(variant, dataset, folder / self.record.log, theirs))
+        self.process.start()
+        theirs.close()
+
+    def take(self, turn: Turn) -> tuple[Taken, dict]:
+        """What a turn gave, and how the machine was meanwhile."""
+        before = _cpu_seconds(self.process.pid)
+        self._connection.send(turn)
+        taken = self.wait()
+        after = _cpu_seconds(self.process.pid)
+        return taken, {"others_cpu_s": after["busy"] - before["busy"] - (after["own"] - before["own"]),
+                       "own_cpu_s": after["own"] - before["own"]}
+
+    def wait(self) -> Taken:
+        """The next that the process has to say."""
+        try:
+            message = self._connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            message = death(self.process.exitcode)
+        if isinstance(message, Taken):
+            return message
+        self.record.status, self.record.reason = "failed", message
+        raise Failed(message)
+
+    def end(self) -> None:
+        """Ends the process, whatever it does."""
+        try:
+            self._connection.send(None)
+            self.record.environment = self._connection.recv()
+        except (OSError, EOFError):
+            pass
+        self.process.kill()
+        self.process.join()
+
+
+def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder: Path,
+                   on_progress: Callable[[str, float], None], clock: Callable[[], float] = time.monotonic) -> list[VariantRecord]:
+    """Measures all variants and stores what they gave; a variant that fails has its reason in its record, and the others go on.
+
+    `on_progress` is told what is going on and which share of the whole is done.
+    """
+    began = clock()
+    trainees: dict[Variant, _Trainee] = {}
+    turns = raw.Turns(dataset.name)
+    try:
+        for number, variant in enumerate(variants):
+            on_progress(f"starting {variant.name}", 0.15 * number / len(variants))
+            trainees[variant] = _Trainee(variant, dataset, folder)
+            _or_none(trainees[variant].wait)  # one after the other: they would disturb each other's start
+        for number in _round_numbers(plan, turns, lambda: clock() - began):
+            on_progress(f"round {number}", 0.15 + 0.7 * min(1, number / plan.rounds))
+            _steady_round(number, variants, trainees, plan.seconds, turns)
+        for number in range(1, TAX_ROUNDS + 1):
+            on_progress("where the time goes", 0.85 + 0.15 * number / TAX_ROUNDS)
+            for mode in ("clocks", "traced"):
+                _round(number, mode, variants, trainees, plan.seconds, turns)
+    finally:
+        for trainee in trainees.values():
+            trainee.end()
+        records = [trainee.record for trainee in trainees.values()]
+        raw.write_rounds(folder, turns, records)
+    return records
+
+
+def _round_numbers(plan: Plan, turns: raw.Turns, elapsed_s: Callable[[], float]) -> Iterator[int]:
+    number = 0
+    while number < plan.rounds or (elapsed_s() < plan.budget_s and not plan.is_precise(turns)):
+        number += 1
+        yield number
+
+
+def _steady_round(number: int, variants: list[Variant], trainees: dict, seconds: float, turns: raw.Turns) -> None:
+    """One turn of each, and right before or after that of the first variant one without recording."""
+    _round(number, "steady", variants, trainees, seconds, turns)
+    first = variants[0]
+    calls = turns.calls(first.name, number)
+    if calls:
+        _turn(number, 0, first, trainees[first], Turn("off", seconds, calls), turns, as_name=f"{first.implementation}-{UNRECORDED}")
+
+
+def _round(number: int, mode: str, variants: list[Variant], trainees: dict, seconds: float, turns: raw.Turns) -> None:
+    orders = balanced_orders(len(variants))
+    for place, index in enumerate(orders[(number - 1) % len(orders)], start=1):
+        _turn(number, place, variants[index], trainees[variants[index]], Turn(mode, seconds), turns)
+
+
+def _turn(number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: raw.Turns, as_name: str = "") -> None:
+    if trainee.record.status == "ok":
+        answer = _or_none(lambda: trainee.take(turn))
+        if answer is not None:
+            turns.add(as_name or variant.name, turn.mode, number, place, *answer)
+
+
+def _or_none(action: Callable):
+    try:
+        return action()
+    except Failed:
+        return None
+
+
+def _cpu_seconds(pid: int) -> dict[str, float]:
+    """CPU time until now: of one process, and of all cores' work together, stolen time included."""
+    system = psutil.cpu_times()
+    try:
+        own = psutil.Process(pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return {"busy": 0.0, "own": 0.0}
+    idle = system.idle + getattr(system, "iowait", 0.0)
+    return {"busy": sum(system) - idle - getattr(system, "guest", 0.0) - getattr(system, "guest_nice", 0.0),
+            "own": own.user + own.system}
+
+
+def train_in_turns(variant: Variant, dataset: Dataset, log: Path, connection: Connection) -> None:
+    """A variant's own process."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
+    redirect_output(log)
+    with tempfile.TemporaryDirectory(prefix="bench-rounds-") as model_dir:
+        task = Task(dataset, "logits", 0, WITHOUT_END, Path(model_dir), passes_per_epoch=WITHOUT_END)
+        taker = TurnTaker(task, connection, resident=variant.profile == FLOOR)
+        try:
+            if variant.profile == FLOOR:
+                task = Task(dataset, "logits", 0, WITHOUT_END * WITHOUT_END, Path(model_dir))
+            load_train(variant.module, "tuned" if variant.profile == "tuned" else "default")(task, taker)
+            connection.send("its training ended before its turns were over: does it heed passes_per_epoch?")
+        except Enough:
+            connection.send(describe_threads())
+        except Exception as error:
+            traceback.print_exc()
+            connection.send(one_line(error))
+
+
+def describe_threads() -> dict:
+    """What this process computes with."""
+    import os
+
+    import tensorflow as tf
+
+    return {
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count(),
+        "peak_rss_mib": psutil.Process().memory_info().rss / 2**20,
+    }

@@ -1,0 +1,50 @@
+"""What takes turns: each implementation in each of its profiles, and the yardsticks beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.implementations import has_profile
+
+FLOOR = "floor"
+"""The network looping in one call on one batch: see `impl_lowlevel.floor`."""
+
+AGAIN = "again"
+"""The first implementation's default profile under a second name: what two runs of the same thing differ by."""
+
+UNRECORDED = "unrecorded"
+"""The first implementation's default profile without a row a call: what recording costs."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`profile` is `default` or `tuned`, or names a yardstick."""
+
+    implementation: str
+    module: str
+    profile: str
+
+    @property
+    def name(self) -> str:
+        """Stem of its files, but for the dataset."""
+        return f"{self.implementation}-{self.profile}"
+
+
+def variants_of(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:
+    """All that exist, the implementations in their order, and the floor and the A/A twin last."""
+    variants = [Variant(name, module, profile) for name, module in implementations.items() for profile in profiles
+                if has_profile(module, profile)]
+    first, module = next(iter(implementations.items()))
+    return [*variants, Variant(first, module, AGAIN), Variant(FLOOR, "impl_lowlevel.floor", FLOOR)]
+
+
+def balanced_orders(count: int) -> list[list[int]]:
+    """Orders of `count` things in which each comes equally often at each place, and equally often right after each other.
+
+    `count` orders for an even count, twice as many for an odd one: Williams 1949, Experimental designs balanced for the
+    estimation of residual effects of treatments, Aust. J. Chem. 2:149.
+    """
+    zigzag = [(place + 1) // 2 if place % 2 else -place // 2 for place in range(count)]
+    orders = [[(step + turn) % count for step in zigzag] for turn in range(count)]
+    return orders if count % 2 == 0 else [*orders, *(order[::-1] for order in orders)]
