@@ -11,7 +11,8 @@ from rich.console import Console
 from bench.data.source import DATASETS, EPOCHS, QUICK_DATASETS, QUICK_EPOCHS
 from bench.run.errors import one_line_errors
 from bench.run.progress import stage_progress
-from bench.task import LOSSES, OPTIMIZERS
+from bench.run.quantities import Duration, Percentage
+from bench.task import LOSSES, OPTIMIZERS, PROFILES, UserError
 
 
 def run() -> None:
@@ -47,6 +48,14 @@ def grid_options(command):
         click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
                      help="A folder of WFDB records (.hea, .dat, .atr) to cut the samples from, in place of synthetic "
                           "ones."),
+        click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True,
+                     help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
+                          + ". Of both, tuned is trained with the first seed alone; throughput is of both alike."),
+        click.option("--precision", type=Percentage(), metavar="P",
+                     help="Go on with rounds of throughput until every ratio is known to so many percent (half the width of its "
+                          "95 % interval), for example 2%.  [default: a fixed number of rounds]"),
+        click.option("--budget", type=Duration(), default="10m", show_default=True, metavar="TIME",
+                     help="But no longer than so long for a dataset: 90s, 10m, 1h."),
         click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results"), show_default=True,
                      help="Where results go."),
         click.option("--quick", is_flag=True, help="Few samples and epochs: proves an installation in under a minute; "
@@ -175,12 +184,15 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     sys.exit(0 if parity.same else 1)
 
 
-def _measure(implementations, datasets, losses, seeds, epochs, records, out, quick, keep_others) -> None:
+def _measure(implementations, datasets, losses, seeds, epochs, records, profile, precision, budget, out, quick,
+             keep_others) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.process.forkserver import with_forkserver
     from bench.run.cells import interleaved
     from bench.run.check import check_tensorflow, check_writable
+    from bench.run.plan import plan_of
     from bench.run.runner import Grid, run_grid
+    from bench.run.variants import variants_of
 
     console = Console()
     modules = resolve_implementations(implementations or list(IMPLEMENTATIONS))
@@ -190,11 +202,17 @@ def _measure(implementations, datasets, losses, seeds, epochs, records, out, qui
         source = _source(records)
         datasets = datasets or list(DATASETS)
         default_epochs = QUICK_EPOCHS if quick else EPOCHS
+        profiles = list(PROFILES) if profile == "both" else [profile]
+        seeds = range(seeds or (1 if quick else 3))
         grid = Grid(
-            interleaved(modules, datasets, losses or list(LOSSES), range(seeds or (1 if quick else 3))),
+            [cell for name in profiles
+             for cell in interleaved(modules, name, datasets, losses or list(LOSSES), seeds[:1] if name != profiles[0] else seeds)],
             {name: (QUICK_DATASETS if quick else DATASETS)[name] for name in datasets},
             {name: epochs or default_epochs[name] for name in datasets},
             source,
+            variants_of(modules, profiles),
+            {name: plan_of(name, quick, precision, budget) for name in datasets},
+            precision,
             quick)
         try:
             finished = run_grid(grid, out, keep_others, console)
@@ -215,13 +233,19 @@ def _source(records: Path | None):
 
 
 def _show_report(out: Path, console: Console) -> None:
+    from bench.measure.raw import RawFileError
     from bench.report.tables import as_text
     from bench.report.write import write_report
 
-    report = write_report(out)
+    try:
+        report = write_report(out)
+    except RawFileError as error:
+        raise UserError(f"{out}: {error}") from error
     for title, table in report.tables.items():
         print(f"\n{title}\n\n{as_text(table, 'simple')}")
     print("\n" + "\n".join(report.notes) + "\n")
     for finding in report.findings:
         console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
+    for caution in report.cautions:
+        console.print(f"- caution: {caution}", highlight=False, markup=False, soft_wrap=True)
     console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False)

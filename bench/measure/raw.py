@@ -2,7 +2,7 @@
 
     parity/*.json           comparisons of ports: see `bench.parity.stored`
     rounds/*                throughput: see `bench.measure.rounds_raw`
-    costs.csv               one row a measurement of what is measured apart from training: see `bench.run.costs`
+    imports.csv             one row a timed import: implementation, round, import_s
     cells/NAME.json         a `CellRecord`
     steps/NAME.csv          one row a call that trains: see `bench.measure.recorder.Recorder`
     outputs/NAME.csv        the outputs handed to the loss: of the fixed batch after every epoch (`probe`), and of
@@ -58,6 +58,8 @@ class CellRecord:
     batch_size: int = 0
     parameters: int | None = None
     code_lines: int | None = None
+    statements: int | None = None
+    api_names: int | None = None
     forked_s: float = 0.0
     trained_s: float = 0.0
     began_s: float = 0.0

@@ -3,7 +3,8 @@
     rounds/DATASET-variants.json     a `VariantRecord` each
     rounds/DATASET-turns.csv         a row a turn: variant, mode, round, place in it, CPU seconds of the variant and of all
                                      other processes meanwhile
-    rounds/DATASET-calls.csv         a row a call that trains: its turn, steps, samples, times; in the mode `clocks` the
+    rounds/DATASET-calls.csv         a row a call that trains: its turn, steps, samples, times; in the mode `blocks` a row a
+                                     block of calls, `recorded` or not; in the mode `clocks` the
                                      seconds within the doors, in the mode `traced` what the trace says
     rounds/DATASET-kernels.csv       a row a type of kernel and traced turn
     traces/VARIANT-DATASET-N.xplane.pb   the trace of the N-th traced turn, which TensorBoard opens too
@@ -62,10 +63,6 @@ class Turns:
             steps = sum(row["steps"] for row in taken.rows)
             self.kernel_rows += [{"variant": variant, "round": number, **row, "steps": steps} for row in taken.kernels]
             self.traces[f"{variant}-{self.dataset}-{number}"] = taken.trace
-
-    def calls(self, variant: str, number: int) -> int:
-        """Number of calls in a steady turn."""
-        return sum(row["variant"] == variant and row["round"] == number and row["mode"] == "steady" for row in self.call_rows)
 
     def frame(self) -> pd.DataFrame:
         """The calls so far, as `read_calls` gives them."""

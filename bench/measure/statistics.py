@@ -63,5 +63,10 @@ def ratio_of_medians(values: np.ndarray, base: np.ndarray, seed: int = 0) -> Rat
     return Ratio(value, float(interval.low), float(interval.high), len(values))
 
 
+def median_interval(values: np.ndarray, seed: int = 0) -> Ratio:
+    """The median of `values`, [rounds], as a ratio to 1."""
+    return ratio_of_medians(values, np.ones_like(values), seed)
+
+
 def _ratio(values: np.ndarray, base: np.ndarray, axis: int = -1) -> np.ndarray:
     return np.median(values, axis) / np.median(base, axis)

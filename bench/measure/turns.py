@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from bench.measure.doors import Doors
@@ -19,9 +19,15 @@ from bench.task import Evaluation, Probe, Task
 
 WARM_UP_S = 0.6
 WARM_UP_CALLS = 3
-TRACED_CALLS = 10
-TRACED_S = 0.15
-"""A traced turn ends with the first of the two: traces grow by 100 events a step."""
+SETTLE_S = 0.1
+"""What a training does first after standing still does not count: caches, threads and a virtual machine's second core have to
+wake up. On small calls got faster by a third over the first 0.1 s, on large by a tenth over the first three."""
+
+TRACED_STEPS = 10
+"""A traced turn ends with the call that reaches them: a trace grows by 150 events a step."""
+
+BLOCK_CALLS = 10
+"""With and without recording alternate by so many calls."""
 
 
 class Enough(BaseException):
@@ -30,23 +36,23 @@ class Enough(BaseException):
 
 @dataclass(frozen=True)
 class Turn:
-    """What to do next: `mode` is `steady` (every call is a row), `off` (two clock readings around all calls, for what
-    recording costs), `clocks` (with clocks at the API's doors) or `traced` (under the profiler). It lasts `seconds`, at
-    least one call; `calls` of them in the mode `off`."""
+    """What to do next: `mode` is `steady` (every call is a row), `blocks` (a row a block of calls, in every second block
+    nothing is recorded), `clocks` (with clocks at the API's doors) or `traced` (under the profiler). It lasts `seconds`
+    after `settle_s`, and at least one row."""
 
     mode: str
     seconds: float
-    calls: int = 0
+    settle_s: float = SETTLE_S
 
 
 @dataclass
 class Taken:
-    """What a turn gave: a row a call, without its first; of a traced turn the profiler's trace, and the kernels in it
+    """What a turn gave: a row a call, once it had settled; of a traced turn the profiler's trace, and the kernels in it
     (see `bench.measure.trace.read_trace`)."""
 
-    rows: list[dict] = field(default_factory=list)
-    kernels: list[dict] = field(default_factory=list)
-    trace: bytes | None = None
+    rows: list[dict]
+    kernels: list[dict]
+    trace: bytes | None
 
 
 class TurnTaker:
@@ -55,82 +61,99 @@ class TurnTaker:
 
     def __init__(self, task: Task, connection: Connection, resident: bool, clock: Callable[[], float] = time.monotonic):
         self._task, self._connection, self._resident, self._clock = task, connection, resident, clock
-        self._done = 0
+        self._done = 0  # steps
         self._calls = 0
+        self._unrecorded = 0  # calls left in a block without recording
         self._turn: Turn | None = None
-        self._taken = Taken()
+        self._rows: list[dict] = []
         self._doors: Doors | None = None
 
     def begin(self) -> None:
         self._mark = self._began = self._clock()
 
     def step(self, loss: float, steps: int = 1) -> None:
-        self._calls += 1
-        if self._turn is not None and self._turn.mode == "off":
+        if self._unrecorded:
+            self._unrecorded -= 1
             self._done += steps
-            if self._calls == self._turn.calls + 1:
-                steps = self._done - self._first_done
-                self._finish([{"steps": steps, "samples": self._samples(self._first_done, steps),
-                               "began_s": self._mark, "ended_s": self._clock()}] if self._mark is not None else [])
-                self._mark = self._clock()
-            elif self._calls == 1:
-                self._first_done = self._done
-                self._mark = self._clock()
+            if not self._unrecorded:
+                self._end_block(recorded=False)
             return
         ended = self._clock()
+        self._calls += 1
         if self._turn is None:
             if ended - self._began >= WARM_UP_S and self._calls >= WARM_UP_CALLS:
-                self._finish([])
+                self._finish()
+        elif self._settling:
+            if ended - self._resumed >= self._turn.settle_s:
+                self._enter(ended)
         else:
             self._record(steps, ended)
         self._done += steps
         self._mark = self._clock()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
-        """Evaluations lie outside of every call; the call after one is not counted, nor is a turn without recording."""
+        """Evaluations lie outside of every call; the call after one is not counted."""
         self._mark = None
 
-    def _record(self, steps: int, ended: float) -> None:
-        turn, rows = self._turn, self._taken.rows
-        if self._calls == 1:
-            self._began = ended
-            self._enter(turn.mode)
-            return
-        if self._mark is not None:
-            rows.append({"steps": steps, "samples": self._samples(self._done, steps), "began_s": self._mark,
-                         "ended_s": ended, **(self._doors.take() if self._doors else {})})
-        if turn.mode == "traced":
-            if len(rows) >= TRACED_CALLS or rows and ended - self._began >= TRACED_S:
-                self._tracer.stop()
-                self._taken.trace = self._tracer.trace
-                calls, self._taken.kernels = read_trace(self._tracer.trace)
-                self._finish([{**row, **call} for row, call in zip(rows, calls)])
-            else:
-                self._tracer.next_step()
-        elif rows and ended - self._began >= turn.seconds:
-            self._finish(rows)
-
-    def _enter(self, mode: str) -> None:
-        """The instruments of a mode, ready before its first counted call."""
-        if mode == "clocks":
+    def _enter(self, ended: float) -> None:
+        """The training has settled: the instruments of its mode, for the calls that count."""
+        self._settling = False
+        self._began = self._block_began = ended
+        self._block_done = self._done
+        if self._turn.mode == "clocks":
             self._doors = Doors()
             self._doors.open()
-        elif mode == "traced":
+        elif self._turn.mode == "traced":
             self._tracer = ProfilerTracer()
             self._tracer.start()
 
-    def _finish(self, rows: list[dict]) -> None:
+    def _record(self, steps: int, ended: float) -> None:
+        if self._mark is not None:
+            self._rows.append({"steps": steps, "samples": self._samples(self._done, steps), "began_s": self._mark,
+                               "ended_s": ended, **(self._doors.take() if self._doors else {})})
+        if self._turn.mode == "blocks":
+            if len(self._rows) == BLOCK_CALLS:
+                self._done += steps
+                self._end_block(recorded=True)
+                self._done -= steps
+        elif self._turn.mode == "traced":
+            self._go_on_tracing()
+        elif self._rows and ended - self._began >= self._turn.seconds:
+            self._finish()
+
+    def _go_on_tracing(self) -> None:
+        if sum(row["steps"] for row in self._rows) < TRACED_STEPS:
+            self._tracer.next_step()
+            return
+        self._tracer.stop()
+        calls, kernels = read_trace(self._tracer.trace)
+        self._rows = [{**row, **call} for row, call in zip(self._rows, calls)]
+        self._finish(kernels, self._tracer.trace)
+
+    def _end_block(self, recorded: bool) -> None:
+        """Ends a block of calls, and begins one of the other kind."""
+        ended = self._clock()
+        self._blocks.append({"recorded": recorded, "steps": self._done - self._block_done, "began_s": self._block_began,
+                             "samples": self._samples(self._block_done, self._done - self._block_done), "ended_s": ended})
+        self._rows = []
+        if not recorded and ended - self._began >= self._turn.seconds:
+            self._rows = self._blocks
+            self._finish()
+            return
+        self._unrecorded = BLOCK_CALLS if recorded else 0
+        self._block_done, self._block_began = self._done, self._clock()
+
+    def _finish(self, kernels: list[dict] = [], trace: bytes | None = None) -> None:  # noqa: B006  never changed
         """Hands over what was measured, and waits for the next turn."""
         if self._doors is not None:
             self._doors.close()
             self._doors = None
-        self._taken.rows = rows
-        self._connection.send(self._taken)
+        self._connection.send(Taken(self._rows, kernels, trace))
         self._turn = self._connection.recv()
         if self._turn is None:
             raise Enough
-        self._taken = Taken()
-        self._calls = 0
+        self._rows, self._blocks, self._settling = [], [], True
+        self._resumed = self._clock()
 
     def _samples(self, done: int, steps: int) -> int:
         return steps * self._task.batch_size if self._resident else samples_of(self._task, done, steps)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from bench.parity.result import STAGES
 from bench.parity.stored import Compared
+from bench.report.cost import cost_answer
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts
-from bench.report.tables import SECOND_STEP, power, reference, relative_text, relative_throughput
+from bench.report.tables import SECOND_STEP, Answer, power
 
 SAME = 1e-3
 """Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32
@@ -21,21 +21,12 @@ here and float64 there; another optimizer, order or initialisation gives differe
 NOT_MEASURED = "Not measured in this run."
 
 
-@dataclass(frozen=True)
-class Answer:
-    """A question, its answer in a few words, and what it rests on."""
-
-    question: str
-    headline: str
-    detail: str
-
-
-def answers(folder: Path, results: pd.DataFrame, shown: pd.DataFrame, agreement: pd.DataFrame,
+def answers(folder: Path, results: pd.DataFrame, throughput: pd.DataFrame, agreement: pd.DataFrame,
             comparisons: list[Compared]) -> list[Answer]:
-    """One answer per question of the project; `shown` are the results under the names that tables show."""
+    """One answer per question of the project; `throughput` is that of the rounds, under the names that tables show."""
     ok = results[results["status"] == "ok"]
     same = _compared(comparisons, agreement) if comparisons else _same_network(ok, agreement)
-    return [same, _why_not_training(folder, ok), _cost(shown[shown["status"] == "ok"])]
+    return [same, _why_not_training(folder, ok), cost_answer(throughput)]
 
 
 def _compared(comparisons: list[Compared], agreement: pd.DataFrame) -> Answer:
@@ -90,22 +81,3 @@ def _trained_counts(verdicts: list[Verdict]) -> str:
     sound = [verdict for verdict in verdicts if verdict.cell["loss"] == "logits"]
     trained = sum(verdict.state == "trained" for verdict in sound)
     return f"With logits {trained} of {len(sound)} cells train." if sound else ""
-
-
-def _cost(ok: pd.DataFrame) -> Answer:
-    question = "What does each API cost?"
-    base = reference(ok)
-    others = [name for name in dict.fromkeys(ok["implementation"]) if name != base]
-    if not others:
-        return Answer(question, NOT_MEASURED, "It takes two implementations.")
-    datasets = list(dict.fromkeys(ok["dataset"]))
-    ratios = {(dataset, name): relative_throughput(ok, dataset, name) for dataset in datasets for name in others}
-    ratios = {key: ratio for key, ratio in ratios.items() if ratio is not None}
-    if not ratios:
-        return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
-    dataset, slowest = min(ratios, key=lambda key: ratios[key].value)
-    parts = [f"{dataset}: " + ", ".join(f"{name} {relative_text(ok, dataset, name)}" for name in others) for dataset in datasets]
-    return Answer(
-        question,
-        f"At worst {slowest} reaches {ratios[dataset, slowest].value:.0%} of {base}'s throughput, on {dataset}.",
-        f"Throughput relative to {base}, [95 % interval]. {'; '.join(parts)}.")

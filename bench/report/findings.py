@@ -11,7 +11,7 @@ from bench.measure import raw
 from bench.measure.saturation import RIGHT, Rows, saturated_rows
 from bench.parity.stored import Compared
 from bench.report.parity import parity_texts
-from bench.report.tables import power, reference, relative_text, spread
+from bench.report.tables import power, reference, spread
 
 CHANCE = (0.35, 0.65)
 """Accuracies that a frozen network of two balanced classes ends within."""
@@ -37,11 +37,16 @@ class Verdict:
     rows: Rows | None
 
 
+def label(cell: pd.Series) -> str:
+    """A cell's implementation, and its profile unless it is the default one."""
+    return cell["implementation"] if cell["profile"] == "default" else f"{cell['implementation']} {cell['profile']}"
+
+
 def judge(folder: Path, cell: pd.Series) -> Verdict:
     """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
     rows = None
     if cell["loss"] == "activated":
-        outputs = raw.read_outputs(folder, f"{cell['implementation']}-{cell['dataset']}-{cell['loss']}-{cell['seed']}")
+        outputs = raw.read_outputs(folder, f"{cell['implementation']}-{cell['profile']}-{cell['dataset']}-{cell['loss']}-{cell['seed']}")
         final = outputs[outputs["batch"] == "evaluation"]
         rows = saturated_rows(final[["output_0", "output_1"]].to_numpy(), final["label"].to_numpy())
     near_chance = CHANCE[0] <= cell["accuracy"] <= CHANCE[1]
@@ -50,25 +55,24 @@ def judge(folder: Path, cell: pd.Series) -> Verdict:
     return Verdict(cell, "near chance" if near_chance else "trained", rows)
 
 
-def find(folder: Path, results: pd.DataFrame, shown: pd.DataFrame, agreement: pd.DataFrame,
-         comparisons: list[Compared]) -> list[Finding]:
-    """All findings of a run, in the order of the three questions; `shown` are the results under the names that tables show."""
+def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame, comparisons: list[Compared]) -> list[Finding]:
+    """What a run says of its networks and of their training; see `bench.report.cost` for the third question."""
     ok = results[results["status"] == "ok"]
     failed = results[results["status"] != "ok"]
-    findings = [Finding("training", f"{cell['implementation']}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
+    findings = [Finding("training", f"{label(cell)}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
                         f"{cell['status']} ({cell['reason']}).") for _, cell in failed.iterrows()]
     findings += [Finding("network", text) for text in parity_texts(comparisons)]
     findings += _network_findings(ok, agreement)
     for (dataset, loss), cells in ok.groupby(["dataset", "loss"], sort=False):
         verdicts = [judge(folder, cell) for _, cell in cells.iterrows()]
         findings += [Finding("training", text) for text in _training_texts(f"{loss}, {dataset}", loss, verdicts)]
-    return findings + _cost_findings(shown[shown["status"] == "ok"])
+    return findings
 
 
 def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:
     findings = []
     for dataset, cells in ok.groupby("dataset", sort=False):
-        counts = cells.groupby("implementation", sort=False)["parameters"].first()
+        counts = cells[cells["profile"] == "default"].groupby("implementation", sort=False)["parameters"].first()
         if len(counts) > 1:
             same = counts.nunique() == 1
             what = f"all have {counts.iloc[0]:,} parameters" if same else (
@@ -95,7 +99,7 @@ def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
             f"each loss to {power(error)}: the outputs went through a sigmoid into a loss that takes logits.")
     if chance:
         cells = "; ".join(
-            f"{verdict.cell['implementation']} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, "
+            f"{label(verdict.cell)} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, "
             f"loss {verdict.cell['final_loss']:.4f}, gradient norm {power(verdict.cell['gradient_norm'])}, "
             f"{verdict.cell['saturation']:.0%} of outputs saturated)" for verdict in chance)
         texts.append(f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}.")
@@ -120,7 +124,7 @@ def _frozen_losses(frozen: list[Verdict]) -> str:
     parts: dict[str, list[str]] = {}
     for verdict in frozen:
         text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.rows)}"
-        parts.setdefault(text, []).append(f"{verdict.cell['implementation']} {verdict.cell['seed']}")
+        parts.setdefault(text, []).append(f"{label(verdict.cell)} {verdict.cell['seed']}")
     return "; ".join(f"{text} ({', '.join(cells)})" for text, cells in parts.items())
 
 
@@ -131,18 +135,6 @@ def _decomposition(rows: Rows) -> str:
     if rows.alike == total:
         return "ln 2, both outputs alike"
     return f"({rows.right} right x 0.3133 + {rows.wrong} wrong x 1.3133 + {rows.alike} alike x 0.6931) / {total} rows"
-
-
-def _cost_findings(ok: pd.DataFrame) -> list[Finding]:
-    findings = []
-    base = reference(ok)
-    for dataset, cells in ok.groupby("dataset", sort=False):
-        parts = [f"{implementation} {spread(own['samples_per_second'], 0)}" + (
-                     "" if implementation == base else
-                     f" (relative to {base}: {relative_text(ok, dataset, implementation)})")
-                 for implementation, own in cells.groupby("implementation", sort=False)]
-        findings.append(Finding("cost", f"{dataset}, samples per second: {'; '.join(parts)}."))
-    return findings
 
 
 def _count(some: list[Verdict], everything: list[Verdict]) -> str:

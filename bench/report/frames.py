@@ -11,62 +11,82 @@ from bench.measure import raw
 from bench.measure.saturation import saturated_share
 
 RESULT_COLUMNS = [
-    "implementation", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives",
+    "implementation", "profile", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives",
     "true_negatives", "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms",
-    "step_ms_q1", "step_ms_q3", "device_ms_per_step", "gpu_ms_per_step", "peak_rss_mib", "startup_s", "train_s",
-    "wall_s", "steps", "parameters", "code_lines", "gradient_norm", "saturation", "reason", "log"]
+    "step_ms_q1", "step_ms_q3", "of_floor", "device_ms_per_step", "gpu_ms_per_step", "peak_rss_mib", "startup_s",
+    "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib", "train_s", "wall_s", "steps", "parameters", "code_lines",
+    "statements", "api_names", "gradient_norm", "saturation", "reason", "log"]
 
 CURVE_COLUMNS = [
-    "implementation", "dataset", "loss", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
+    "implementation", "profile", "dataset", "loss", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
     "true_positives", "true_negatives", "false_positives", "false_negatives", "gradient_norm", "saturation"]
 
 
-def results_frame(folder: Path) -> pd.DataFrame:
-    """One row a cell, `RESULT_COLUMNS`, failed ones included.
+def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
+    """The records whose files are whole and were measured on the data and epochs of this folder's run; what is wrong with the
+    others goes to `problems`."""
+    settings = raw.checked_json(folder / "environment.json")["settings"]
+    records = []
+    for name in raw.cell_names(folder):
+        try:
+            record = raw.read_cell(folder, name)
+            expected = settings.get(record.dataset, {})
+            if record.status == "ok" and (record.data, record.epochs) != (expected.get("digest"), expected.get("epochs")):
+                raise raw.RawFileError(folder / "cells" / f"{name}.json", "was measured in another run, on other data or epochs")
+            records.append(record)
+        except raw.RawFileError as error:
+            problems.append(f"Left out the cell {name}: {error}.")
+    return records
 
-    `samples_per_second` and `step_ms` (the median, with its quartiles) are of the steady steps alone; the time in
-    kernels is the median over traced steps; `startup_s`
+
+def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.DataFrame) -> pd.DataFrame:
+    """One row a cell, `RESULT_COLUMNS`, failed ones included; `throughput` is that of the rounds, a row a variant.
+
+    `samples_per_second` and `step_ms` (the median, with its quartiles) are of the cell's own steady steps; `of_floor` and the
+    time in kernels are the variant's, from the rounds; `graph_s` runs from the call of `train` to its first step,
+    `evaluation_s` and `checkpoint_s` are medians over epochs, and an evaluation includes its checkpoint; `startup_s`
     runs from the fork to the end of the first step, `train_s` from the beginning of the first step to the end of
     the last evaluation, `wall_s` from the fork to the last file written.
     """
-    rows = [_result_row(folder, record) for record in raw.read_cells(folder)]
+    rows = [_result_row(folder, record, throughput) for record in records]
     frame = pd.DataFrame(rows, columns=RESULT_COLUMNS)
     counts = ["true_positives", "true_negatives", "false_positives", "false_negatives", "global_step", "steps",
-              "parameters", "code_lines"]
+              "parameters", "code_lines", "statements", "api_names"]
     return in_order(frame.astype(dict.fromkeys(counts, "Int64")))
 
 
-def curves_frame(folder: Path) -> pd.DataFrame:
+def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
     """One row an evaluation of a finished cell, `CURVE_COLUMNS`; `train_loss` is the mean over the epoch's samples."""
-    rows = [row for record in raw.read_cells(folder) if record.status == "ok" for row in _curve_rows(folder, record)]
+    rows = [row for record in records if record.status == "ok" for row in _curve_rows(folder, record)]
     return in_order(pd.DataFrame(rows, columns=CURVE_COLUMNS))
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order in which people think of them: our three APIs from low to high, small before large."""
-    orders = {"implementation": ["lowlevel", "estimator", "keras"], "dataset": ["small", "large"],
+    orders = {"implementation": ["lowlevel", "estimator", "keras"], "profile": ["default", "tuned"], "dataset": ["small", "large"],
               "loss": ["logits", "activated"]}
 
     def rank(column: pd.Series) -> pd.Series:
         known = orders.get(column.name)
         return column.map(lambda name: (known.index(name), "") if name in known else (9, name)) if known else column
 
-    keys = [key for key in ("dataset", "loss", "implementation", "seed", "epoch") if key in frame]
+    keys = [key for key in ("dataset", "loss", "implementation", "profile", "seed", "epoch") if key in frame]
     return frame.sort_values(keys, key=rank, kind="stable").reset_index(drop=True)
 
 
 def _identity(record: raw.CellRecord) -> dict:
-    return {name: getattr(record, name) for name in ("implementation", "dataset", "loss", "seed")}
+    return {name: getattr(record, name) for name in ("implementation", "profile", "dataset", "loss", "seed")}
 
 
-def _result_row(folder: Path, record: raw.CellRecord) -> dict:
+def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) -> dict:
     row = {**_identity(record), "status": record.status, "reason": record.reason, "log": record.log,
            "wall_s": record.ended_s - record.forked_s}
     if record.status != "ok":
         return row
     steps = raw.read_steps(folder, record.name)
     steady = steps[steps["kind"] == "steady"]
-    quartiles = steady["seconds"].quantile([0.25, 0.5, 0.75]).to_numpy() * 1e3
+    quartiles = (steady["seconds"] / steady["steps"]).quantile([0.25, 0.5, 0.75]).to_numpy() * 1e3
+    variant = _variant(throughput, record)
     last = record.evaluations[-1]
     return {
         **row,
@@ -75,20 +95,31 @@ def _result_row(folder: Path, record: raw.CellRecord) -> dict:
         "final_loss": last["loss"],
         "samples_per_second": steady["samples"].sum() / steady["seconds"].sum() if len(steady) else np.nan,
         "step_ms_q1": quartiles[0], "step_ms": quartiles[1], "step_ms_q3": quartiles[2],
-        "device_ms_per_step": _median(record.device_ms),
-        "gpu_ms_per_step": _median(record.gpu_ms),
+        "of_floor": variant.get("of_floor"),
+        "device_ms_per_step": variant.get("gpu_ms", variant.get("kernels_ms")),
+        "gpu_ms_per_step": variant.get("gpu_ms"),
         "peak_rss_mib": record.peak_rss_mib,
         "startup_s": steps["ended_s"].iloc[0] - record.forked_s,
+        "graph_s": record.began_s - record.trained_s,
+        "first_step_s": steps["seconds"].iloc[0],
+        "evaluation_s": np.median([row["ended_s"] - row["began_s"] for row in record.evaluations]),
+        "checkpoint_s": np.median(record.checkpoints) if record.checkpoints else np.nan,
+        "checkpoint_kib": record.checkpoint_bytes / 1024 if record.checkpoint_bytes else np.nan,
         "train_s": last["ended_s"] - steps["began_s"].iloc[0],
-        "steps": len(steps),
+        "steps": int(steps["steps"].sum()),
         "parameters": record.parameters,
-        "code_lines": record.code_lines,
+        "code_lines": record.code_lines, "statements": record.statements, "api_names": record.api_names,
         "saturation": saturation_by_epoch(folder, record).iloc[-1],
     }
 
 
-def _median(values: list[float] | None) -> float:
-    return float(np.median(values)) if values else np.nan
+def _variant(throughput: pd.DataFrame, record: raw.CellRecord) -> dict:
+    """The row of a cell's variant, or nothing."""
+    if not len(throughput):
+        return {}
+    own = throughput[(throughput["dataset"] == record.dataset) & (throughput["implementation"] == record.implementation)
+                     & (throughput["profile"] == record.profile)]
+    return own.iloc[0].dropna().to_dict() if len(own) else {}
 
 
 def _curve_rows(folder: Path, record: raw.CellRecord) -> list[dict]:

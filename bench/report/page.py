@@ -11,27 +11,32 @@ from bench.parity.stored import Compared
 from bench.report.answers import Answer
 from bench.report.findings import Finding
 from bench.report.parity import stage_tables
-from bench.report.plots import curve_plots, throughput_plot
+from bench.report.plots import curve_plots, tax_plot, throughput_plot
 from bench.report.tables import as_text
 
 
 def render_page(
     answers: list[Answer],
     findings: list[Finding],
+    cautions: list[str],
     tables: dict[str, pd.DataFrame],
     notes: list[str],
-    results: pd.DataFrame,
+    throughput: pd.DataFrame,
     curves: pd.DataFrame,
     environment: dict,
     comparisons: list[Compared],
+    kernels: dict[str, pd.DataFrame],
 ) -> str:
     """The page; text that comes from data is escaped by the template."""
     template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
-    costs = [(f"Throughput: {dataset}", throughput_plot(results, dataset))
-             for dataset in dict.fromkeys(results["dataset"])] if len(curves) else []
+    costs = [plot for dataset in dict.fromkeys(throughput["dataset"])
+             for plot in ((f"Throughput: {dataset}", throughput_plot(throughput, dataset)),
+                          (f"Where the time of a step goes: {dataset}", tax_plot(throughput, dataset)))] if len(throughput) else []
     return template.get_template("page.html.j2").render(
         answers=answers,
         findings=findings,
+        cautions=cautions,
+        kernel_tables={title: as_text(table, "html") for title, table in kernels.items()},
         tables={title: as_text(table, "html") for title, table in tables.items()},
         notes=notes,
         stage_tables={title: as_text(table, "html") for title, table in stage_tables(comparisons).items()},
@@ -40,7 +45,6 @@ def render_page(
         environment=_flat(environment),
         plotlyjs=get_plotlyjs(),
     )
-
 
 
 def _html(figure) -> str:

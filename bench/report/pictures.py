@@ -27,6 +27,8 @@ def width_of(implementations: list[str]) -> dict[str, float]:
 
 def draw_curves(curves: pd.DataFrame, path: Path) -> None:
     """Evaluation loss and accuracy over epochs, per dataset; logits in full lines, activated in dashed ones."""
+    if (curves["profile"] == "default").any():  # tuned curves lie on them
+        curves = curves[curves["profile"] == "default"]
     datasets = list(dict.fromkeys(curves["dataset"]))
     implementations = list(dict.fromkeys(curves["implementation"]))
     colors, widths = color_of(implementations), width_of(implementations)

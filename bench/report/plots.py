@@ -7,7 +7,10 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
+from bench.measure.tax import PARTS
+from bench.measure.throughput import AGAIN, FLOOR
 from bench.report.pictures import color_of, width_of
+from bench.report.rounds import parts_of
 
 GRADIENT_FLOOR = 1e-12
 """Where an exact zero is drawn on the logarithmic axis of gradients; the axis says 0 there."""
@@ -32,7 +35,8 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
     colors, widths = color_of(implementations), width_of(implementations)
     figure = go.Figure()
     named = set()
-    for (loss, implementation, seed), cell in cells.groupby(["loss", "implementation", "seed"], sort=False):
+    default = cells[cells["profile"] == "default"] if (cells["profile"] == "default").any() else cells
+    for (loss, implementation, seed), cell in default.groupby(["loss", "implementation", "seed"], sort=False):
         group = f"{implementation}, {loss}"
         values = cell[column]
         figure.add_scatter(
@@ -56,26 +60,41 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
     return figure
 
 
-def throughput_plot(results: pd.DataFrame, dataset: str) -> go.Figure:
-    """Bars of median samples per second, with the range over cells as whiskers and every cell as a dot."""
-    cells = results[(results["dataset"] == dataset) & (results["status"] == "ok")]
-    implementations = list(dict.fromkeys(cells["implementation"]))
-    values = {name: cells.loc[cells["implementation"] == name, "samples_per_second"].dropna()
-              for name in implementations}
-    medians = [values[name].median() for name in implementations]
+PART_COLORS = {"kernels": "#1b6ca8", "input": "#e8871e", "runtime": "#8b3a8b", "api": "#a03030", "python": "#777777"}
+
+
+def throughput_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
+    """Bars of samples per second, a group an implementation and a colour a profile, with 95 % intervals; the floor as a line."""
+    rows = throughput[(throughput["dataset"] == dataset) & ~throughput["profile"].isin([FLOOR, AGAIN])]
     figure = go.Figure()
-    figure.add_bar(
-        x=implementations, y=medians, name="median", marker_color=list(color_of(implementations).values()), opacity=0.75,
-        error_y={"type": "data", "symmetric": False,
-                 "array": [values[name].max() - middle for name, middle in zip(implementations, medians)],
-                 "arrayminus": [middle - values[name].min() for name, middle in zip(implementations, medians)]})
-    figure.add_scatter(
-        x=[name for name in implementations for _ in values[name]],
-        y=[value for name in implementations for value in values[name]],
-        mode="markers", name="cells", marker={"color": "#222", "size": 5})
+    for profile, color in (("default", "#9db8d2"), ("tuned", "#1b6ca8")):
+        own = rows[rows["profile"] == profile]
+        if len(own):
+            figure.add_bar(
+                x=own["implementation"].tolist(), y=own["samples_per_second"].tolist(), name=profile, marker_color=color,
+                error_y={"type": "data", "symmetric": False, "array": (own["high"] - own["samples_per_second"]).tolist(),
+                         "arrayminus": (own["samples_per_second"] - own["low"]).tolist()})
     _lay_out(figure, "")
-    figure.update_yaxes(title="samples per second", rangemode="tozero")
-    figure.update_layout(showlegend=False)
+    floor = throughput[(throughput["dataset"] == dataset) & (throughput["profile"] == FLOOR)]["samples_per_second"]
+    for value in floor:
+        figure.add_hline(y=value, line_dash="dot", annotation_text=f"the floor: {value:,.0f}", annotation_position="top left")
+    figure.update_yaxes(title="samples per second", range=[0, 1.12 * max([*floor, *rows["high"].fillna(0), *rows["samples_per_second"]])])
+    return figure
+
+
+def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
+    """The parts of a step in ms, stacked, a bar a variant."""
+    rows = parts_of(throughput)
+    rows = rows[rows["dataset"] == dataset] if len(rows) else rows
+    figure = go.Figure()
+    names = [f"{name}<br>{profile}" if profile != FLOOR else "the floor"
+             for name, profile in zip(rows.get("implementation", []), rows.get("profile", []))]
+    for part in PARTS if len(rows) else ():
+        figure.add_bar(x=names, y=rows[f"{part}_ms"].tolist(), name=part, marker_color=PART_COLORS[part],
+                       hovertemplate=f"{part}: %{{y:.3f}} ms<extra></extra>")
+    _lay_out(figure, "")
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(title="ms a step")
     return figure
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +11,20 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.measure import raw
-from bench.measure.statistics import MARGIN, Ratio, ratio_of_medians
 from bench.report.frames import in_order
 
-RANGE_NOTE = (f"Median of the cells, [lowest, highest]. Relative throughput: ratio of medians, [95 % interval by bootstrap over "
-              f"rounds]; equivalent within a margin of {MARGIN:.0%}.")
-NO_GPU_NOTE = "No GPU was there: `gpu_ms_per_step` is empty in `results.csv`, and device time is CPU time in kernels."
+RANGE_NOTE = "Training and other costs: median of the cells, [lowest, highest]."
 SECOND_STEP = "second step, relative"
 QUICK_NOTE = "A --quick run: too few samples and steps for its accuracies and times to mean anything."
-GPU_NOTE = "Device time is time in kernels on the GPU."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question, its answer in a few words, and what it rests on."""
+
+    question: str
+    headline: str
+    detail: str
 
 
 def spread(values: pd.Series, digits: int | Callable[[float], str]) -> str:
@@ -37,43 +42,16 @@ def power(value: float) -> str:
 
 
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Does it train: a row per dataset, loss and implementation, over seeds."""
+    """Does it train: a row per dataset, loss, implementation and profile, over seeds."""
     rows = []
-    for (dataset, loss, implementation), cells in _groups(results, ["dataset", "loss", "implementation"]):
+    for (dataset, loss, implementation, profile), cells in _groups(results, ["dataset", "loss", "implementation", "profile"]):
         ok = cells[cells["status"] == "ok"]
         rows.append({
-            "dataset": dataset, "loss": loss, "implementation": implementation, "cells ok": f"{len(ok)}/{len(cells)}",
+            "dataset": dataset, "loss": loss, "implementation": implementation, "profile": profile, "cells ok": f"{len(ok)}/{len(cells)}",
             "accuracy": spread(ok["accuracy"], 3), "final loss": spread(ok["final_loss"], 4),
             "gradient norm": spread(ok["gradient_norm"], power), "saturated outputs": spread(ok["saturation"], 2),
         })
     return pd.DataFrame(rows)
-
-
-def cost_table(results: pd.DataFrame) -> pd.DataFrame:
-    """What each API costs: a row per dataset and implementation, over losses and seeds.
-
-    `relative` is the ratio of medians to the reference's, with its 95 % interval over rounds and a verdict; see
-    `bench.measure.statistics`.
-    """
-    ok = results[results["status"] == "ok"]
-    rows = []
-    for (dataset, implementation), cells in _groups(ok, ["dataset", "implementation"]):
-        row = {
-            "dataset": dataset, "implementation": implementation, "cells": len(cells),
-            "samples/s": spread(cells["samples_per_second"], 0),
-            f"relative to {reference(ok)}": relative_text(ok, dataset, implementation),
-            "step ms": spread(cells["step_ms"], 2), "device ms/step": spread(cells["device_ms_per_step"], 2),
-            "GPU ms/step": spread(cells["gpu_ms_per_step"], 2), "startup s": spread(cells["startup_s"], 2),
-            "peak MiB": spread(cells["peak_rss_mib"], 0), "code lines": cells["code_lines"].iloc[0],
-        }
-        rows.append(row)
-    table = pd.DataFrame(rows)
-    return table if has_gpu(results) else table.drop(columns="GPU ms/step", errors="ignore")
-
-
-def has_gpu(results: pd.DataFrame) -> bool:
-    """Whether any cell was measured on a GPU."""
-    return bool(results["gpu_ms_per_step"].notna().any())
 
 
 def reference(results: pd.DataFrame) -> str:
@@ -81,32 +59,10 @@ def reference(results: pd.DataFrame) -> str:
     return in_order(results)["implementation"].iloc[0] if len(results) else ""
 
 
-def relative_throughput(ok: pd.DataFrame, dataset: str, implementation: str) -> Ratio | None:
-    """Throughput over the reference's; a round is a pair of cells of equal loss and seed, which ran one after the other.
-    None if there is no such pair."""
-    cells = ok[ok["dataset"] == dataset].set_index(["loss", "seed"])
-    own = cells.loc[cells["implementation"] == implementation, "samples_per_second"].dropna()
-    base = cells.loc[cells["implementation"] == reference(ok), "samples_per_second"].dropna()
-    rounds = own.index.intersection(base.index)
-    return ratio_of_medians(own[rounds].to_numpy(), base[rounds].to_numpy()) if len(rounds) else None
-
-
-def relative_text(ok: pd.DataFrame, dataset: str, implementation: str) -> str:
-    """A relative throughput with its interval and verdict; without interval where there are too few rounds for one."""
-    ratio = relative_throughput(ok, dataset, implementation)
-    if implementation == reference(ok):
-        return "1"
-    if ratio is None:
-        return "-"
-    if math.isnan(ratio.low):
-        return f"{ratio.value:.2f} (rounds: {ratio.rounds}, too few for an interval)"
-    return f"{ratio.value:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] {ratio.verdict()}"
-
-
 def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
     """What difference remains between implementations of equal seeds: the largest over seeds, in absolute terms but
     for the second step's loss, the first that an update has passed through, whose size is anybody's guess."""
-    ok = results[results["status"] == "ok"]
+    ok = results[(results["status"] == "ok") & (results["profile"] == "default")]
     base = reference(ok)
     rows = []
     for (dataset, loss, implementation), cells in _groups(ok, ["dataset", "loss", "implementation"]):
@@ -120,10 +76,28 @@ def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -
     return pd.DataFrame(rows, columns=columns)
 
 
+def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Does a tuned run end as the default one: the largest difference of loss and accuracy at any evaluation, over all seeds that
+    both were trained with."""
+    rows = []
+    keys = ["implementation", "dataset", "loss", "seed", "epoch"]
+    default, tuned = (curves[curves["profile"] == profile].set_index(keys) for profile in ("default", "tuned"))
+    both = tuned.index.intersection(default.index)
+    differences = pd.DataFrame({
+        "first evaluation": (tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]).abs().where(
+            both.get_level_values("epoch") == 1),
+        "evaluations": (tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]).abs(),
+        "accuracy": (_right(tuned.loc[both]) - _right(default.loc[both])).abs()}).reset_index()
+    for (dataset, loss, implementation), cells in _groups(in_order(differences), ["dataset", "loss", "implementation"]):
+        rows.append({"dataset": dataset, "loss": loss, "implementation": f"{implementation} tuned - default",
+                     "seeds": cells["seed"].nunique(), **cells[["first evaluation", "evaluations", "accuracy"]].max().to_dict()})
+    return pd.DataFrame(rows)
+
+
 def _differences(folder: Path, curves: pd.DataFrame, dataset, loss, seed, base, implementation) -> dict:
-    steps = [raw.read_steps(folder, f"{name}-{dataset}-{loss}-{seed}") for name in (base, implementation)]
+    steps = [raw.read_steps(folder, f"{name}-default-{dataset}-{loss}-{seed}") for name in (base, implementation)]
     losses = np.abs(steps[0]["loss"] - steps[1]["loss"])
-    cells = curves[(curves["dataset"] == dataset) & (curves["loss"] == loss) & (curves["seed"] == seed)]
+    cells = curves[(curves["profile"] == "default") & (curves["dataset"] == dataset) & (curves["loss"] == loss) & (curves["seed"] == seed)]
     own, other = (cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation))
     return {
         "first step": losses.iloc[0],

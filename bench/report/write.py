@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,22 +10,29 @@ import pandas as pd
 from bench.measure import raw
 from bench.parity.stored import read_comparisons
 from bench.report.answers import answers
+from bench.report.cost import (
+    GPU_NOTE,
+    NO_GPU_NOTE,
+    QUESTION,
+    TAX_NOTE,
+    THROUGHPUT_NOTE,
+    caution_texts,
+    code_table,
+    cost_texts,
+    has_gpu,
+    kernel_tables,
+    other_costs_table,
+    read_imports,
+    tax_table,
+    throughput_table,
+)
 from bench.report.findings import Finding, find
-from bench.report.frames import curves_frame, results_frame
+from bench.report.frames import curves_frame, read_cells, results_frame
 from bench.report.page import render_page
 from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
-from bench.report.tables import (
-    GPU_NOTE,
-    NO_GPU_NOTE,
-    QUICK_NOTE,
-    RANGE_NOTE,
-    agreement_table,
-    as_text,
-    cost_table,
-    has_gpu,
-    training_table,
-)
+from bench.report.rounds import read_rounds, throughput_frame
+from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, as_text, training_table, tuned_table
 
 
 @dataclass(frozen=True)
@@ -36,43 +42,66 @@ class Report:
     tables: dict[str, pd.DataFrame]
     notes: list[str]
     findings: list[Finding]
+    cautions: list[str]
 
 
 def write_report(folder: Path) -> Report:
-    """Writes results.csv, curves.csv, results.md, curves.png and report.html from the raw files in `folder`."""
-    results, curves = results_frame(folder), curves_frame(folder)
+    """Writes results.csv, throughput.csv, curves.csv, results.md, curves.png and report.html from the raw files in `folder`.
+
+    Raw files that are damaged, of another version or of another run are named among the findings, and the rest is made.
+
+    Raises:
+        RawFileError: environment.json itself cannot be used.
+    """
+    environment = raw.checked_json(folder / "environment.json")
+    problems: list[str] = []
+    rounds, records = read_rounds(folder, problems), read_cells(folder, problems)
+    throughput = throughput_frame(rounds)
+    results, curves = results_frame(folder, records, throughput), curves_frame(folder, records)
     comparisons = read_comparisons(folder)
     agreement = agreement_table(folder, results, curves)
     shown = stamp(results, comparisons)
+    shown_throughput = stamp(throughput, comparisons) if len(throughput) else throughput
+    ok = shown[shown["status"] == "ok"]
     tables = {
         "Is it the same network?": parity_table(comparisons),
         "Does it train?": training_table(shown),
-        "What does each API cost?": cost_table(shown),
+        QUESTION: throughput_table(shown_throughput),
+        "Where does the time of a step go?": tax_table(shown_throughput),
+        "What else does it cost?": other_costs_table(ok, read_imports(folder)),
+        "How much code is it?": code_table(ok),
         "What differs between the APIs, with equal seeds?": agreement,
+        "Does a tuned run end as the default one?": tuned_table(curves),
     }
     tables = {title: table for title, table in tables.items() if len(table)}
-    notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, GPU_NOTE if has_gpu(results) else NO_GPU_NOTE]
-    findings = find(folder, results, shown, agreement, comparisons)
-    environment = json.loads((folder / "environment.json").read_text())
+    notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, *([THROUGHPUT_NOTE, TAX_NOTE] if len(throughput) else []),
+             GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE]
+    findings = [*(Finding("training", problem) for problem in problems), *find(folder, results, agreement, comparisons),
+                *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds))]
+    cautions = caution_texts(rounds, environment.get("precision"))
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
     raw.write_text(folder / "results.csv", with_parity(results, comparisons).to_csv(index=False))
+    raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
-    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, environment))
+    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, cautions, environment))
     if len(curves):
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
     raw.write_text(folder / "report.html", render_page(
-        answers(folder, results, shown, agreement, comparisons), findings, tables, notes, shown, stamp(curves, comparisons),
-        environment, comparisons))
-    return Report(tables, notes, findings)
+        answers(folder, results, shown_throughput, agreement, comparisons), findings, cautions, tables, notes, shown_throughput,
+        stamp(curves, comparisons), environment, comparisons, kernel_tables(rounds)))
+    return Report(tables, notes, findings, cautions)
 
 
-def _markdown(tables: dict[str, pd.DataFrame], notes: list[str], findings: list[Finding], environment: dict) -> str:
+def _markdown(tables: dict[str, pd.DataFrame], notes: list[str], findings: list[Finding], cautions: list[str],
+              environment: dict) -> str:
     packages = environment["packages"]
     parts = ["# Results", "\n".join(f"- {finding.text}" for finding in findings)]
     parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in tables.items()]
     parts += ["\n".join(f"{note}  " for note in notes)]
+    if cautions:
+        parts.append("## Cautions\n\n" + "\n".join(f"- {caution}" for caution in cautions))
     parts += [f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
               f"{environment['cores_available']} cores."]
     return "\n\n".join(parts) + "\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -20,14 +20,15 @@ import psutil
 from bench.implementations import load_train
 from bench.measure import rounds_raw as raw
 from bench.measure.rounds_raw import VariantRecord
+from bench.measure.throughput import FLOOR
 from bench.measure.turns import Enough, Taken, Turn, TurnTaker
 from bench.process.forkserver import CONTEXT
-from bench.run.variants import FLOOR, UNRECORDED, Variant, balanced_orders
+from bench.run.variants import Variant, balanced_orders
 from bench.run.worker import death, one_line, redirect_output
 from bench.task import Dataset, Task
 
-TAX_ROUNDS = 3
-"""Rounds with clocks at the doors, and with the profiler: they explain the steps, they do not time them."""
+CLOCKS_EVERY = 2
+"""In every second round a turn goes on with clocks at the doors of the API: they explain steps, and do not time them."""
 
 WITHOUT_END = 1000
 """Epochs of a training that takes turns, and passes in each: an evaluation comes once in a minute at most."""
@@ -82,12 +83,12 @@ class _Trainee:
         raise Failed(message)
 
     def end(self) -> None:
-        """Ends the process, whatever it does."""
-        try:
+        """Tells the process that its turns are over, and asks what it computed with."""
+        if self.record.status == "ok":
             self._connection.send(None)
             self.record.environment = self._connection.recv()
-        except (OSError, EOFError):
-            pass
+
+    def kill(self) -> None:
         self.process.kill()
         self.process.join()
 
@@ -102,20 +103,22 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
     trainees: dict[Variant, _Trainee] = {}
     turns = raw.Turns(dataset.name)
     try:
-        for number, variant in enumerate(variants):
-            on_progress(f"starting {variant.name}", 0.15 * number / len(variants))
+        on_progress(f"starting {len(variants)} trainings", 0)
+        for variant in variants:
             trainees[variant] = _Trainee(variant, dataset, folder)
-            _or_none(trainees[variant].wait)  # one after the other: they would disturb each other's start
+        for trainee in trainees.values():
+            _or_none(trainee.wait)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
-            on_progress(f"round {number}", 0.15 + 0.7 * min(1, number / plan.rounds))
-            _steady_round(number, variants, trainees, plan.seconds, turns)
-        for number in range(1, TAX_ROUNDS + 1):
-            on_progress("where the time goes", 0.85 + 0.15 * number / TAX_ROUNDS)
-            for mode in ("clocks", "traced"):
-                _round(number, mode, variants, trainees, plan.seconds, turns)
-    finally:
+            on_progress(f"round {number}", 0.15 + 0.8 * min(1, number / plan.rounds))
+            _round(number, ("steady", "clocks") if number % CLOCKS_EVERY == 0 else ("steady",), variants, trainees, plan.seconds, turns)
+            _turn(number, 0, variants[0], trainees[variants[0]], Turn("blocks", plan.seconds), turns)
+        on_progress("tracing", 0.95)
+        _round(1, ("traced",), variants, trainees, plan.seconds, turns)
         for trainee in trainees.values():
             trainee.end()
+    finally:
+        for trainee in trainees.values():
+            trainee.kill()
         records = [trainee.record for trainee in trainees.values()]
         raw.write_rounds(folder, turns, records)
     return records
@@ -128,26 +131,21 @@ def _round_numbers(plan: Plan, turns: raw.Turns, elapsed_s: Callable[[], float])
         yield number
 
 
-def _steady_round(number: int, variants: list[Variant], trainees: dict, seconds: float, turns: raw.Turns) -> None:
-    """One turn of each, and right before or after that of the first variant one without recording."""
-    _round(number, "steady", variants, trainees, seconds, turns)
-    first = variants[0]
-    calls = turns.calls(first.name, number)
-    if calls:
-        _turn(number, 0, first, trainees[first], Turn("off", seconds, calls), turns, as_name=f"{first.implementation}-{UNRECORDED}")
-
-
-def _round(number: int, mode: str, variants: list[Variant], trainees: dict, seconds: float, turns: raw.Turns) -> None:
+def _round(number: int, modes: Sequence[str], variants: list[Variant], trainees: dict, seconds: float, turns: raw.Turns) -> None:
+    """A turn of each, in every mode one after the other."""
     orders = balanced_orders(len(variants))
     for place, index in enumerate(orders[(number - 1) % len(orders)], start=1):
-        _turn(number, place, variants[index], trainees[variants[index]], Turn(mode, seconds), turns)
+        variant = variants[index]
+        _turn(number, place, variant, trainees[variant], Turn(modes[0], seconds), turns)
+        for mode in modes[1:]:
+            _turn(number, place, variant, trainees[variant], Turn(mode, seconds / 2, settle_s=0), turns)
 
 
-def _turn(number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: raw.Turns, as_name: str = "") -> None:
+def _turn(number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: raw.Turns) -> None:
     if trainee.record.status == "ok":
         answer = _or_none(lambda: trainee.take(turn))
         if answer is not None:
-            turns.add(as_name or variant.name, turn.mode, number, place, *answer)
+            turns.add(variant.name, turn.mode, number, place, *answer)
 
 
 def _or_none(action: Callable):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +16,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.measure import raw
+from bench.measure.rounds_raw import read_variants
 from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.cells import Cell
+from bench.run.costs import measure_imports
 from bench.run.environment import describe_environment
 from bench.run.parity import compare_implementations
+from bench.run.rounds import Plan, measure_rounds
+from bench.run.variants import Variant
 from bench.run.worker import death, new_record, run_cell
-from bench.task import Dataset, UserError
+from bench.task import PROFILES, Dataset, UserError
 
 WORK = {"small": 1, "large": 3}
 """About how long a cell of each dataset takes, relative to each other: for the progress display."""
@@ -33,7 +39,15 @@ class Grid:
     specs: dict[str, Spec]
     epochs: dict[str, int]
     source: Source
+    variants: list[Variant]
+    plan: dict[str, Plan]
+    precision: float | None = None
     quick: bool = False
+
+    @property
+    def modules(self) -> dict[str, str]:
+        """Implementations by name, each with its module."""
+        return {cell.implementation: cell.module for cell in self.cells}
 
     def settings(self, datasets: dict[str, Dataset]) -> dict:
         """What must be equal for cells to stand in one table."""
@@ -57,16 +71,56 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> b
         datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
     settings = _prepare_folder(folder, grid.settings(datasets), keep_others)
     if not keep_others:
-        modules = {cell.implementation: cell.module for cell in grid.cells}
-        compare_implementations(modules, grid.specs, grid.cells[0].loss, grid.source, grid.quick, folder, console)
+        compare_implementations(grid.modules, grid.specs, grid.cells[0].loss, grid.source, grid.quick, folder, console)
     began = time.monotonic()
     try:
         statuses = _run_cells(grid, datasets, folder, console)
+        for name, dataset in datasets.items():
+            statuses += _run_rounds(grid, dataset, folder, console)
+        if not (keep_others or grid.quick):
+            with console.status("") as status:
+                measure_imports(grid.modules, folder, status.update)
     finally:
         seconds = time.monotonic() - began
         raw.write_text(folder / "environment.json", json.dumps(
-            {**environment, "quick": grid.quick, "settings": settings, "cells_s": round(seconds, 1)}, indent=2))
+            {"format": raw.FORMAT, **environment, "quick": grid.quick, "precision": grid.precision, "settings": settings, "seconds": round(seconds, 1)},
+            indent=2))
     return all(status == "ok" for status in statuses)
+
+
+def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) -> list[str]:
+    """Throughput, of these variants and of those measured there before: it can be compared within one run only."""
+    variants = _with_earlier(grid.variants, folder, dataset.name)
+    began = time.monotonic()
+    with _rounds_progress(console) as on_progress:
+        records = measure_rounds(variants, dataset, grid.plan[dataset.name], folder, on_progress)
+    console.print(f"rounds   {dataset.name:6} {len(variants)} variants took turns in {time.monotonic() - began:.0f} s",
+                  highlight=False)
+    for record in records:
+        if record.status != "ok":
+            console.print(f"rounds   {dataset.name:6} {record.name} failed: {record.reason} (see {record.log})",
+                          highlight=False, markup=False, soft_wrap=True)
+    return [record.status for record in records]
+
+
+def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[Variant]:
+    try:
+        records = read_variants(folder, dataset)
+    except (OSError, raw.RawFileError):
+        return variants
+    names = {variant.name for variant in variants}
+    earlier = [Variant(record.implementation, record.module, record.profile) for record in records
+               if record.name not in names and record.profile in PROFILES]
+    return [*earlier, *variants]
+
+
+@contextlib.contextmanager
+def _rounds_progress(console: Console) -> Iterator[Callable[[str, float], None]]:
+    progress = Progress(BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+                        TextColumn("{task.description}"), console=console, speed_estimate_period=600, transient=True)
+    with progress:
+        bar = progress.add_task("", total=1.0)
+        yield lambda what, share: progress.update(bar, description=what, completed=share)
 
 
 def prepare_dataset(source: Source, spec: Spec, console: Console) -> Dataset:
@@ -89,9 +143,11 @@ def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
             (folder / name).unlink(missing_ok=True)
         return settings
     try:
-        earlier = json.loads((folder / "environment.json").read_text())["settings"]
-    except (OSError, ValueError, KeyError):
+        earlier = raw.checked_json(folder / "environment.json")["settings"]
+    except (OSError, KeyError):
         return settings
+    except raw.RawFileError as error:
+        raise UserError(f"{folder}: {error}") from error
     differing = [name for name in settings if name in earlier and earlier[name] != settings[name]]
     if differing:
         raise UserError(f"{folder} holds cells of {', '.join(differing)} measured on other data or for another number "

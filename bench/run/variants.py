@@ -6,16 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.implementations import has_profile
-
-FLOOR = "floor"
-"""The network looping in one call on one batch: see `impl_lowlevel.floor`."""
-
-AGAIN = "again"
-"""The first implementation's default profile under a second name: what two runs of the same thing differ by."""
-
-UNRECORDED = "unrecorded"
-"""The first implementation's default profile without a row a call: what recording costs."""
-
+from bench.measure.throughput import AGAIN, FLOOR
 
 @dataclass(frozen=True)
 class Variant:

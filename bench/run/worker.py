@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.implementations import load_train
 from bench.measure import raw
 from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
-from bench.measure.code import count_code_lines
+from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
 from bench.measure.recorder import Recorder
 from bench.run.cells import Cell
 from bench.task import Dataset, Task
@@ -79,7 +79,9 @@ def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progr
     record.length = task.dataset.length
     record.batch_size = task.batch_size
     record.parameters = trained.parameters
-    record.code_lines = count_code_lines(importlib.import_module(cell.module))
+    modules = modules_of(importlib.import_module(cell.module), cell.profile)
+    record.code_lines, record.statements = count_code_lines(modules), count_statements(modules)
+    record.api_names = len(api_names(modules))
     record.evaluations = recorder.evaluations
     raw.write_steps(folder, cell.name, recorder.steps)
     raw.write_outputs(folder, cell.name, [

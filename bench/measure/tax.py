@@ -1,0 +1,74 @@
+"""The API tax: where the wall time of a steady step goes.
+
+Clocks at the doors (see `bench.measure.doors`) give the time in C++, in the API's own Python, and in the rest of it. A trace says
+which share of the time in C++ was spent in kernels and waiting for input; what is left of it is the runtime's. Both sides of
+every split so come from steps that nothing but a few clock readings disturbed; tracing, which makes steps longer, only
+gives shares.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+PARTS = ("kernels", "input", "runtime", "api", "python")
+"""Kernels at work; ops waiting for the input pipeline; the executor and what else is C++; sessions, hooks, callbacks and
+functions, in Python; all other Python."""
+
+
+def tax(calls: pd.DataFrame) -> pd.DataFrame:
+    """From the calls of the rounds, milliseconds a step, one row a variant: `wall`, without clocks, the median over the
+    rounds that went on with clocks; every part, the median over them, with `PART_low` and `PART_high`, the range; `residual`, what
+    the parts of a round leave of its `wall`, again the median; `tracing`, how much longer steps were while traced, relative to `wall`. With a GPU, `gpu`, `gpu_copy` and
+    `gpu_busy`, the share of the time in which at least one kernel ran on it."""
+    rows = {}
+    for variant, own in calls.groupby("variant", sort=False):
+        clocks, traced, steady = (own[own["mode"] == mode] for mode in ("clocks", "traced", "steady"))
+        if len(clocks) and len(traced) and len(steady):
+            rows[variant] = _row(steady, clocks, traced)
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _row(steady: pd.DataFrame, clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
+    clocked = _by_round(clocks, ["runtime_s", "api_s"])
+    unclocked = _by_round(steady, [])["wall"][clocked.index]
+    parts = _parts(clocked, _shares(traced))
+    wall = unclocked.median()
+    row = {"wall": wall}
+    for name, values in parts.items():
+        row |= {name: values.median(), f"{name}_low": values.min(), f"{name}_high": values.max()}
+    traced_wall = _by_round(traced, [])["wall"].iloc[0]
+    row |= {"residual": (unclocked - clocked["wall"]).median(), "tracing": traced_wall / wall - 1}
+    if "gpu_ms" in traced and traced["gpu_ms"].notna().all():
+        steps = traced["steps"].sum()
+        row |= {"gpu": traced["gpu_ms"].sum() / steps, "gpu_copy": traced["gpu_copy_ms"].sum() / steps,
+                "gpu_busy": traced["gpu_ms"].sum() / steps / traced_wall}
+    return row
+
+
+def _by_round(calls: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Milliseconds a step, round by round, `wall` among them."""
+    sums = calls.assign(wall=calls["ended_s"] - calls["began_s"]).groupby("round")[["wall", *columns, "steps"]].sum()
+    return sums[["wall", *columns]].div(sums["steps"], axis=0) * 1e3
+
+
+def _shares(traced: pd.DataFrame) -> dict[str, float]:
+    """Of the time in C++."""
+    runtime = traced["runtime_ms"].sum()
+    return {name: traced[f"{name}_ms"].sum() / runtime if runtime else np.nan for name in ("kernels", "input")}
+
+
+def _parts(rounds: pd.DataFrame, shares: dict[str, float]) -> dict[str, pd.Series]:
+    runtime, api = rounds["runtime_s"], rounds["api_s"]
+    kernels, waiting = runtime * shares["kernels"], runtime * shares["input"]
+    return dict(zip(PARTS, (kernels, waiting, runtime - kernels - waiting, api, rounds["wall"] - runtime - api)))
+
+
+def top_kernels(kernels: pd.DataFrame, variant: str, count: int = 10) -> pd.DataFrame:
+    """The longest types of kernel of a variant: milliseconds and number a step, and share of all kernels' time."""
+    own = kernels[kernels["variant"] == variant]
+    sums = own.groupby(["kernel", "device"], sort=False)[["total_ms", "count"]].sum()
+    steps = own.groupby("round")["steps"].first().sum()
+    sums = sums.assign(share=sums["total_ms"] / sums["total_ms"].sum()).sort_values("total_ms", ascending=False).head(count)
+    sums[["total_ms", "count"]] /= steps
+    return sums.reset_index()

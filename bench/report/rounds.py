@@ -1,0 +1,115 @@
+"""The rounds of a result folder as data frames: throughput, its ratios, and where a step's time goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.measure import rounds_raw as raw
+from bench.measure.cautions import cautions
+from bench.measure.raw import RawFileError
+from bench.measure.statistics import Ratio, ratio_of_medians
+from bench.measure.tax import PARTS, tax
+from bench.measure.throughput import AGAIN, FLOOR, Throughput
+from bench.report.frames import in_order
+
+COMPARISONS = ("relative", "of_floor", "over_default")
+"""To the first implementation's default profile; to the floor; a tuned profile to its own default."""
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What was measured in turns, of one dataset."""
+
+    dataset: str
+    records: list[raw.VariantRecord]
+    calls: pd.DataFrame
+    turns: pd.DataFrame
+    kernels: pd.DataFrame
+
+    @property
+    def ok(self) -> list[raw.VariantRecord]:
+        """Variants that were measured to the end."""
+        return [record for record in self.records if record.status == "ok"]
+
+    @property
+    def throughput(self) -> Throughput:
+        return Throughput(self.calls)
+
+    @property
+    def recording(self) -> Ratio | None:
+        """Throughput with a row a call over that without, of blocks of calls that alternate within one process."""
+        blocks = self.calls[self.calls["mode"] == "blocks"]
+        if blocks.empty:
+            return None
+        sums = blocks.assign(seconds=blocks["ended_s"] - blocks["began_s"]).groupby(["round", "recorded"])[
+            ["samples", "seconds"]].sum()
+        rates = (sums["samples"] / sums["seconds"]).unstack("recorded").dropna()
+        rates.columns = [str(column) == "True" for column in rates.columns]
+        return ratio_of_medians(rates[True].to_numpy(), rates[False].to_numpy()) if len(rates) else None
+
+    @property
+    def again(self) -> Ratio | None:
+        """The same implementation under two names: the noise floor of every other ratio."""
+        reference = self.throughput.reference
+        return self.throughput.ratio(f"{reference.rpartition('-')[0]}-{AGAIN}", reference) if reference else None
+
+    def cautions(self, precision: float | None) -> list[str]:
+        threads = {record.name: (record.environment.get("intra_op_threads"), record.environment.get("inter_op_threads"))
+                   for record in self.ok}
+        return cautions(self.calls, self.turns, threads, precision)
+
+
+def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
+    """The rounds of every dataset whose files are whole; what is wrong with the others goes to `problems`."""
+    found = []
+    for dataset in raw.measured_datasets(folder):
+        try:
+            records = raw.read_variants(folder, dataset)
+        except RawFileError as error:
+            problems.append(f"Left out the throughput of {dataset}: {error}.")
+            continue
+        found.append(Rounds(dataset, records, raw.read_calls(folder, dataset), raw.read_turns(folder, dataset),
+                            raw.read_kernels(folder, dataset)))
+    return sorted(found, key=lambda rounds: ["small", "large"].index(rounds.dataset) if rounds.dataset in ("small", "large") else 9)
+
+
+def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:
+    """A row a variant: median samples per second and every ratio, each with its 95 % interval over rounds and a verdict; the parts
+    of a step in ms; threads and memory at the end of the rounds."""
+    rows = [_row(one, record) for one in rounds for record in one.ok if record.name in one.throughput.by_round]
+    frame = pd.DataFrame(rows)
+    return in_order(frame) if len(frame) else frame
+
+
+def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
+    throughput = rounds.throughput
+    median = throughput.median(record.name)
+    row = {"dataset": rounds.dataset, "implementation": record.implementation, "profile": record.profile,
+           "rounds": median.rounds, "samples_per_second": median.value, "low": median.low, "high": median.high}
+    bases = throughput.bases(record.name)
+    for name in COMPARISONS:
+        ratio = throughput.ratio(record.name, bases[name]) if name in bases else None
+        row |= {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high,
+                f"{name}_verdict": ratio.verdict()} if ratio else {
+                    name: None, f"{name}_low": None, f"{name}_high": None, f"{name}_verdict": ""}
+    parts = tax(rounds.calls)
+    if record.name in parts.index:
+        row |= {f"{column}_ms" if column not in ("tracing", "gpu_busy") else column: parts.loc[record.name, column]
+                for column in parts.columns}
+    return row | record.environment
+
+
+def is_yardstick(profile: str) -> bool:
+    """The floor and the A/A twin stand beside implementations, and are none."""
+    return profile in (FLOOR, AGAIN)
+
+
+def parts_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have parts, yardsticks but for the floor left out."""
+    columns = [f"{part}_ms" for part in PARTS]
+    if not len(frame) or columns[0] not in frame:
+        return pd.DataFrame()
+    return frame[frame[columns[0]].notna() & (frame["profile"] != AGAIN)]

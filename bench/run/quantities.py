@@ -1,0 +1,37 @@
+"""Quantities with a unit, as options of the command line."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+class Percentage(click.ParamType):
+    """`2%` or `0.5 %`, as a share of 1; above 0."""
+
+    name = "percentage"
+
+    def convert(self, value, param, ctx) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*%", value.strip())
+        if not found or not float(found[1]):
+            self.fail(f"{value!r} is no percentage above 0, such as 2%", param, ctx)
+        return float(found[1]) / 100
+
+
+class Duration(click.ParamType):
+    """`90s`, `10m` or `1h`, in seconds; above 0."""
+
+    name = "duration"
+
+    def convert(self, value, param, ctx) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([smh])", value.strip())
+        if not found or not float(found[1]):
+            self.fail(f"{value!r} is no time above 0, such as 90s, 10m or 1h", param, ctx)
+        return float(found[1]) * SECONDS[found[2]]
