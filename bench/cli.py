@@ -11,8 +11,8 @@ from rich.console import Console
 from bench.data.source import DATASETS, EPOCHS, QUICK_DATASETS, QUICK_EPOCHS
 from bench.run.errors import one_line_errors
 from bench.run.progress import stage_progress
-from bench.run.quantities import Duration, Percentage
-from bench.task import LOSSES, OPTIMIZERS, PROFILES, UserError
+from bench.run.quantities import Duration, Numbers, Percentage
+from bench.task import BATCH_SIZE, LOSSES, OPTIMIZERS, PROFILES, UserError
 
 
 def run() -> None:
@@ -25,7 +25,7 @@ def run() -> None:
 def main() -> None:
     """One network in three TensorFlow APIs: is the port the same, why does it not train, what does each API cost?
 
-    Start with 'python -m bench all', or 'python -m bench all --quick' to see in a minute that everything works.
+    Start with 'python -m bench all', or 'python -m bench all --quick' to see in a minute or two that everything works.
     """
 
 
@@ -50,7 +50,7 @@ def grid_options(command):
                           "ones."),
         click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True,
                      help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
-                          + ". Of both, tuned is trained with the first seed alone; throughput is of both alike."),
+                          + ". Of both, tuned is trained with the first loss and seed alone; throughput is of both alike."),
         click.option("--precision", type=Percentage(), metavar="P",
                      help="Go on with rounds of throughput until every ratio is known to so many percent (half the width of its "
                           "95 % interval), for example 2%.  [default: a fixed number of rounds]"),
@@ -58,8 +58,8 @@ def grid_options(command):
                      help="But no longer than so long for a dataset: 90s, 10m, 1h."),
         click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results"), show_default=True,
                      help="Where results go."),
-        click.option("--quick", is_flag=True, help="Few samples and epochs: proves an installation in under a minute; "
-                                                   "its accuracies mean nothing."),
+        click.option("--quick", is_flag=True, help="Few samples, epochs and rounds: proves an installation in a "
+                                                   "minute or two; its figures mean nothing."),
     ]
     for option in reversed(options):
         command = option(command)
@@ -99,6 +99,84 @@ def report_command(folder) -> None:
 
     check_run_folder(folder)
     _show_report(folder, Console())
+
+
+@main.command("sweep")
+@click.option("--batch", "batches", type=Numbers(), default=(), metavar="N,N,...", help="Batch sizes, for example 8,32,128,512.")
+@click.option("--length", "lengths", type=Numbers(), default=(), metavar="N,N,...",
+              help="Sample lengths, for example 130,1300,13000,60000,600000.")
+@click.option("--impl", "implementations", multiple=True, metavar="NAME", help="As of 'all'.  [default: our three]")
+@click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True, help="As of 'all'.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/sweep"), show_default=True,
+              help="Where results go: sweep.html to look at, sweep.md and sweep.csv.")
+def sweep_command(batches, lengths, implementations, profile, out) -> None:
+    """From which size on does the API stop mattering? Throughput, API tax and memory against batch size and sample length.
+
+    Batch sizes are measured at a length of 130, lengths at a batch of 32, on noise. Each API gets a law: a fixed cost per step and a
+    cost per value. Sizes that would not fit into memory are skipped, with the estimate that said so.
+
+    \b
+    python -m bench sweep --batch 8,32,128,512
+    python -m bench sweep --length 130,1300,13000,60000,600000
+    """
+    from bench.implementations import IMPLEMENTATIONS, resolve_implementations
+    from bench.process.forkserver import with_forkserver
+    from bench.report.sweep import write_sweep
+    from bench.report.tables import as_text
+    from bench.run.check import check_tensorflow, check_writable
+    from bench.run.sweep import run_sweep, sizes_of
+    from bench.run.variants import trained_variants
+
+    if not batches and not lengths:
+        raise UserError("nothing to sweep: give --batch 8,32,128,512 or --length 130,1300,13000,60000")
+    modules = resolve_implementations(implementations or list(IMPLEMENTATIONS))
+    check_tensorflow(needs_estimator="impl_estimator" in modules.values())
+    check_writable(out)
+    console = Console()
+    variants = trained_variants(modules, list(PROFILES) if profile == "both" else [profile])
+    with with_forkserver():
+        run_sweep(sizes_of(batches, lengths, BATCH_SIZE, DATASETS["small"].length), variants, out, console)
+    report = write_sweep(out)
+    for table in (report.sizes, report.laws):
+        if len(table):
+            print(f"\n{as_text(table, 'simple')}")
+    print("\n" + "\n".join(f"- {text}" for text in report.texts))
+    console.print(f"\n{out / 'sweep.html'} has the plot.", highlight=False)
+
+
+@main.command("compare")
+@click.argument("before", type=click.Path(path_type=Path), metavar="A")
+@click.argument("after", type=click.Path(path_type=Path), metavar="B")
+@click.option("--fail-over", type=Percentage(), default="10%", show_default=True, metavar="P",
+              help="Exit with 1 if something is slower by more than this: if the whole 95 % interval is.")
+@click.option("--force", is_flag=True, help="Compare what was measured on different networks, data or machines, too.")
+def compare_command(before, after, fail_over, force) -> None:
+    """Is the run in folder B slower than the run in folder A? Cell by cell, for use in CI.
+
+    The exit code is 0 if nothing is slower beyond --fail-over, 1 if something is, 2 if the two cannot be compared.
+    """
+    from bench.measure.raw import RawFileError
+    from bench.report.compare import compare_runs
+    from bench.report.tables import as_text
+    from bench.run.check import check_run_folder
+
+    check_run_folder(before)
+    check_run_folder(after)
+    try:
+        comparison = compare_runs(before, after, fail_over)
+    except RawFileError as error:
+        raise UserError(str(error)) from error
+    if comparison.reasons and not force:
+        raise UserError(f"{'; '.join(comparison.reasons)}. Give --force to compare them all the same")
+    for note in [*(f"compared in spite of {reason}" for reason in comparison.reasons), *comparison.missing]:
+        print(f"- {note}")
+    for title, table in (("Throughput", comparison.table), ("Cells whose accuracy changed", comparison.accuracy)):
+        if len(table):
+            print(f"\n{title}\n\n{as_text(table, 'simple')}")
+    if not len(comparison.table):
+        raise UserError("the two have no throughput in common")
+    print(f"\nslower by more than {fail_over:.0%}: {', '.join(comparison.slower) or 'nothing'}")
+    sys.exit(1 if comparison.slower else 0)
 
 
 @main.command("data")
@@ -188,7 +266,6 @@ def _measure(implementations, datasets, losses, seeds, epochs, records, profile,
              keep_others) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.process.forkserver import with_forkserver
-    from bench.run.cells import interleaved
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.plan import plan_of
     from bench.run.runner import Grid, run_grid
@@ -205,13 +282,12 @@ def _measure(implementations, datasets, losses, seeds, epochs, records, profile,
         profiles = list(PROFILES) if profile == "both" else [profile]
         seeds = range(seeds or (1 if quick else 3))
         grid = Grid(
-            [cell for name in profiles
-             for cell in interleaved(modules, name, datasets, losses or list(LOSSES), seeds[:1] if name != profiles[0] else seeds)],
+            _cells(modules, profiles, datasets, losses or list(LOSSES), seeds),
             {name: (QUICK_DATASETS if quick else DATASETS)[name] for name in datasets},
             {name: epochs or default_epochs[name] for name in datasets},
             source,
             variants_of(modules, profiles),
-            {name: plan_of(name, quick, precision, budget) for name in datasets},
+            {name: plan_of(quick, precision, budget) for name in datasets},
             precision,
             quick)
         try:
@@ -223,6 +299,15 @@ def _measure(implementations, datasets, losses, seeds, epochs, records, profile,
             sys.exit(130)
     _show_report(out, console)
     sys.exit(0 if finished else 1)
+
+
+def _cells(modules, profiles, datasets, losses, seeds) -> list:
+    """All cells of the first profile; of another, which ends the same, those of the first loss and seed."""
+    from bench.run.cells import interleaved
+
+    first, *others = profiles
+    return [*interleaved(modules, first, datasets, losses, seeds),
+            *(cell for profile in others for cell in interleaved(modules, profile, datasets, losses[:1], seeds[:1]))]
 
 
 def _source(records: Path | None):

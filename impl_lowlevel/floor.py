@@ -14,7 +14,7 @@ VALUES_PER_CALL = 2**23
 
 
 def train(task: Task, observer: Observer) -> Trained:
-    """Trains on the same batch for as many calls as `task` has epochs: there is nothing to evaluate."""
+    """Trains on the same batch for as many calls as `task` has passes: there is nothing to evaluate."""
     threads = fit_threads(task)
     steps = max(1, min(100, VALUES_PER_CALL // (task.batch_size * task.dataset.length)))
     with tf.Graph().as_default():
@@ -24,7 +24,7 @@ def train(task: Task, observer: Observer) -> Trained:
             load_weights(task, session)
             train_call = session.make_callable(loss)
             observer.begin()
-            for _ in range(task.epochs):
+            for _ in range(task.passes):
                 observer.step(float(train_call()), steps)
             return Trained(np.empty((0, 2), np.float32), sum(
                 variable.shape.num_elements() for variable in tf.trainable_variables()))

@@ -15,10 +15,10 @@ from conftest import ROOT, run_module
 from playwright.sync_api import sync_playwright
 
 from bench.report.findings import judge
-from bench.report.frames import results_frame
+from bench.report.frames import read_cells, results_frame
 
 REQUIRED = [
-    "implementation", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
+    "implementation", "profile", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
     "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms", "device_ms_per_step",
     "gpu_ms_per_step", "peak_rss_mib", "startup_s", "train_s", "wall_s", "steps", "parameters", "code_lines"]
 
@@ -28,29 +28,46 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     assert process.returncode == 0, process.stderr
     results = pd.read_csv(folder / "results.csv")
     assert set(REQUIRED) <= set(results.columns)
-    assert len(results) == 12 and (results["status"] == "ok").all()
-    assert results.groupby(["implementation", "dataset", "loss"]).ngroups == 12
-    measured = ["accuracy", "final_loss", "samples_per_second", "step_ms", "device_ms_per_step", "peak_rss_mib",
-                "startup_s", "train_s", "wall_s"]
+    assert len(results) == 18 and (results["status"] == "ok").all()
+    assert results.groupby(["implementation", "profile", "dataset", "loss"]).ngroups == 18
+    measured = ["accuracy", "final_loss", "samples_per_second", "step_ms", "peak_rss_mib", "startup_s", "train_s", "wall_s",
+                "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib"]
     assert (results[measured] >= 0).all(axis=None)
+    assert (results.loc[results["dataset"] == "small", ["device_ms_per_step", "of_floor"]] > 0).all(axis=None)
     assert results["gpu_ms_per_step"].isna().all() and "No GPU was there" in process.stdout
     assert (results.groupby("dataset")["parameters"].nunique() == 1).all()
 
 
 def test_everything_promised_is_in_the_folder(quick_run):
     folder, _ = quick_run
-    for name in ("results.csv", "curves.csv", "environment.json", "results.md", "curves.png", "report.html"):
+    for name in ("results.csv", "throughput.csv", "curves.csv", "environment.json", "results.md", "curves.png", "report.html"):
         assert (folder / name).stat().st_size > 100
-    for name in ("cells", "steps", "outputs", "traces", "logs"):
-        assert len(list((folder / name).iterdir())) == 12
-    assert len(pd.read_csv(folder / "curves.csv")) == 12 * 3
+    for name in ("cells", "steps", "outputs"):
+        assert len(list((folder / name).iterdir())) == 18
+    assert len(list((folder / "traces").iterdir())) == 8 and len(list((folder / "rounds").iterdir())) == 4
+    assert len(pd.read_csv(folder / "curves.csv")) == 18 * 3
+
+
+def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
+    folder, _ = quick_run
+    throughput = pd.read_csv(folder / "throughput.csv")
+    assert len(throughput) == 8 and throughput["samples_per_second"].gt(0).all() and throughput["of_floor"].dropna().gt(0).all()
+    parts = throughput[["kernels_ms", "input_ms", "runtime_ms", "api_ms", "python_ms"]]
+    assert (parts > -1e-3).all(axis=None) and (parts["kernels_ms"] > 0.1).all()
+    total = parts.sum(axis=1) + throughput["residual_ms"]
+    assert total.to_numpy() == pytest.approx(throughput["wall_ms"].to_numpy(), rel=0.02)
+
+
+def test_environment_is_recorded(quick_run):
+    folder, _ = quick_run
     assert json.loads((folder / "environment.json").read_text())["packages"]["tensorflow"].startswith("2.15")
 
 
 def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_findings(quick_run):
     folder, process = quick_run
     assert process.stderr == ""
-    for text in ("Does it train?", "What does each API cost?", "What differs between the APIs", "samples per second:"):
+    for text in ("Does it train?", "What does each API cost?", "Where does the time of a step go?", "What else does it cost?",
+                 "What differs between the APIs", "Does a tuned run end as the default one?", "samples per second:", "caution:"):
         assert text in process.stdout
     assert "TensorRT" not in process.stdout and "rebuild TensorFlow" not in process.stdout
     assert "A --quick run" in (folder / "results.md").read_text()
@@ -59,14 +76,14 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
 def test_the_three_apis_agree_in_a_quick_run(quick_run):
     folder, _ = quick_run
     curves = pd.read_csv(folder / "curves.csv")
-    losses = curves.pivot_table(index=["dataset", "loss", "epoch"], columns="implementation", values="evaluation_loss")
+    losses = curves.pivot_table(index=["profile", "dataset", "loss", "epoch"], columns="implementation", values="evaluation_loss")
     assert losses["estimator"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5)
     assert losses["keras"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3)
 
 
 def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_rows(quick_run):
     folder, _ = quick_run
-    results = results_frame(folder)
+    results = results_frame(folder, read_cells(folder, []), pd.DataFrame())
     stuck = results[(results["dataset"] == "large") & (results["loss"] == "activated")]
     assert len(stuck) == 3
     for _, cell in stuck.iterrows():
@@ -78,13 +95,14 @@ def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_row
 def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_path):
     folder = shutil.copytree(quick_run[0], tmp_path / "again")
     before = pd.read_csv(folder / "results.csv")
-    part = ("--impl", "lowlevel", "--dataset", "small", "--loss", "logits", "--out", folder)
+    part = ("--impl", "lowlevel", "--profile", "default", "--dataset", "small", "--loss", "logits", "--out", folder)
     process = run_module("bench", "run", "--quick", *part)
     assert process.returncode == 0, process.stderr
     after = pd.read_csv(folder / "results.csv")
-    assert len(after) == 12
+    assert len(after) == 18 and len(pd.read_csv(folder / "throughput.csv")) == 8  # the other variants took turns again
     same = before["wall_s"] == after["wall_s"]
     assert (~same).sum() == 1 and after.loc[~same, "implementation"].tolist() == ["lowlevel"]
+    assert (before["of_floor"] != after["of_floor"]).any()
     other = run_module("bench", "run", "--quick", "--epochs", 2, *part)
     assert other.returncode == 2 and "another number of epochs" in other.stderr
     assert pd.read_csv(folder / "results.csv").equals(after)
@@ -92,7 +110,7 @@ def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_
 
 def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
     folder = shutil.copytree(quick_run[0], tmp_path / "again")
-    derived = {name: (folder / name).read_bytes() for name in ("results.csv", "curves.csv", "results.md")}
+    derived = {name: (folder / name).read_bytes() for name in ("results.csv", "throughput.csv", "curves.csv", "results.md")}
     for name in (*derived, "report.html", "curves.png"):
         (folder / name).unlink()
     process = run_module("bench", "report", folder)
@@ -109,7 +127,7 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
     out = tmp_path / "out"
     process = run_module(
-        "bench", "run", "--quick", "--dataset", "small", "--loss", "logits", "--out", out, "--impl", "raises", "--impl",
+        "bench", "run", "--quick", "--profile", "default", "--dataset", "small", "--loss", "logits", "--out", out, "--impl", "raises", "--impl",
         "dies", "--impl", "broken", "--impl", "lowlevel", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert process.returncode == 1
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
@@ -119,6 +137,17 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     assert "nothing_of_that_name" in rows.loc["broken", "reason"]
     assert "Traceback" in (out / rows.loc["raises", "log"]).read_text()
     assert (out / "report.html").exists()
+    text = (out / "results.md").read_text()
+    assert "small: raises default took no part in the rounds: ValueError: no good" in text
+    assert "small: dies default took no part in the rounds: its process was killed by SIGKILL" in text
+    assert "lowlevel" in pd.read_csv(out / "throughput.csv")["implementation"].tolist()
+
+
+@pytest.mark.parametrize("option, value", [("--precision", "2"), ("--precision", "0%"), ("--budget", "10"), ("--profile", "fast")])
+def test_bad_quantities_are_one_line(tmp_path, option, value):
+    process = run_module("bench", "all", option, value, "--out", tmp_path / "out")
+    assert process.returncode == 2 and process.stderr.count("\n") == 1 and value in process.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def wait_for(condition, process, seconds=90):

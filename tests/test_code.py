@@ -1,6 +1,7 @@
 import importlib
+import importlib.util
 
-from bench.measure.code import code_lines, count_code_lines
+from bench.measure.code import api_names, code_lines, count_code_lines, count_statements, modules_of
 
 SOURCE = '''"""Docstring."""
 
@@ -31,7 +32,28 @@ def test_docstrings_comments_and_blank_lines_do_not_count():
         "import os  # a comment", "def double(", "value,", "return [", "]", 'TEXT = """not a', 'docstring"""'}
 
 
-def test_a_package_counts_all_its_modules():
+def test_a_profile_counts_the_modules_that_it_trains_with():
     package = importlib.import_module("impl_keras")
-    modules = [importlib.import_module(f"impl_keras.{name}") for name in ("network", "input", "train")]
-    assert count_code_lines(package) > sum(count_code_lines(module) for module in modules) > 50
+    names = [module.__name__ for module in modules_of(package, "tuned")]
+    assert names == ["impl_keras.network", "impl_keras.input", "impl_keras.train", "impl_keras.tuned"]
+    assert modules_of(package, "default") == modules_of(package, "tuned")[:3]
+    assert count_code_lines(modules_of(package, "default")) > 50
+    single = importlib.import_module("impl_keras.network")
+    assert modules_of(single, "default") == [single]
+
+
+def module_of(tmp_path, source):
+    path = tmp_path / "counted.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location("counted", path)
+    return importlib.util.module_from_spec(spec)
+
+
+def test_statements_are_what_the_grammar_calls_one_without_docstrings(tmp_path):
+    assert count_statements([module_of(tmp_path, SOURCE)]) == 4  # import, def, return, assignment
+    assert count_statements([module_of(tmp_path, "if a: b = 1; c = 2\nelse:\n  pass\n")]) == 4
+
+
+def test_names_of_the_api_are_counted_once_and_in_full(tmp_path):
+    source = "import tensorflow as tf\nx = tf.nn.relu(tf.nn.relu(y)).shape\nz = tf.keras.layers.Dense\nw = x.tf.y\n"
+    assert api_names([module_of(tmp_path, source)]) == {"tf.nn.relu", "tf.keras.layers.Dense"}

@@ -3,18 +3,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.measure.recorder import TRACED_STEPS, WARM_UP_STEPS, Recorder
+from bench.measure.recorder import WARM_UP_STEPS, Recorder, samples_of
 from bench.task import Batch, Dataset, Evaluation, Probe, Split, Task
 
 EVALUATION = Evaluation(0, 0.5, np.float32(0.25), 1, 2, 3, 4)
 PROBE = Probe(np.float32(1.5), np.zeros((2, 2), np.float32))
 
 
-def task_of(samples: int, epochs: int) -> Task:
+def task_of(samples: int, epochs: int, passes_per_epoch: int = 1) -> Task:
     probe = Batch(np.zeros((2, 130), np.float32), np.zeros(2, np.int64))
     split = Split(Path("train"), samples)
     dataset = Dataset("small", 130, "", split, Split(Path("evaluation"), 4), np.zeros(4, np.int64), probe)
-    return Task(dataset, "logits", 0, epochs, Path("model"))
+    return Task(dataset, "logits", 0, epochs, Path("model"), passes_per_epoch=passes_per_epoch)
 
 
 class Clock:
@@ -26,64 +26,58 @@ class Clock:
         return self.now
 
 
-class SlowTracer:
-    """Notes its calls, each of which takes an hour."""
-
-    def __init__(self, clock: Clock):
-        self.clock, self.calls = clock, []
-
-    def _note(self, call: str) -> None:
-        self.calls.append(call)
-        self.clock.now += 3600
-
-    def start(self):
-        self._note("start")
-
-    def next_step(self):
-        self._note("next")
-
-    def stop(self):
-        self._note("stop")
-
-
-def run(samples: int, epochs: int, step_s: float = 0.25, evaluation_s: float = 2.0):
+def run(task: Task, steps_per_call: int = 1, step_s: float = 0.25, evaluation_s: float = 2.0) -> Recorder:
     clock = Clock()
-    tracer = SlowTracer(clock)
-    recorder = Recorder(task_of(samples, epochs), tracer, clock)
+
+    def slow():
+        clock.now += 3600
+
+    recorder = Recorder(task, clock, on_epoch=slow)
     recorder.begin()
-    for _ in range(epochs):
-        for _ in range(recorder.task.dataset.train.batches()):
-            clock.now += step_s
-            recorder.step(0.5)
+    for _ in range(task.epochs):
+        left = task.steps_per_epoch
+        while left:
+            steps = min(left, steps_per_call)
+            clock.now += steps * step_s
+            recorder.step(0.5, steps)
+            left -= steps
         clock.now += evaluation_s
         recorder.evaluation(EVALUATION, PROBE)
-    return recorder, tracer
+    return recorder
 
 
-def test_a_step_takes_its_own_time_without_evaluation_and_tracing():
-    recorder, _ = run(samples=32 * 20, epochs=3)
-    assert [step["ended_s"] - step["began_s"] for step in recorder.steps] == pytest.approx([0.25] * 60)
+@pytest.mark.parametrize("steps_per_call", [1, 4, 20])
+def test_a_call_takes_its_own_time_without_evaluation_and_what_the_recorder_does(steps_per_call):
+    recorder = run(task_of(32 * 20, epochs=3), steps_per_call)
+    seconds = [call["ended_s"] - call["began_s"] for call in recorder.steps]
+    assert seconds == pytest.approx([0.25 * steps_per_call] * (60 // steps_per_call))
     assert [row["ended_s"] - row["began_s"] for row in recorder.evaluations] == pytest.approx([2.0] * 3)
 
 
 def test_each_step_is_of_its_kind():
-    recorder, tracer = run(samples=32 * 20 + 5, epochs=2)
-    first, second = recorder.steps[:21], recorder.steps[21:]
+    steps = run(task_of(32 * 20 + 5, epochs=2)).steps
+    first, second = steps[:21], steps[21:]
     assert [step["kind"] for step in first] == ["warm-up"] * WARM_UP_STEPS + ["steady"] * 15 + ["partial"]
-    assert [step["kind"] for step in second] == ["first"] + ["steady"] * 9 + ["traced"] * TRACED_STEPS + ["partial"]
+    assert [step["kind"] for step in second] == ["first"] + ["steady"] * 19 + ["partial"]
     assert [step["samples"] for step in second] == [32] * 20 + [5]
-    assert tracer.calls == ["start"] + ["next"] * (TRACED_STEPS - 1) + ["stop"]
+    assert [step["global_step"] for step in steps] == list(range(1, 43)) and second[0]["epoch"] == 2
 
 
-@pytest.mark.parametrize("samples, epochs, traced", [(32, 3, 0), (33, 1, 0), (64, 1, 1), (64, 2, 1), (32 * 11, 2, 10)])
-def test_tracing_never_takes_the_first_batch_of_an_epoch(samples, epochs, traced):
-    recorder, tracer = run(samples, epochs)
-    assert sum(step["kind"] == "traced" for step in recorder.steps) == traced
-    assert len(tracer.calls) == (traced + 1 if traced else 0)
-    assert tracer.calls[-1:] in ([], ["stop"])
+def test_a_call_that_is_the_whole_epoch_is_steady_and_counts_its_partial_batch():
+    calls = run(task_of(32 * 20 + 5, epochs=3), steps_per_call=21).steps
+    assert [(call["steps"], call["samples"], call["kind"]) for call in calls] == [
+        (21, 645, "warm-up"), (21, 645, "steady"), (21, 645, "steady")]
+    assert [call["global_step"] for call in calls] == [21, 42, 63]
+
+
+def test_an_epoch_of_several_passes_has_a_partial_batch_in_each():
+    task = task_of(70, epochs=1, passes_per_epoch=3)
+    assert task.steps_per_epoch == 9 and task.passes == 3
+    assert [samples_of(task, done, 1) for done in range(9)] == [32, 32, 6] * 3
+    assert samples_of(task, 1, 3) == 32 + 6 + 32 and samples_of(task, 0, 9) == 210
 
 
 def test_values_are_kept_as_plain_numbers():
-    recorder, _ = run(samples=64, epochs=1)
+    recorder = run(task_of(64, epochs=1))
     assert type(recorder.evaluations[0]["loss"]) is float and type(recorder.evaluations[0]["gradient_norm"]) is float
     assert recorder.evaluations[0]["false_negatives"] == 4 and recorder.probes == [PROBE]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.measure.statistics import Ratio, ratio_of_medians
+from bench.measure.statistics import Ratio, ratio_of_independent_medians, ratio_of_medians
 
 
 def test_a_constant_ratio_has_an_interval_of_no_width():
@@ -49,3 +49,32 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, tru
         ratio = ratio_of_medians(truth * drift * noise[0], drift * noise[1], seed=experiment)
         covered += ratio.low <= truth <= ratio.high
     assert 0.912 <= covered / 300 <= 0.999
+
+
+@pytest.mark.parametrize("rounds, others", [(8, 8), (16, 16), (16, 24)])
+def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
+    """Of two runs that share no rounds, each with its own noise: at least 90 % in 300 simulations."""
+    generator = np.random.default_rng(rounds + others)
+    inside = 0
+    for trial in range(300):
+        ratio = ratio_of_independent_medians(2 * np.exp(generator.normal(0, 0.1, rounds)), np.exp(generator.normal(0, 0.1, others)), trial)
+        inside += ratio.low <= 2 <= ratio.high
+    assert 0.90 <= inside / 300 <= 1.0
+
+
+def test_stopping_when_the_interval_is_narrow_does_not_spoil_it():
+    """`--precision`: rounds are added until the interval is narrow, whatever its value; it still holds the truth."""
+    generator = np.random.default_rng(7)
+    inside = 0
+    for trial in range(200):
+        values, base = (list(median * np.exp(generator.normal(0, 0.1, 8))) for median in (2, 1))
+        while (ratio := ratio_of_medians(np.array(values), np.array(base), trial)).precision > 0.08 and len(values) < 40:
+            values.append(2 * np.exp(generator.normal(0, 0.1)))
+            base.append(np.exp(generator.normal(0, 0.1)))
+        inside += ratio.low <= 2 <= ratio.high
+    assert inside / 200 >= 0.88
+
+
+def test_too_few_rounds_of_either_run_give_no_interval():
+    assert np.isnan(ratio_of_independent_medians(np.ones(5), np.ones(30)).low)
+    assert ratio_of_independent_medians(np.ones(6), np.ones(6)).low == 1

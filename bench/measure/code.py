@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +44,7 @@ def api_names(modules: Iterable[ModuleType]) -> set[str]:
 def _api_names(tree: ast.Module) -> set[str]:
     inner = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     chains = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and id(node) not in inner]
-    return {chain for chain in chains if chain.startswith("tf.")}
+    return {chain for chain in chains if re.fullmatch(r"tf(\.\w+)+", chain)}
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -63,6 +63,18 @@ def ratio_of_medians(values: np.ndarray, base: np.ndarray, seed: int = 0) -> Rat
     return Ratio(value, float(interval.low), float(interval.high), len(values))
 
 
+def ratio_of_independent_medians(values: np.ndarray, base: np.ndarray, seed: int = 0) -> Ratio:
+    """As `ratio_of_medians`, of two runs that share no rounds: each side is drawn by itself, and may have its own number."""
+    value = float(np.median(values) / np.median(base))
+    rounds = min(len(values), len(base))
+    if rounds < FEWEST_ROUNDS:
+        return Ratio(value, float("nan"), float("nan"), rounds)
+    interval = stats.bootstrap(
+        (values, base), _ratio, paired=False, vectorized=True, n_resamples=RESAMPLES, method="percentile",
+        confidence_level=CONFIDENCE, random_state=np.random.default_rng(seed)).confidence_interval
+    return Ratio(value, float(interval.low), float(interval.high), rounds)
+
+
 def median_interval(values: np.ndarray, seed: int = 0) -> Ratio:
     """The median of `values`, [rounds], as a ratio to 1."""
     return ratio_of_medians(values, np.ones_like(values), seed)

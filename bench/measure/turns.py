@@ -26,8 +26,8 @@ wake up. On small calls got faster by a third over the first 0.1 s, on large by 
 TRACED_STEPS = 10
 """A traced turn ends with the call that reaches them: a trace grows by 150 events a step."""
 
-BLOCK_CALLS = 10
-"""With and without recording alternate by so many calls."""
+BLOCK_CALLS = 5
+"""With and without recording alternate by so many calls; every other turn begins with the other."""
 
 
 class Enough(BaseException):
@@ -64,6 +64,7 @@ class TurnTaker:
         self._done = 0  # steps
         self._calls = 0
         self._unrecorded = 0  # calls left in a block without recording
+        self._recorded_first = False
         self._turn: Turn | None = None
         self._rows: list[dict] = []
         self._doors: Doors | None = None
@@ -72,9 +73,9 @@ class TurnTaker:
         self._mark = self._began = self._clock()
 
     def step(self, loss: float, steps: int = 1) -> None:
+        self._done += steps
         if self._unrecorded:
             self._unrecorded -= 1
-            self._done += steps
             if not self._unrecorded:
                 self._end_block(recorded=False)
             return
@@ -88,7 +89,6 @@ class TurnTaker:
                 self._enter(ended)
         else:
             self._record(steps, ended)
-        self._done += steps
         self._mark = self._clock()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
@@ -100,7 +100,10 @@ class TurnTaker:
         self._settling = False
         self._began = self._block_began = ended
         self._block_done = self._done
-        if self._turn.mode == "clocks":
+        if self._turn.mode == "blocks":
+            self._recorded_first = not self._recorded_first
+            self._unrecorded = 0 if self._recorded_first else BLOCK_CALLS
+        elif self._turn.mode == "clocks":
             self._doors = Doors()
             self._doors.open()
         elif self._turn.mode == "traced":
@@ -109,13 +112,11 @@ class TurnTaker:
 
     def _record(self, steps: int, ended: float) -> None:
         if self._mark is not None:
-            self._rows.append({"steps": steps, "samples": self._samples(self._done, steps), "began_s": self._mark,
+            self._rows.append({"steps": steps, "samples": self._samples(self._done - steps, steps), "began_s": self._mark,
                                "ended_s": ended, **(self._doors.take() if self._doors else {})})
         if self._turn.mode == "blocks":
             if len(self._rows) == BLOCK_CALLS:
-                self._done += steps
                 self._end_block(recorded=True)
-                self._done -= steps
         elif self._turn.mode == "traced":
             self._go_on_tracing()
         elif self._rows and ended - self._began >= self._turn.seconds:
@@ -136,7 +137,7 @@ class TurnTaker:
         self._blocks.append({"recorded": recorded, "steps": self._done - self._block_done, "began_s": self._block_began,
                              "samples": self._samples(self._block_done, self._done - self._block_done), "ended_s": ended})
         self._rows = []
-        if not recorded and ended - self._began >= self._turn.seconds:
+        if len(self._blocks) % 2 == 0 and ended - self._began >= self._turn.seconds:
             self._rows = self._blocks
             self._finish()
             return

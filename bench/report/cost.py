@@ -113,7 +113,8 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
             texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: no smaller difference than "
                          f"±{again.precision:.1%} can be told apart here.")
         if recording is not None and not math.isnan(recording.low):
-            texts.append(f"{one.dataset}: throughput while every call is recorded, relative to none being: {_text(recording)}.")
+            texts.append(f"{one.dataset}: recording a call takes {one.recording_share:.2%} of it; throughput while every call is recorded, "
+                         f"relative to none being: {_text(recording)}.")
         texts += [f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
                   for record in one.records if record.status != "ok"]
     return texts

@@ -51,6 +51,15 @@ class Rounds:
         return ratio_of_medians(rates[True].to_numpy(), rates[False].to_numpy()) if len(rates) else None
 
     @property
+    def recording_share(self) -> float | None:
+        """What recording a call takes, between its end and the beginning of the next, as a share of it: the median over the calls
+        of the reference."""
+        own = self.calls[(self.calls["variant"] == self.throughput.reference) & (self.calls["mode"] == "steady")]
+        follows = own["round"].shift(-1) == own["round"]
+        gap = (own["began_s"].shift(-1) - own["ended_s"])[follows]
+        return float((gap / (own["ended_s"] - own["began_s"])[follows]).median()) if follows.any() else None
+
+    @property
     def again(self) -> Ratio | None:
         """The same implementation under two names: the noise floor of every other ratio."""
         reference = self.throughput.reference

@@ -69,7 +69,7 @@ def write_report(folder: Path) -> Report:
         QUESTION: throughput_table(shown_throughput),
         "Where does the time of a step go?": tax_table(shown_throughput),
         "What else does it cost?": other_costs_table(ok, read_imports(folder)),
-        "How much code is it?": code_table(ok),
+        "How much code is it?": code_table(results[results["status"] == "ok"]),
         "What differs between the APIs, with equal seeds?": agreement,
         "Does a tuned run end as the default one?": tuned_table(curves),
     }

@@ -23,6 +23,20 @@ class Percentage(click.ParamType):
         return float(found[1]) / 100
 
 
+class Numbers(click.ParamType):
+    """`8,32,128`: different whole numbers above 0."""
+
+    name = "numbers"
+
+    def convert(self, value, param, ctx) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in value.split(",")]
+        if not all(part.isdecimal() and int(part) for part in parts):
+            self.fail(f"{value!r} is no list of whole numbers above 0, such as 8,32,128", param, ctx)
+        return tuple(dict.fromkeys(map(int, parts)))
+
+
 class Duration(click.ParamType):
     """`90s`, `10m` or `1h`, in seconds; above 0."""
 

@@ -25,7 +25,7 @@ from bench.measure.turns import Enough, Taken, Turn, TurnTaker
 from bench.process.forkserver import CONTEXT
 from bench.run.variants import Variant, balanced_orders
 from bench.run.worker import death, one_line, redirect_output
-from bench.task import Dataset, Task
+from bench.task import BATCH_SIZE, Dataset, Task
 
 CLOCKS_EVERY = 2
 """In every second round a turn goes on with clocks at the doors of the API: they explain steps, and do not time them."""
@@ -52,12 +52,13 @@ class Failed(Exception):
 class _Trainee:
     """The parent's side of one variant's process."""
 
-    def __init__(self, variant: Variant, dataset: Dataset, folder: Path):
+    def __init__(self, variant: Variant, dataset: Dataset, batch_size: int, folder: Path):
         self.record = raw.VariantRecord(
             variant.name, variant.implementation, variant.module, variant.profile, dataset.name, dataset.length)
         self.record.log = f"logs/rounds-{variant.name}-{dataset.name}.log"
         self._connection, theirs = CONTEXT.Pipe()
-        self.process = CONTEXT.Process(target=train_in_turns, args=(variant, dataset, folder / self.record.log, theirs))
+        self.process = CONTEXT.Process(
+            target=train_in_turns, args=(variant, dataset, batch_size, folder / self.record.log, theirs))
         self.process.start()
         theirs.close()
 
@@ -94,7 +95,8 @@ class _Trainee:
 
 
 def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder: Path,
-                   on_progress: Callable[[str, float], None], clock: Callable[[], float] = time.monotonic) -> list[VariantRecord]:
+                   on_progress: Callable[[str, float], None], batch_size: int = BATCH_SIZE,
+                   clock: Callable[[], float] = time.monotonic) -> list[VariantRecord]:
     """Measures all variants and stores what they gave; a variant that fails has its reason in its record, and the others go on.
 
     `on_progress` is told what is going on and which share of the whole is done.
@@ -105,7 +107,7 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
     try:
         on_progress(f"starting {len(variants)} trainings", 0)
         for variant in variants:
-            trainees[variant] = _Trainee(variant, dataset, folder)
+            trainees[variant] = _Trainee(variant, dataset, batch_size, folder)
         for trainee in trainees.values():
             _or_none(trainee.wait)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
@@ -167,18 +169,16 @@ def _cpu_seconds(pid: int) -> dict[str, float]:
             "own": own.user + own.system}
 
 
-def train_in_turns(variant: Variant, dataset: Dataset, log: Path, connection: Connection) -> None:
+def train_in_turns(variant: Variant, dataset: Dataset, batch_size: int, log: Path, connection: Connection) -> None:
     """A variant's own process."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
     redirect_output(log)
     with tempfile.TemporaryDirectory(prefix="bench-rounds-") as model_dir:
-        task = Task(dataset, "logits", 0, WITHOUT_END, Path(model_dir), passes_per_epoch=WITHOUT_END)
+        task = Task(dataset, "logits", 0, WITHOUT_END, Path(model_dir), batch_size=batch_size, passes_per_epoch=WITHOUT_END)
         taker = TurnTaker(task, connection, resident=variant.profile == FLOOR)
         try:
-            if variant.profile == FLOOR:
-                task = Task(dataset, "logits", 0, WITHOUT_END * WITHOUT_END, Path(model_dir))
             load_train(variant.module, "tuned" if variant.profile == "tuned" else "default")(task, taker)
             connection.send("its training ended before its turns were over: does it heed passes_per_epoch?")
         except Enough:

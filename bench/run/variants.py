@@ -22,10 +22,15 @@ class Variant:
         return f"{self.implementation}-{self.profile}"
 
 
+def trained_variants(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:
+    """All that exist, the implementations in their order."""
+    return [Variant(name, module, profile) for name, module in implementations.items() for profile in profiles
+            if has_profile(module, profile)]
+
+
 def variants_of(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:
-    """All that exist, the implementations in their order, and the floor and the A/A twin last."""
-    variants = [Variant(name, module, profile) for name, module in implementations.items() for profile in profiles
-                if has_profile(module, profile)]
+    """All that exist, and the floor and the A/A twin after them."""
+    variants = trained_variants(implementations, profiles)
     first, module = next(iter(implementations.items()))
     return [*variants, Variant(first, module, AGAIN), Variant(FLOOR, "impl_lowlevel.floor", FLOOR)]
 

@@ -1,0 +1,56 @@
+"""A step's time against its size: a fixed cost per step, and a cost per value of the batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+RESAMPLES = 999
+FEWEST_SIZES = 3
+MATTERS = 0.05
+"""An API stops mattering where its fixed cost is less than this share of the step."""
+
+
+@dataclass(frozen=True)
+class Law:
+    """`fixed_ms` per step and `value_ns` per value, each with its 95 % interval (low, high) by bootstrap over rounds; `error`, the
+    largest relative distance of a size's median from the law."""
+
+    fixed_ms: float
+    fixed: tuple[float, float]
+    value_ns: float
+    value: tuple[float, float]
+    error: float
+
+    @property
+    def stops_mattering(self) -> float:
+        """Values of a batch from which on the fixed cost is less than `MATTERS` of the step; infinite if nothing else costs."""
+        return self.fixed_ms * 1e6 * (1 / MATTERS - 1) / self.value_ns if self.value_ns else float("inf")
+
+
+def fit_law(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> Law | None:
+    """The law through the medians of each size, none of whose two costs is negative; relative errors weigh the same at all sizes.
+
+    `values` are the sizes, [sizes]; `step_ms` the milliseconds of a step in every round, one array a size. None for fewer than
+    three sizes.
+    """
+    if len(values) < FEWEST_SIZES:
+        return None
+    generator = np.random.default_rng(seed)
+    medians = np.array([np.median(rounds) for rounds in step_ms])
+    fixed, slope = _fit(values, medians)
+    drawn = np.array([_fit(values, np.array([np.median(generator.choice(rounds, len(rounds))) for rounds in step_ms]))
+                      for _ in range(RESAMPLES)])
+    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
+    error = np.max(np.abs(fixed + slope * values - medians) / medians)
+    return Law(fixed, (low[0], high[0]), slope * 1e6, (low[1] * 1e6, high[1] * 1e6), float(error))
+
+
+def _fit(values: np.ndarray, step_ms: np.ndarray) -> tuple[float, float]:
+    """(ms per step, ms per value) with the least sum of squared relative errors."""
+    scale = values.max()
+    matrix = np.stack([np.ones(len(values)), values / scale], axis=1) / step_ms[:, None]
+    fixed, slope = optimize.nnls(matrix, np.ones(len(values)))[0]
+    return float(fixed), float(slope / scale)

@@ -1,0 +1,109 @@
+"""A sweep as a table, a plot and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import plotly.io
+
+from bench.measure import raw
+from bench.measure.law import MATTERS, fit_law
+from bench.measure.tax import PARTS
+from bench.report.pictures import COLORS
+from bench.report.rounds import Rounds, read_rounds, throughput_frame
+from bench.report.tables import as_text
+
+
+@dataclass(frozen=True)
+class SweepReport:
+    """What the terminal shows."""
+
+    sizes: pd.DataFrame
+    laws: pd.DataFrame
+    texts: list[str]
+
+
+def write_sweep(folder: Path) -> SweepReport:
+    """Writes sweep.csv, sweep.md and sweep.html from the raw files of a sweep."""
+    problems: list[str] = []
+    rounds = read_rounds(folder, problems)
+    frame = throughput_frame(rounds)
+    texts = [*problems, *raw.checked_json(folder / "sweep.json")["skipped"]]
+    if not len(frame):
+        return SweepReport(frame, frame, [*texts, "Nothing was measured."])
+    sizes = frame["dataset"].str.split("x", expand=True).astype(int)
+    frame = frame.assign(batch_size=sizes[0], length=sizes[1], values=sizes[0] * sizes[1]).sort_values(
+        ["values", "implementation", "profile"])
+    laws = _laws(frame, {one.dataset: one for one in rounds})
+    texts += _texts(laws)
+    table = _size_table(frame)
+    raw.write_text(folder / "sweep.csv", frame.to_csv(index=False))
+    raw.write_text(folder / "sweep.md", "\n\n".join(["# Sweep", "\n".join(f"- {text}" for text in texts), as_text(table, "github"),
+                                                   "## Laws", as_text(laws, "github")]) + "\n")
+    figure = _plot(frame)
+    raw.write_text(folder / "sweep.html", plotly.io.to_html(figure, include_plotlyjs=True))
+    return SweepReport(table, laws, texts)
+
+
+def _size_table(frame: pd.DataFrame) -> pd.DataFrame:
+    columns = {"batch": frame["batch_size"].astype(str), "length": frame["length"].map("{:,}".format),
+               "implementation": frame["implementation"], "profile": frame["profile"],
+               "samples/s": [_interval(row, "samples_per_second", "low", "high", ",.0f") for _, row in frame.iterrows()],
+               "MiB": frame["peak_rss_mib"].map("{:,.0f}".format)}
+    for part in PARTS:
+        columns[f"{part} ms"] = [_interval(row, f"{part}_ms", f"{part}_low_ms", f"{part}_high_ms", ".3f") for _, row in frame.iterrows()]
+    return pd.DataFrame(columns)
+
+
+def _interval(row: pd.Series, middle: str, low: str, high: str, form: str) -> str:
+    if middle not in row or pd.isna(row[middle]):
+        return "-"
+    return f"{row[middle]:{form}} [{row[low]:{form}}, {row[high]:{form}}]"
+
+
+def _laws(frame: pd.DataFrame, rounds: dict[str, Rounds]) -> pd.DataFrame:
+    rows = []
+    for (implementation, profile), own in frame.groupby(["implementation", "profile"], sort=False):
+        step_ms = [row["batch_size"] * 1e3 / rounds[row["dataset"]].throughput.of(f"{implementation}-{profile}")
+                   for _, row in own.iterrows()]
+        law = fit_law(own["values"].to_numpy(float), step_ms)
+        if law:
+            rows.append({
+                "implementation": implementation, "profile": profile, "sizes": str(len(own)),
+                "fixed ms a step": f"{law.fixed_ms:.3f} [{law.fixed[0]:.3f}, {law.fixed[1]:.3f}]",
+                "ns a value": f"{law.value_ns:.2f} [{law.value[0]:.2f}, {law.value[1]:.2f}]",
+                "largest error": f"{law.error:.0%}",
+                f"fixed cost under {MATTERS:.0%} from (values a batch)":
+                    f"{law.stops_mattering:,.0f}" if np.isfinite(law.stops_mattering) else "never"})
+    return pd.DataFrame(rows)
+
+
+def _texts(laws: pd.DataFrame) -> list[str]:
+    if laws.empty:
+        return ["Too few sizes for a law: it takes three."]
+    last = laws.columns[-1]
+    return [f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and {row['ns a value']} ns "
+            f"for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a batch on."
+            for _, row in laws.iterrows()]
+
+
+def _plot(frame: pd.DataFrame) -> go.Figure:
+    figure = go.Figure()
+    for number, ((implementation, profile), own) in enumerate(frame.groupby(["implementation", "profile"], sort=False)):
+        step_ms = own["batch_size"] * 1e3 / own["samples_per_second"]
+        figure.add_scatter(
+            x=own["values"].tolist(), y=step_ms.tolist(), mode="lines+markers", name=f"{implementation} {profile}",
+            line={"dash": "solid" if profile == "default" else "dash", "color": COLORS[number // 2 % len(COLORS)]},
+            error_y={"type": "data", "symmetric": False,
+                     "array": (own["batch_size"] * 1e3 / own["low"] - step_ms).tolist(),
+                     "arrayminus": (step_ms - own["batch_size"] * 1e3 / own["high"]).tolist()},
+            customdata=own[["batch_size", "length"]].to_numpy(),
+            hovertemplate="batch %{customdata[0]}, length %{customdata[1]}: %{y:.3g} ms<extra></extra>")
+    figure.update_layout(template="plotly_white", title="A step's time against its size", height=600)
+    figure.update_xaxes(type="log", title="values a batch (batch size x length)")
+    figure.update_yaxes(type="log", title="ms a step")
+    return figure

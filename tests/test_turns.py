@@ -1,0 +1,100 @@
+"""Taking turns: a training that is told by a script when to stand still, with a clock that moves only when it computes."""
+
+import pytest
+from test_recorder import EVALUATION, PROBE, Clock, task_of
+
+from bench.measure.turns import BLOCK_CALLS, SETTLE_S, WARM_UP_CALLS, WARM_UP_S, Enough, TurnTaker
+from bench.measure.turns import Turn as turn_of
+
+
+CALL_S = 2**-6
+"""A power of two: sums of it are exact."""
+
+
+class Script:
+    """The parent's end: hands out turns, an hour after each was asked for, and keeps what it is sent."""
+
+    def __init__(self, clock, *turns):
+        self.clock, self.turns, self.taken = clock, [*turns, None], []
+
+    def send(self, taken):
+        self.taken.append(taken)
+
+    def recv(self):
+        self.clock.now += 3600
+        return self.turns.pop(0)
+
+
+def train(*turns, call_s=CALL_S, steps=1, samples=32 * 50, resident=False, evaluate_every=0, calls=10_000):
+    """A training in calls of equal length until it is told that it is enough; what its script was sent."""
+    clock = Clock()
+    script = Script(clock, *turns)
+    taker = TurnTaker(task_of(samples, 1000), script, resident, clock)
+    taker.begin()
+    with pytest.raises(Enough):
+        for call in range(1, calls):
+            clock.now += call_s
+            taker.step(0.5, steps)
+            if evaluate_every and call % evaluate_every == 0:
+                clock.now += 100
+                taker.evaluation(EVALUATION, PROBE)
+    return script.taken
+
+
+def seconds(taken):
+    return [row["ended_s"] - row["began_s"] for row in taken.rows]
+
+
+def test_it_warms_up_first_and_sends_no_rows_of_that():
+    (warm,) = train(call_s=WARM_UP_S / 10)
+    assert warm.rows == []
+    (slow,) = train(call_s=2 * WARM_UP_S, calls=WARM_UP_CALLS + 1)
+    assert slow.rows == []
+
+
+def test_a_turn_counts_neither_the_time_it_stood_still_nor_the_calls_in_which_it_settled():
+    _, first, second = train(turn_of("steady", 0.25), turn_of("steady", 0.125))
+    assert seconds(first) == [CALL_S] * 16 and seconds(second) == [CALL_S] * 8
+    assert first.rows[0]["steps"] == 1 and first.rows[0]["samples"] == 32
+    settled = first.rows[0]["began_s"] - 3600 - 100  # since the training began
+    assert WARM_UP_S + SETTLE_S <= settled <= WARM_UP_S + SETTLE_S + 3 * CALL_S
+
+
+def test_a_turn_without_settling_loses_its_first_call_alone():
+    _, _, second = train(turn_of("steady", 0.125), turn_of("steady", 0.125, settle_s=0))
+    assert len(second.rows) == 8
+
+
+def test_a_call_longer_than_the_turn_is_measured_all_the_same():
+    _, turn = train(turn_of("steady", 0.1), call_s=5.0, steps=50)
+    assert seconds(turn) == pytest.approx([5.0]) and turn.rows[0]["steps"] == 50
+
+
+def test_evaluations_and_the_call_after_them_do_not_count():
+    _, turn = train(turn_of("steady", 2.0), evaluate_every=50)
+    assert set(seconds(turn)) == {CALL_S}
+
+
+def test_partial_batches_count_with_their_own_samples_and_a_resident_batch_has_none():
+    _, turn = train(turn_of("steady", 0.5), samples=70, steps=3)
+    assert {row["samples"] for row in turn.rows} == {70}
+    _, turn = train(turn_of("steady", 0.5), samples=70, steps=3, resident=True)
+    assert {row["samples"] for row in turn.rows} == {96}
+
+
+def test_blocks_alternate_with_and_without_recording_and_lose_no_step():
+    _, turn, other = train(turn_of("blocks", 1.0), turn_of("blocks", 1.0))
+    assert [row["recorded"] for row in turn.rows] == [True, False] * (len(turn.rows) // 2) and len(turn.rows) >= 4
+    assert [row["recorded"] for row in other.rows] == [False, True] * (len(turn.rows) // 2)
+    assert {row["steps"] for row in turn.rows} == {BLOCK_CALLS} and {row["samples"] for row in turn.rows} == {32 * BLOCK_CALLS}
+    assert seconds(turn) == [CALL_S * BLOCK_CALLS] * len(turn.rows)
+    _, _, after = train(turn_of("blocks", 1.0), turn_of("steady", 0.125))
+    assert seconds(after) == [CALL_S] * 8
+
+
+def test_clocks_at_the_doors_are_removed_after_their_turn():
+    from tensorflow.python.client.session import BaseSession
+
+    original = BaseSession.run
+    _, turn = train(turn_of("clocks", 0.1))
+    assert {"runtime_s", "api_s"} <= set(turn.rows[0]) and BaseSession.run is original
