@@ -39,7 +39,7 @@ def test_the_limit_can_be_set(tmp_path):
 
 
 def test_a_slowdown_that_noise_could_explain_does_not_fail(tmp_path):
-    process = compare(run_folder(tmp_path / "a", spread=0.4), run_folder(tmp_path / "b", 0.8, spread=0.4, seed=50))
+    process = compare(run_folder(tmp_path / "a", spread=0.3), run_folder(tmp_path / "b", 0.95, spread=0.3, seed=50))
     assert process.returncode == 0 and "unresolved" in process.stdout
 
 
