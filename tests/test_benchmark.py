@@ -200,6 +200,15 @@ def test_checkpoints_and_summaries_stay_where_they_are_asked_for(name, tmp_path)
     assert again.returncode == 2 and "is not empty" in again.stderr and again.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+def test_the_tuned_profile_runs_alone_too(name):
+    process = run_module(f"impl_{name}", "--epochs", 2, "--profile", "tuned")
+    assert process.returncode == 0, process.stderr
+    assert "epoch 2: {'global_step': 250" in process.stdout
+    both = run_module(f"impl_{name}", "--profile", "tuned", "--tensorboard")
+    assert both.returncode == 2 and "writes no summaries" in both.stderr and both.stderr.count("\n") == 1
+
+
 def test_data_lists_and_draws_the_datasets(tmp_path):
     process = run_module("bench", "data", "--picture", tmp_path / "samples.png")
     assert process.returncode == 0, process.stderr

@@ -9,11 +9,11 @@ from bench.measure.cautions import OTHERS, OUTLIER, SHORTEST_S, SPREAD, cautions
 STEADY = [100.0, 100.1, 99.9, 100.2, 99.8, 100.0, 100.1, 99.9]
 
 
-def lines(rates, precision=None, threads=None, **options):
+def lines(rates, precision=None, threads=None, governors=(), **options):
     import pandas as pd
 
     turns = turns_of(rates, **options)
-    return cautions(pd.DataFrame(turns.call_rows), pd.DataFrame(turns.turn_rows), threads or {}, precision)
+    return cautions(pd.DataFrame(turns.call_rows), pd.DataFrame(turns.turn_rows), threads or {}, precision, governors)
 
 
 def test_a_quiet_measurement_is_not_doubted():
@@ -70,3 +70,10 @@ def test_other_processes(factor, doubted):
 def test_threads_that_differ(other, doubted):
     found = lines({"a-default": STEADY}, threads={"a-default": (2, 2), "a-tuned": other})
     assert bool(found) == doubted and (not doubted or "a-tuned 1 and 2" in found[0])
+
+
+@pytest.mark.parametrize("governors, doubted", [([], False), (["performance"], False), (["powersave"], True),
+                                                (["performance", "powersave"], True)])
+def test_a_governor_that_changes_the_clock_rate(governors, doubted):
+    found = lines({"a-default": STEADY}, governors=governors)
+    assert bool(found) == doubted and (not doubted or "governor" in found[0])

@@ -22,13 +22,17 @@ OTHERS = 0.10
 """Share of a core that other processes may take."""
 
 
-def cautions(calls: pd.DataFrame, turns: pd.DataFrame, threads: dict[str, tuple], precision: float | None) -> list[str]:
+def cautions(calls: pd.DataFrame, turns: pd.DataFrame, threads: dict[str, tuple], precision: float | None,
+             governors: list[str]) -> list[str]:
     """One line a doubt, about the rounds of one dataset. `threads` has the settings of each variant; `precision` is what was asked
-    for, if anything was."""
+    for, if anything was; `governors` are those of the CPU's cores, none where the system does not tell."""
     throughput = Throughput(calls)
     if not throughput.variants:
         return []
     lines = [*_rounds(throughput, precision), *_per_variant(throughput), *_short_calls(calls), *_others(turns)]
+    if governors and governors != ["performance"]:
+        lines.append(f"the CPU's governor is {' and '.join(governors)}, which changes its clock rate with the load: "
+                     "'cpupower frequency-set -g performance' fixes it.")
     if len(set(threads.values())) > 1:
         settings = "; ".join(f"{name} {intra} and {inter}" for name, (intra, inter) in threads.items())
         lines.append(f"threads within and between ops differ: {settings}.")

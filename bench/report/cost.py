@@ -50,8 +50,9 @@ def tax_table(throughput: pd.DataFrame) -> pd.DataFrame:
             "step ms": f"{row['wall_ms']:.3f}",
             **{name: f"{row[f'{name}_ms']:.3f} [{row[f'{name}_low_ms']:.3f}, {row[f'{name}_high_ms']:.3f}]" for name in PARTS},
             "residual": f"{row['residual_ms']:+.3f} ({row['residual_ms'] / row['wall_ms']:+.1%})",
-            **({"GPU": f"{row['gpu_ms']:.3f}", "GPU copies": f"{row['gpu_copy_ms']:.3f}", "GPU busy": f"{row['gpu_busy']:.0%}"}
-               if has_gpu(parts) else {}),
+            **({"GPU": f"{row['gpu_ms']:.3f}", "GPU copies": f"{row['gpu_copy_ms']:.3f}", "GPU busy": f"{row['gpu_busy']:.0%}",
+                "GPU utilisation": _of_driver(row, "gpu_utilisation", ".0%"), "GPU MiB": _of_driver(row, "gpu_peak_mib", ",.0f"),
+                "J a turn": _of_driver(row, "gpu_energy_j", ".1f")} if has_gpu(parts) else {}),
         })
     return pd.DataFrame(rows)
 
@@ -120,9 +121,10 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     return texts
 
 
-def caution_texts(rounds: list[Rounds], precision: float | None) -> list[str]:
+def caution_texts(rounds: list[Rounds], environment: dict) -> list[str]:
     """Doubts about the rounds."""
-    return [f"{one.dataset}: {text}" for one in rounds for text in one.cautions(precision)]
+    return [f"{one.dataset}: {text}" for one in rounds
+            for text in one.cautions(environment.get("precision"), environment.get("governor", []))]
 
 
 def cost_answer(throughput: pd.DataFrame) -> Answer:
@@ -158,6 +160,10 @@ def _in_words(row: pd.Series) -> str:
     if pd.notna(row["of_floor"]) and row["profile"] != AGAIN:
         extra.append(f"{row['of_floor']:.2f} of the floor")
     return f"{name} {row['samples_per_second']:,.0f}" + (f" ({', '.join(extra)})" if extra else "")
+
+
+def _of_driver(row: pd.Series, column: str, form: str) -> str:
+    return f"{row[column]:{form}}" if pd.notna(row.get(column)) else "-"
 
 
 def _text(ratio: Ratio) -> str:

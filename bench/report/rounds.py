@@ -15,6 +15,9 @@ from bench.measure.tax import PARTS, tax
 from bench.measure.throughput import AGAIN, FLOOR, Throughput
 from bench.report.frames import in_order
 
+GPU_COLUMNS = ("gpu_energy_j", "gpu_utilisation", "gpu_memory_mib")
+"""Of a turn, medians over rounds: energy of the GPUs, utilisation and memory as their driver told."""
+
 COMPARISONS = ("relative", "of_floor", "over_default")
 """To the first implementation's default profile; to the floor; a tuned profile to its own default."""
 
@@ -65,10 +68,10 @@ class Rounds:
         reference = self.throughput.reference
         return self.throughput.ratio(f"{reference.rpartition('-')[0]}-{AGAIN}", reference) if reference else None
 
-    def cautions(self, precision: float | None) -> list[str]:
+    def cautions(self, precision: float | None, governors: list[str]) -> list[str]:
         threads = {record.name: (record.environment.get("intra_op_threads"), record.environment.get("inter_op_threads"))
                    for record in self.ok}
-        return cautions(self.calls, self.turns, threads, precision)
+        return cautions(self.calls, self.turns, threads, precision, governors)
 
 
 def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
@@ -108,7 +111,13 @@ def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
     if record.name in parts.index:
         row |= {f"{column}_ms" if column not in ("tracing", "gpu_busy") else column: parts.loc[record.name, column]
                 for column in parts.columns}
-    return row | record.environment
+    return row | record.environment | _gpu_use(rounds.turns, record.name)
+
+
+def _gpu_use(turns: pd.DataFrame, variant: str) -> dict:
+    """What the driver said of a variant's steady turns."""
+    steady = turns[(turns["variant"] == variant) & (turns["mode"] == "steady")]
+    return {column: steady[column].median() for column in GPU_COLUMNS if column in steady}
 
 
 def is_yardstick(profile: str) -> bool:

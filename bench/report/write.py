@@ -78,7 +78,7 @@ def write_report(folder: Path) -> Report:
              GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE]
     findings = [*(Finding("training", problem) for problem in problems), *find(folder, results, agreement, comparisons),
                 *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds))]
-    cautions = caution_texts(rounds, environment.get("precision"))
+    cautions = caution_texts(rounds, environment)
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 

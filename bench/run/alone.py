@@ -23,7 +23,7 @@ from bench.data.synthetic import Synthetic
 from bench.implementations import load_train
 from bench.run.check import check_tensorflow
 from bench.run.errors import one_line_errors
-from bench.task import LOSSES, Evaluation, Probe, Task, UserError
+from bench.task import LOSSES, PROFILES, Evaluation, Probe, Task, UserError
 
 
 class ConsoleObserver:
@@ -56,6 +56,8 @@ def main(module: str) -> None:
               help="Samples of 130 or of 60,000 values.")
 @click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True,
               help="; ".join(f"{name}: {meaning}" for name, meaning in LOSSES.items()) + ".")
+@click.option("--profile", type=click.Choice(list(PROFILES)), default="default", show_default=True,
+              help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items()) + ".")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N",
               help=f"[default: {', '.join(f'{count} on {name}' for name, count in EPOCHS.items())}]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
@@ -68,12 +70,14 @@ def main(module: str) -> None:
               help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
                    "model directory.  [then by default: runs/...]")
 @click.pass_obj
-def command(module, dataset_name, loss, epochs, seed, records, model_dir, tensorboard) -> None:
+def command(module, dataset_name, loss, profile, epochs, seed, records, model_dir, tensorboard) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
     Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
     """
     check_tensorflow(needs_estimator=module == "impl_estimator")
+    if tensorboard and profile == "tuned":
+        raise UserError("--tensorboard: the tuned profile writes no summaries, they are part of what it saves")
     source = Synthetic() if records is None else Records(records)
     console = Console()
     if tensorboard and model_dir is None:
@@ -81,7 +85,7 @@ def command(module, dataset_name, loss, epochs, seed, records, model_dir, tensor
     with _folder(model_dir) as folder:
         with console.status("loading TensorFlow and the dataset ..."):
             _import_tensorflow_quietly()
-            train = load_train(module)
+            train = load_train(module, profile)
             spec = DATASETS[dataset_name]
             dataset = open_dataset(source, spec) or make_dataset(source, spec)
         task = Task(dataset, loss, seed, epochs or EPOCHS[dataset_name], folder, summaries=tensorboard)

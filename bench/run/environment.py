@@ -9,6 +9,10 @@ from pathlib import Path
 
 import psutil
 
+from bench.measure.gpu import Gpus
+
+GOVERNORS = Path("/sys/devices/system/cpu")
+
 PACKAGES = ("tensorflow", "tensorflow-estimator", "keras", "numpy", "pandas", "scipy", "tabulate", "wfdb")
 
 
@@ -28,6 +32,8 @@ def describe_environment() -> dict:
                  for gpu in tf.config.list_physical_devices("GPU")],
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or "one per core",
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or "one per core",
+        "governor": sorted({path.read_text().strip() for path in GOVERNORS.glob("cpu[0-9]*/cpufreq/scaling_governor")}),
+        "gpu_counters": Gpus().reason or "available",
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "packages": {package: metadata.version(package) for package in PACKAGES},
     }

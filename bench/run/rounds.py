@@ -19,6 +19,7 @@ import psutil
 
 from bench.implementations import load_train
 from bench.measure import rounds_raw as raw
+from bench.measure.gpu import Gpus, over_turn
 from bench.measure.rounds_raw import VariantRecord
 from bench.measure.throughput import FLOOR
 from bench.measure.turns import Enough, Taken, Turn, TurnTaker
@@ -52,7 +53,8 @@ class Failed(Exception):
 class _Trainee:
     """The parent's side of one variant's process."""
 
-    def __init__(self, variant: Variant, dataset: Dataset, batch_size: int, folder: Path):
+    def __init__(self, variant: Variant, dataset: Dataset, batch_size: int, folder: Path, gpus: Gpus):
+        self._gpus = gpus
         self.record = raw.VariantRecord(
             variant.name, variant.implementation, variant.module, variant.profile, dataset.name, dataset.length)
         self.record.log = f"logs/rounds-{variant.name}-{dataset.name}.log"
@@ -64,12 +66,12 @@ class _Trainee:
 
     def take(self, turn: Turn) -> tuple[Taken, dict]:
         """What a turn gave, and how the machine was meanwhile."""
-        before = _cpu_seconds(self.process.pid)
+        before, gpu_before = _cpu_seconds(self.process.pid), self._gpus.read()
         self._connection.send(turn)
         taken = self.wait()
         after = _cpu_seconds(self.process.pid)
         return taken, {"others_cpu_s": after["busy"] - before["busy"] - (after["own"] - before["own"]),
-                       "own_cpu_s": after["own"] - before["own"]}
+                       "own_cpu_s": after["own"] - before["own"], **over_turn(gpu_before, self._gpus.read())}
 
     def wait(self) -> Taken:
         """The next that the process has to say."""
@@ -103,11 +105,11 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
     """
     began = clock()
     trainees: dict[Variant, _Trainee] = {}
-    turns = raw.Turns(dataset.name)
+    turns, gpus = raw.Turns(dataset.name), Gpus()
     try:
         on_progress(f"starting {len(variants)} trainings", 0)
         for variant in variants:
-            trainees[variant] = _Trainee(variant, dataset, batch_size, folder)
+            trainees[variant] = _Trainee(variant, dataset, batch_size, folder, gpus)
         for trainee in trainees.values():
             _or_none(trainee.wait)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
@@ -194,7 +196,10 @@ def describe_threads() -> dict:
 
     import tensorflow as tf
 
+    gpus = tf.config.list_logical_devices("GPU")
+    memory = {"gpu_peak_mib": sum(tf.config.experimental.get_memory_info(gpu.name.split("device:")[1])["peak"] for gpu in gpus) / 2**20}
     return {
+        **(memory if gpus else {}),
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count(),
         "peak_rss_mib": psutil.Process().memory_info().rss / 2**20,

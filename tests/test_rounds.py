@@ -1,0 +1,76 @@
+"""Rounds with real processes: how many there are, what they leave, and what happens to a training that fails."""
+
+import json
+import os
+
+import pytest
+
+from bench.measure import rounds_raw as raw
+from bench.measure.throughput import Throughput
+from bench.process.forkserver import with_forkserver
+from bench.run.rounds import Plan, measure_rounds
+from bench.run.variants import Variant
+
+LOWLEVEL = Variant("lowlevel", "impl_lowlevel", "default")
+FLOOR = Variant("floor", "impl_lowlevel.floor", "floor")
+
+
+def three_rounds(turns):
+    return turns.frame()["round"].max() >= 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forkserver(tmp_path_factory):
+    """Children find the modules of the tests by PYTHONPATH."""
+    folder = tmp_path_factory.mktemp("modules")
+    (folder / "ends_early.py").write_text(
+        "def train(task, observer):\n    observer.begin()\n    for _ in range(5):\n        observer.step(0.5)\n")
+    (folder / "raises_later.py").write_text(
+        "import time\n\ndef train(task, observer):\n    observer.begin()\n    for step in range(400):\n        time.sleep(0.01)\n"
+        "        observer.step(0.5)\n        if step == 90:\n            raise ValueError('no more')\n")
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(folder)
+    import sys
+
+    sys.path.insert(0, str(folder))
+    with with_forkserver():
+        yield
+    sys.path.remove(str(folder))
+    os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
+
+
+def measure(folder, dataset, variants, plan):
+    told = []
+    records = measure_rounds(variants, dataset, plan, folder, lambda what, share: told.append(share))
+    assert told == sorted(told) and 0 <= told[0] and told[-1] <= 1
+    return records, raw.read_calls(folder, dataset.name)
+
+
+@pytest.mark.parametrize("budget_s, rounds", [(1e9, 3), (0.0, 2)])
+def test_rounds_go_on_until_they_are_precise_or_the_budget_is_spent(tmp_path, tiny_dataset, budget_s, rounds):
+    records, calls = measure(tmp_path, tiny_dataset, [LOWLEVEL], Plan(2, 0.05, budget_s, three_rounds))
+    assert calls.loc[calls["mode"] == "steady", "round"].max() == rounds and records[0].status == "ok"
+
+
+def test_a_training_that_fails_has_its_reason_and_the_others_go_on(tmp_path, tiny_dataset):
+    variants = [LOWLEVEL, Variant("early", "ends_early", "default"), Variant("later", "raises_later", "default"), FLOOR]
+    records, calls = measure(tmp_path, tiny_dataset, variants, Plan(2, 0.05))
+    by_name = {record.name: record for record in records}
+    assert {name: record.status for name, record in by_name.items()} == {
+        "lowlevel-default": "ok", "early-default": "failed", "later-default": "failed", "floor-floor": "ok"}
+    assert "does it heed passes_per_epoch?" in by_name["early-default"].reason
+    assert by_name["later-default"].reason == "ValueError: no more"
+    assert by_name["lowlevel-default"].environment["peak_rss_mib"] > 100
+    assert set(Throughput(calls).variants) >= {"lowlevel-default", "floor-floor"}
+    assert (tmp_path / "traces" / f"floor-floor-{tiny_dataset.name}-1.xplane.pb").stat().st_size > 1000
+    assert json.loads((tmp_path / "rounds" / f"{tiny_dataset.name}-variants.json").read_text())["sha256"]
+
+
+def test_turns_do_not_overlap_and_every_round_has_each_variant_once(tmp_path, tiny_dataset):
+    _, calls = measure(tmp_path, tiny_dataset, [LOWLEVEL, FLOOR], Plan(2, 0.05))
+    steady = calls[calls["mode"] == "steady"]
+    spans = steady.groupby(["round", "variant"]).agg({"began_s": "min", "ended_s": "max"}).sort_values("began_s")
+    assert len(spans) == 4 and (spans["began_s"].to_numpy()[1:] >= spans["ended_s"].to_numpy()[:-1]).all()
+    turns = raw.read_turns(tmp_path, tiny_dataset.name)
+    places = turns[turns["mode"] == "steady"].pivot(index="round", columns="place", values="variant")
+    assert places.loc[1].tolist() == places.loc[2].tolist()[::-1]
