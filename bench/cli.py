@@ -287,7 +287,7 @@ def _measure(implementations, datasets, losses, seeds, epochs, records, profile,
             {name: epochs or default_epochs[name] for name in datasets},
             source,
             variants_of(modules, profiles),
-            {name: plan_of(quick, precision, budget) for name in datasets},
+            {name: plan_of(name, quick, precision, budget) for name in datasets},
             precision,
             quick)
         try:

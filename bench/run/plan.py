@@ -5,21 +5,21 @@ from __future__ import annotations
 from bench.measure.throughput import Throughput
 from bench.run.rounds import Plan
 
-ROUNDS = 16
-"""Two passes over the balanced orders of eight variants."""
+ROUNDS = {"small": 16, "large": 8}
+"""Two passes, or one, over the balanced orders of eight variants: what `all` has time for."""
 
-SECONDS = 0.2
+SECONDS = {"small": 0.2, "large": 0.3}
 """Of a turn, after it has settled."""
 
 QUICK = Plan(rounds=2, seconds=0.1)
 
 
-def plan_of(quick: bool, precision: float | None, budget_s: float) -> Plan:
+def plan_of(dataset: str, quick: bool, precision: float | None, budget_s: float) -> Plan:
     """A fixed number of rounds, or as many as it takes to know every ratio to `precision` (half the width of its 95 % interval,
     as a share of it) within `budget_s`."""
     if quick:
         return QUICK
     if precision is None:
-        return Plan(ROUNDS, SECONDS)
-    return Plan(ROUNDS, SECONDS, budget_s,
+        return Plan(ROUNDS[dataset], SECONDS[dataset])
+    return Plan(ROUNDS[dataset], SECONDS[dataset], budget_s,
                 lambda turns: all(ratio.precision <= precision for ratio in Throughput(turns.frame()).ratios()))
