@@ -6,7 +6,9 @@ An implementation is a module with one function, or a package whose module ``tra
 
 It trains the standard network as ``task`` says, tells ``observer`` what happens while it happens, and returns
 what it ended with. A package may have a second module, ``tuned``, with the same function: the same network and the same
-result, with all that the API offers to somebody who needs speed. Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
+result, with all that the API offers to somebody who needs speed.
+
+Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
 their place (``--impl mypackage.my_port``).
 
 This module imports neither TensorFlow nor any other part of the benchmark.

@@ -6,7 +6,6 @@ from test_recorder import EVALUATION, PROBE, Clock, task_of
 from bench.measure.turns import BLOCK_CALLS, SETTLE_S, WARM_UP_CALLS, WARM_UP_S, Enough, TurnTaker
 from bench.measure.turns import Turn as turn_of
 
-
 CALL_S = 2**-6
 """A power of two: sums of it are exact."""
 

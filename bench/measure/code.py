@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-
 TRAINING = ("network", "input", "train")
 """Modules of an implementation, of which a tuned one has `tuned` beside them."""
 

@@ -39,8 +39,8 @@ class CellRecord:
     """One cell. `status` is `ok` or `failed`, and then `reason` says why in a line.
 
     `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock, `trained_s` the moment at which
-    `train` was called, `began_s` that at which its first step was next; `data` is the dataset's digest, `sha256` that of the cell's other files. `checkpoints` has the
-    seconds that writing each took, `checkpoint_bytes` the size of the last.
+    `train` was called, `began_s` that at which its first step was next; `data` is the dataset's digest, `sha256` that
+    of the cell's other files. `checkpoints` has the seconds that writing each took, `checkpoint_bytes` the size of the last.
     """
 
     name: str

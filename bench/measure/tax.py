@@ -17,10 +17,11 @@ functions, in Python; all other Python."""
 
 
 def tax(calls: pd.DataFrame) -> pd.DataFrame:
-    """From the calls of the rounds, milliseconds a step, one row a variant: `wall`, without clocks, the median over the
-    rounds that went on with clocks; every part, the median over them, with `PART_low` and `PART_high`, the range; `residual`, what
-    the parts of a round leave of its `wall`, again the median; `tracing`, how much longer steps were while traced, relative to `wall`. With a GPU, `gpu`, `gpu_copy` and
-    `gpu_busy`, the share of the time in which at least one kernel ran on it."""
+    """From the calls of the rounds, milliseconds a step, one row a variant.
+
+    `wall`, without clocks, is the median over the rounds that went on with clocks; every part the median over them, with
+    `PART_low` and `PART_high`, the range; `residual` what the parts of a round leave of its `wall`, again the median; `tracing`
+    how much longer steps were while traced, relative to `wall`. With a GPU, `gpu`, `gpu_copy` and `gpu_busy`, the share of the time in which at least one kernel ran on it."""
     rows = {}
     for variant, own in calls.groupby("variant", sort=False):
         clocks, traced, steady = (own[own["mode"] == mode] for mode in ("clocks", "traced", "steady"))

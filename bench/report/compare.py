@@ -44,8 +44,8 @@ def compare_runs(before: Path, after: Path, fail_over: float) -> Comparison:
             dataset, name = key
             ratio = ratio_of_independent_medians(second.values(key), first.values(key))
             beyond = ratio.high < 1 - fail_over
-            rows.append({"dataset": dataset, "variant": name, "before": f"{first.median(key):,.0f}", "after": f"{second.median(key):,.0f}",
-                         "after/before": _text(ratio), "verdict": ratio.verdict() + (" (beyond the limit)" if beyond else "")})
+            rows.append({"dataset": dataset, "variant": name, "before": f"{first.median(key):,.0f}",
+                         "after": f"{second.median(key):,.0f}", "after/before": _text(ratio), "verdict": ratio.verdict() + (" (beyond the limit)" if beyond else "")})
             if beyond:
                 slower.append(f"{dataset} {name}")
     return Comparison(pd.DataFrame(rows), _accuracies(first.results, second.results), _missing(first, second),
@@ -65,6 +65,11 @@ class _Side:
         self.variants = [(one.dataset, record.name) for one in rounds for record in one.ok if not is_yardstick(record.profile)]
         self.cells = {tuple(row) for row in self.results[CELL].itertuples(index=False)}
 
+    @property
+    def parameters(self) -> pd.Series:
+        """Their number, by dataset and implementation."""
+        return self.results.dropna(subset="parameters").groupby(["dataset", "implementation"])["parameters"].first()
+
     def values(self, key: tuple[str, str]):
         return self._rounds[key[0]].throughput.of(key[1])
 
@@ -76,13 +81,12 @@ def _reasons(first: _Side, second: _Side) -> list[str]:
     """Why the two were not measured under the same conditions."""
     reasons = [f"different machines: {name} is {first.environment.get(name)} and {second.environment.get(name)}"
                for name in MACHINE if first.environment.get(name) != second.environment.get(name)]
-    settings = [side.environment["settings"] for side in (first, second)]
-    reasons += [f"different data or epochs: {name}" for name in settings[0] if name in settings[1] and settings[0][name] != settings[1][name]]
-    counts = [side.results.dropna(subset="parameters").groupby(["dataset", "implementation"])["parameters"].first() for side in (first, second)]
-    both = counts[0].index.intersection(counts[1].index)
-    reasons += [f"different networks: {implementation} on {dataset} has {counts[0][dataset, implementation]:,} and "
-                f"{counts[1][dataset, implementation]:,} parameters" for dataset, implementation in both
-                if counts[0][dataset, implementation] != counts[1][dataset, implementation]]
+    before, after = (side.environment["settings"] for side in (first, second))
+    reasons += [f"different data or epochs: {name}" for name in before if name in after and before[name] != after[name]]
+    before, after = (side.parameters for side in (first, second))
+    reasons += [f"different networks: {implementation} on {dataset} has {before[dataset, implementation]:,} and "
+                f"{after[dataset, implementation]:,} parameters" for dataset, implementation in before.index.intersection(after.index)
+                if before[dataset, implementation] != after[dataset, implementation]]
     if first.environment["quick"] != second.environment["quick"]:
         reasons.append("one of them is a --quick run")
     return reasons

@@ -14,7 +14,7 @@ from bench.report.rounds import Rounds, is_yardstick, parts_of
 from bench.report.tables import Answer, spread
 
 QUESTION = "What does each API cost?"
-NAMES = {FLOOR: "(the floor)", AGAIN: "(again, A/A)"}
+_NAMES = {FLOOR: "(the floor)", AGAIN: "(again, A/A)"}
 THROUGHPUT_NOTE = (
     "Throughput: medians over rounds in which all variants take turns, with 95 % intervals by bootstrap over rounds; ratios are "
     f"paired by round; equivalent means that the interval lies within {MARGIN:.0%} of 1. The floor is the same network looping in one "
@@ -23,7 +23,8 @@ TAX_NOTE = (
     "Milliseconds of a steady step, medians with the range over rounds: kernels at work; ops waiting for input; the runtime's own "
     "time; Python of sessions, hooks, callbacks and functions; other Python. Residual: what the parts leave of the step "
     "without clocks.")
-GPU_NOTE = "kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, and the share of the step it was busy."
+GPU_NOTE = ("kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, the share of the step it was "
+            "busy; by its driver, utilisation, energy; peak memory as TensorFlow counts it.")
 NO_GPU_NOTE = "No GPU was there: GPU columns are left out here and empty in results.csv, and kernels ran on the CPU."
 
 
@@ -32,7 +33,7 @@ def throughput_table(throughput: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, row in throughput.iterrows():
         rows.append({
-            "dataset": row["dataset"], "implementation": row["implementation"], "profile": NAMES.get(row["profile"], row["profile"]),
+            "dataset": row["dataset"], "implementation": row["implementation"], "profile": _shown(row["profile"]),
             "samples/s": _with_interval(row, "samples_per_second", 0),
             f"relative to {reference_of(throughput)}": _with_verdict(row, "relative"),
             "of the floor": _with_interval(row, "of_floor", 2), "tuned over default": _with_interval(row, "over_default", 2),
@@ -46,7 +47,7 @@ def tax_table(throughput: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for _, row in parts.iterrows():
         rows.append({
-            "dataset": row["dataset"], "implementation": row["implementation"], "profile": NAMES.get(row["profile"], row["profile"]),
+            "dataset": row["dataset"], "implementation": row["implementation"], "profile": _shown(row["profile"]),
             "step ms": f"{row['wall_ms']:.3f}",
             **{name: f"{row[f'{name}_ms']:.3f} [{row[f'{name}_low_ms']:.3f}, {row[f'{name}_high_ms']:.3f}]" for name in PARTS},
             "residual": f"{row['residual_ms']:+.3f} ({row['residual_ms'] / row['wall_ms']:+.1%})",
@@ -64,7 +65,7 @@ def kernel_tables(rounds: list[Rounds]) -> dict[str, pd.DataFrame]:
         for record in one.ok:
             top = top_kernels(one.kernels, record.name)
             if len(top) and record.profile != AGAIN:
-                tables[f"{one.dataset}: {record.implementation} {NAMES.get(record.profile, record.profile)}"] = pd.DataFrame({
+                tables[f"{one.dataset}: {record.implementation} {_shown(record.profile)}"] = pd.DataFrame({
                     "kernel": top["kernel"], "device": top["device"], "ms a step": top["total_ms"].map("{:.4f}".format),
                     "times a step": top["count"].map("{:.1f}".format), "share": top["share"].map("{:.1%}".format)})
     return tables
@@ -77,7 +78,8 @@ def other_costs_table(ok: pd.DataFrame, imports: pd.DataFrame) -> pd.DataFrame:
         timed = imports.loc[imports["implementation"] == implementation.split(" (")[0], "import_s"]
         rows.append({
             "dataset": dataset, "implementation": implementation, "profile": profile, "cells": len(cells),
-            "import s": spread(timed, 1), "graph s": spread(cells["graph_s"], 2), "first step s": spread(cells["first_step_s"], 2),
+            "import s": spread(timed, 1), "graph s": spread(cells["graph_s"], 2),
+            "first step s": spread(cells["first_step_s"], 2),
             "evaluation s": spread(cells["evaluation_s"], 2), "checkpoint ms": spread(cells["checkpoint_s"] * 1e3, 0),
             "checkpoint KiB": spread(cells["checkpoint_kib"], 0), "peak MiB": spread(cells["peak_rss_mib"], 0),
         })
@@ -111,11 +113,11 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     for one in rounds:
         again, recording = one.again, one.recording
         if again is not None and not math.isnan(again.low):
-            texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: no smaller difference than "
-                         f"±{again.precision:.1%} can be told apart here.")
+            texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: no smaller difference "
+                         f"than ±{again.precision:.1%} can be told apart here.")
         if recording is not None and not math.isnan(recording.low):
-            texts.append(f"{one.dataset}: recording a call takes {one.recording_share:.2%} of it; throughput while every call is recorded, "
-                         f"relative to none being: {_text(recording)}.")
+            texts.append(f"{one.dataset}: recording a call takes {one.recording_share:.2%} of it; throughput while every call is "
+                         f"recorded, relative to none being: {_text(recording)}.")
         texts += [f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
                   for record in one.records if record.status != "ok"]
     return texts
@@ -129,19 +131,22 @@ def caution_texts(rounds: list[Rounds], environment: dict) -> list[str]:
 
 def cost_answer(throughput: pd.DataFrame) -> Answer:
     """The third question in a line or two: the largest cost of a default, and what settings win back."""
-    default = throughput[(throughput["profile"] == "default") & throughput["relative"].notna()] if len(throughput) else throughput
-    if not len(default):
+    if len(throughput):
+        default = throughput[(throughput["profile"] == "default") & throughput["relative"].notna()]
+    if not len(throughput) or not len(default):
         return Answer(QUESTION, "Not measured in this run.", "It takes two implementations, and rounds.")
     worst = default.loc[default["relative"].idxmin()]
     tuned = throughput[throughput["profile"] == "tuned"]
     own = tuned[(tuned["dataset"] == worst["dataset"]) & (tuned["implementation"] == worst["implementation"])]
     won = f" Its own settings make it {own['over_default'].iloc[0]:.1f} times faster." if len(own) else ""
     reference = reference_of(throughput)
-    parts = [f"{dataset}: " + ", ".join(f"{row['implementation']} {_with_verdict(row, 'relative')}" for _, row in rows.iterrows())
+    parts = [f"{dataset}: " + ", ".join(
+                 f"{row['implementation']} {_with_verdict(row, 'relative')}" for _, row in rows.iterrows())
              for dataset, rows in default.groupby("dataset", sort=False)]
     return Answer(
         QUESTION,
-        f"At worst {worst['implementation']} reaches {worst['relative']:.0%} of {reference}'s throughput, on {worst['dataset']}.{won}",
+        f"At worst {worst['implementation']} reaches {worst['relative']:.0%} of {reference}'s throughput, on {worst['dataset']}."
+        f"{won}",
         f"Throughput relative to {reference}, [95 % interval], default settings. {'; '.join(parts)}."
         + ("" if tuned.empty else " Tuned, of the floor: " + ", ".join(
             f"{row['dataset']} {row['implementation']} {row['of_floor']:.2f}" for _, row in tuned.iterrows()) + "."))
@@ -152,11 +157,18 @@ def reference_of(throughput: pd.DataFrame) -> str:
     return next(iter(throughput.loc[throughput["profile"] == AGAIN, "implementation"]), "").split(" (")[0]
 
 
+def _shown(profile: str) -> str:
+    """A profile as tables show it."""
+    return _NAMES.get(profile, profile)
+
+
 def _in_words(row: pd.Series) -> str:
-    name = row["implementation"] if row["profile"] == "default" else f"{row['implementation']} {NAMES.get(row['profile'], row['profile'])}"
+    name = row["implementation"] if row["profile"] == "default" else f"{row['implementation']} {_shown(row['profile'])}"
     if row["profile"] == FLOOR:
         name = "the floor"
-    extra = [f"{_with_verdict(row, 'relative')} relative to the first"] if pd.notna(row["relative"]) and not is_yardstick(row["profile"]) else []
+    extra = []
+    if pd.notna(row["relative"]) and not is_yardstick(row["profile"]):
+        extra.append(f"{_with_verdict(row, 'relative')} relative to the first")
     if pd.notna(row["of_floor"]) and row["profile"] != AGAIN:
         extra.append(f"{row['of_floor']:.2f} of the floor")
     return f"{name} {row['samples_per_second']:,.0f}" + (f" ({', '.join(extra)})" if extra else "")

@@ -46,7 +46,8 @@ def judge(folder: Path, cell: pd.Series) -> Verdict:
     """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
     rows = None
     if cell["loss"] == "activated":
-        outputs = raw.read_outputs(folder, f"{cell['implementation']}-{cell['profile']}-{cell['dataset']}-{cell['loss']}-{cell['seed']}")
+        outputs = raw.read_outputs(folder, "-".join(
+            str(cell[key]) for key in ("implementation", "profile", "dataset", "loss", "seed")))
         final = outputs[outputs["batch"] == "evaluation"]
         rows = saturated_rows(final[["output_0", "output_1"]].to_numpy(), final["label"].to_numpy())
     near_chance = CHANCE[0] <= cell["accuracy"] <= CHANCE[1]

@@ -78,7 +78,8 @@ def throughput_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
     floor = throughput[(throughput["dataset"] == dataset) & (throughput["profile"] == FLOOR)]["samples_per_second"]
     for value in floor:
         figure.add_hline(y=value, line_dash="dot", annotation_text=f"the floor: {value:,.0f}", annotation_position="top left")
-    figure.update_yaxes(title="samples per second", range=[0, 1.12 * max([*floor, *rows["high"].fillna(0), *rows["samples_per_second"]])])
+    highest = max([*floor, *rows["high"].fillna(0), *rows["samples_per_second"]])
+    figure.update_yaxes(title="samples per second", range=[0, 1.12 * highest])
     return figure
 
 

@@ -85,7 +85,7 @@ def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
             continue
         found.append(Rounds(dataset, records, raw.read_calls(folder, dataset), raw.read_turns(folder, dataset),
                             raw.read_kernels(folder, dataset)))
-    return sorted(found, key=lambda rounds: ["small", "large"].index(rounds.dataset) if rounds.dataset in ("small", "large") else 9)
+    return sorted(found, key=lambda rounds: rounds.dataset != "small")
 
 
 def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:

@@ -55,7 +55,8 @@ def _size_table(frame: pd.DataFrame) -> pd.DataFrame:
                "samples/s": [_interval(row, "samples_per_second", "low", "high", ",.0f") for _, row in frame.iterrows()],
                "MiB": frame["peak_rss_mib"].map("{:,.0f}".format)}
     for part in PARTS:
-        columns[f"{part} ms"] = [_interval(row, f"{part}_ms", f"{part}_low_ms", f"{part}_high_ms", ".3f") for _, row in frame.iterrows()]
+        columns[f"{part} ms"] = [_interval(row, f"{part}_ms", f"{part}_low_ms", f"{part}_high_ms", ".3f")
+                                 for _, row in frame.iterrows()]
     return pd.DataFrame(columns)
 
 

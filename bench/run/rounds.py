@@ -114,7 +114,8 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
             _or_none(trainee.wait)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
             on_progress(f"round {number}", 0.15 + 0.8 * min(1, number / plan.rounds))
-            _round(number, ("steady", "clocks") if number % CLOCKS_EVERY == 0 else ("steady",), variants, trainees, plan.seconds, turns)
+            modes = ("steady", "clocks") if number % CLOCKS_EVERY == 0 else ("steady",)
+            _round(number, modes, variants, trainees, plan.seconds, turns)
             _turn(number, 0, variants[0], trainees[variants[0]], Turn("blocks", plan.seconds), turns)
         on_progress("tracing", 0.95)
         _round(1, ("traced",), variants, trainees, plan.seconds, turns)
@@ -196,10 +197,10 @@ def describe_threads() -> dict:
 
     import tensorflow as tf
 
-    gpus = tf.config.list_logical_devices("GPU")
-    memory = {"gpu_peak_mib": sum(tf.config.experimental.get_memory_info(gpu.name.split("device:")[1])["peak"] for gpu in gpus) / 2**20}
+    gpus = [gpu.name.split("device:")[1] for gpu in tf.config.list_logical_devices("GPU")]
+    peaks = [tf.config.experimental.get_memory_info(gpu)["peak"] / 2**20 for gpu in gpus]
     return {
-        **(memory if gpus else {}),
+        **({"gpu_peak_mib": sum(peaks)} if peaks else {}),
         "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
         "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count(),
         "peak_rss_mib": psutil.Process().memory_info().rss / 2**20,

@@ -17,6 +17,7 @@ from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.measure import raw
 from bench.measure.rounds_raw import read_variants
+from bench.measure.throughput import AGAIN
 from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.cells import Cell
 from bench.run.costs import measure_imports
@@ -25,7 +26,7 @@ from bench.run.parity import compare_implementations
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
 from bench.run.worker import death, new_record, run_cell
-from bench.task import PROFILES, Dataset, UserError
+from bench.task import Dataset, UserError
 
 WORK = {"small": 1, "large": 3}
 """About how long a cell of each dataset takes, relative to each other: for the progress display."""
@@ -83,8 +84,8 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> b
     finally:
         seconds = time.monotonic() - began
         raw.write_text(folder / "environment.json", json.dumps(
-            {"format": raw.FORMAT, **environment, "quick": grid.quick, "precision": grid.precision, "settings": settings, "seconds": round(seconds, 1)},
-            indent=2))
+            {"format": raw.FORMAT, **environment, "quick": grid.quick, "precision": grid.precision, "settings": settings,
+             "seconds": round(seconds, 1)}, indent=2))
     return all(status == "ok" for status in statuses)
 
 
@@ -104,14 +105,16 @@ def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) ->
 
 
 def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[Variant]:
+    """These and the earlier ones, whose first, with its A/A twin, stays what all are compared with."""
     try:
-        records = read_variants(folder, dataset)
+        earlier = [Variant(record.implementation, record.module, record.profile) for record in read_variants(folder, dataset)
+                   if record.status == "ok"]
     except (OSError, raw.RawFileError):
+        earlier = []
+    if not any(variant.profile == AGAIN for variant in earlier):
         return variants
-    names = {variant.name for variant in variants}
-    earlier = [Variant(record.implementation, record.module, record.profile) for record in records
-               if record.name not in names and record.profile in PROFILES]
-    return [*earlier, *variants]
+    merged = [*earlier, *(variant for variant in variants if variant.profile != AGAIN)]
+    return list({variant.name: variant for variant in merged}.values())
 
 
 @contextlib.contextmanager

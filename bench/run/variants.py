@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bench.implementations import has_profile
 from bench.measure.throughput import AGAIN, FLOOR
 
+
 @dataclass(frozen=True)
 class Variant:
     """`profile` is `default` or `tuned`, or names a yardstick."""
