@@ -20,20 +20,21 @@ def training_dataset(task: Task) -> tf.data.Dataset:
     return _batches(dataset, task).repeat(task.passes).prefetch(2)
 
 
-def cached_dataset(task: Task, prefetched: int) -> tf.data.Dataset:
-    """The same batches in the same order, of which no more than `prefetched` wait.
+def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
+    """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
 
     Parsed once and kept in memory as float32. One thread of its own keeps off those that compute, and takes less from
-    them than the autotuner's.
+    them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's cache when
+    it is used.
     """
     tf.random.set_seed(task.seed)
     split = task.dataset.train
     dataset = tf.data.TFRecordDataset(str(split.path)).batch(task.batch_size).map(_parser(task)).unbatch().cache()
-    dataset = dataset.shuffle(split.samples, seed=task.seed).batch(task.batch_size)
+    dataset = dataset.shuffle(split.samples, seed=task.seed).batch(batches * task.batch_size)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     options.autotune.enabled = False
-    return dataset.repeat(task.passes).prefetch(prefetched).with_options(options)
+    return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:

@@ -28,7 +28,8 @@ def turns_of(rates: dict[str, list[float]], dataset: str = "small", call_s: floa
                 turns.add(variant, "steady", number, place, Taken(calls(values[number - 1]), [], None), machine)
                 if clocks:
                     spent = {"runtime_s": 0.8 * call_s, "api_s": 0.15 * call_s}
-                    turns.add(variant, "clocks", number, place, Taken(calls(values[number - 1], spent), [], None), machine)
+                    rows = [row for extra in (None, spent) for row in calls(values[number - 1], extra)]
+                    turns.add(variant, "clocks", number, place, Taken(rows, [], None), machine)
     first = next(iter(rates))
     for number in range(1, 1 + len(rates[first])):
         blocks = [{**row, "recorded": recorded, "ended_s": row["ended_s"] + (recorded_cost * call_s if recorded else 0)}

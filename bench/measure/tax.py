@@ -19,25 +19,29 @@ functions, in Python; all other Python."""
 def tax(calls: pd.DataFrame) -> pd.DataFrame:
     """From the calls of the rounds, milliseconds a step, one row a variant.
 
-    `wall`, without clocks, is the median over the rounds that went on with clocks; every part the median over them, with
-    `PART_low` and `PART_high`, the range; `residual` what the parts of a round leave of its `wall`, again the median; `tracing`
-    how much longer steps were while traced, relative to `wall`. With a GPU, `gpu`, `gpu_copy` and `gpu_busy`, the share of the time in which at least one kernel ran on it."""
+    `wall` is the median over rounds of the calls without clocks that lie between those with; every part the median over
+    rounds, with `PART_low` and `PART_high`, the range over rounds and over the quartiles of the traced calls' shares; `residual`
+    what the parts of a round leave of its `wall`, again the median; `tracing` how much longer steps were while traced, relative
+    to `wall`. With a GPU, `gpu`, `gpu_copy` and `gpu_busy`, the share of the time in which at least one kernel ran on it.
+    """
     rows = {}
     for variant, own in calls.groupby("variant", sort=False):
-        clocks, traced, steady = (own[own["mode"] == mode] for mode in ("clocks", "traced", "steady"))
-        if len(clocks) and len(traced) and len(steady):
-            rows[variant] = _row(steady, clocks, traced)
+        clocks, traced = (own[own["mode"] == mode] for mode in ("clocks", "traced"))
+        if len(clocks) and len(traced):
+            rows[variant] = _row(clocks, traced)
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _row(steady: pd.DataFrame, clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
-    clocked = _by_round(clocks, ["runtime_s", "api_s"])
-    unclocked = _by_round(steady, [])["wall"][clocked.index]
-    parts = _parts(clocked, _shares(traced))
+def _row(clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
+    clocked = _by_round(clocks[clocks["runtime_s"].notna()], ["runtime_s", "api_s"])
+    unclocked = _by_round(clocks[clocks["runtime_s"].isna()], [])["wall"][clocked.index]
     wall = unclocked.median()
     row = {"wall": wall}
-    for name, values in parts.items():
-        row |= {name: values.median(), f"{name}_low": values.min(), f"{name}_high": values.max()}
+    middle, *ends = (_parts(clocked, shares) for shares in _shares(traced))
+    for name, values in middle.items():
+        extremes = [values, *(parts[name] for parts in ends)]
+        row |= {name: values.median(), f"{name}_low": min(part.min() for part in extremes),
+                f"{name}_high": max(part.max() for part in extremes)}
     traced_wall = _by_round(traced, [])["wall"].iloc[0]
     row |= {"residual": (unclocked - clocked["wall"]).median(), "tracing": traced_wall / wall - 1}
     if "gpu_ms" in traced and traced["gpu_ms"].notna().all():
@@ -53,10 +57,12 @@ def _by_round(calls: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return sums[["wall", *columns]].div(sums["steps"], axis=0) * 1e3
 
 
-def _shares(traced: pd.DataFrame) -> dict[str, float]:
-    """Of the time in C++."""
-    runtime = traced["runtime_ms"].sum()
-    return {name: traced[f"{name}_ms"].sum() / runtime if runtime else np.nan for name in ("kernels", "input")}
+def _shares(traced: pd.DataFrame) -> list[dict[str, float]]:
+    """Of the time in C++: over all traced calls, and the quartiles over them."""
+    runtime = traced["runtime_ms"]
+    parts = {name: traced[f"{name}_ms"] for name in ("kernels", "input")}
+    overall = {name: part.sum() / runtime.sum() if runtime.sum() else np.nan for name, part in parts.items()}
+    return [overall, *({name: (part / runtime).quantile(quantile) for name, part in parts.items()} for quantile in (0.25, 0.75))]
 
 
 def _parts(rounds: pd.DataFrame, shares: dict[str, float]) -> dict[str, pd.Series]:

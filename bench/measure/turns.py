@@ -37,12 +37,17 @@ class Enough(BaseException):
 @dataclass(frozen=True)
 class Turn:
     """What to do next: `mode` is `steady` (every call is a row), `blocks` (a row a block of calls, in every second block
-    nothing is recorded), `clocks` (with clocks at the API's doors) or `traced` (under the profiler). It lasts `seconds`
-    after `settle_s`, and at least one row."""
+    nothing is recorded), `clocks` (every second call with clocks at the API's doors) or `traced` (under the profiler). It lasts `seconds`
+    after `settle_s`, and has at least one row, or two."""
 
     mode: str
     seconds: float
     settle_s: float = SETTLE_S
+
+    @property
+    def fewest(self) -> int:
+        """Rows: a call with clocks has one without beside it."""
+        return 2 if self.mode == "clocks" else 1
 
 
 @dataclass
@@ -103,9 +108,6 @@ class TurnTaker:
         if self._turn.mode == "blocks":
             self._recorded_first = not self._recorded_first
             self._unrecorded = 0 if self._recorded_first else BLOCK_CALLS
-        elif self._turn.mode == "clocks":
-            self._doors = Doors()
-            self._doors.open()
         elif self._turn.mode == "traced":
             self._tracer = ProfilerTracer()
             self._tracer.start()
@@ -114,13 +116,28 @@ class TurnTaker:
         if self._mark is not None:
             self._rows.append({"steps": steps, "samples": self._samples(self._done - steps, steps), "began_s": self._mark,
                                "ended_s": ended, **(self._doors.take() if self._doors else {})})
+        if self._turn.mode == "clocks":
+            self._toggle_doors()
         if self._turn.mode == "blocks":
             if len(self._rows) == BLOCK_CALLS:
                 self._end_block(recorded=True)
         elif self._turn.mode == "traced":
             self._go_on_tracing()
-        elif self._rows and ended - self._began >= self._turn.seconds:
+        elif len(self._rows) >= self._turn.fewest and ended - self._began >= self._turn.seconds:
             self._finish()
+
+    def _toggle_doors(self) -> None:
+        """Every second call has clocks at the doors: what is between two of them tells what the clocks cost."""
+        if self._doors is None:
+            self._doors = Doors()
+            self._doors.open()
+        else:
+            self._close_doors()
+
+    def _close_doors(self) -> None:
+        if self._doors is not None:
+            self._doors.close()
+            self._doors = None
 
     def _go_on_tracing(self) -> None:
         if sum(row["steps"] for row in self._rows) < TRACED_STEPS:
@@ -146,9 +163,7 @@ class TurnTaker:
 
     def _finish(self, kernels: list[dict] = [], trace: bytes | None = None) -> None:  # noqa: B006  never changed
         """Hands over what was measured, and waits for the next turn."""
-        if self._doors is not None:
-            self._doors.close()
-            self._doors = None
+        self._close_doors()
         self._connection.send(Taken(self._rows, kernels, trace))
         self._turn = self._connection.recv()
         if self._turn is None:
