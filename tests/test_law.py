@@ -16,6 +16,7 @@ def test_a_law_without_noise_is_found_exactly():
     assert (law.fixed_ms, law.value_ns, law.error) == (pytest.approx(0.5), pytest.approx(20), pytest.approx(0, abs=1e-9))
     assert law.fixed == pytest.approx((0.5, 0.5)) and law.value == pytest.approx((20, 20))
     assert law.stops_mattering == pytest.approx(0.5e6 * 19 / 20)
+    assert law.stops == pytest.approx((law.stops_mattering, law.stops_mattering))
     share = law.fixed_ms / (law.fixed_ms + law.value_ns * 1e-6 * law.stops_mattering)
     assert share == pytest.approx(0.05)
 

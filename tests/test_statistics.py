@@ -57,7 +57,8 @@ def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
     generator = np.random.default_rng(rounds + others)
     inside = 0
     for trial in range(300):
-        ratio = ratio_of_independent_medians(2 * np.exp(generator.normal(0, 0.1, rounds)), np.exp(generator.normal(0, 0.1, others)), trial)
+        values, base = (median * np.exp(generator.normal(0, 0.1, count)) for median, count in ((2, rounds), (1, others)))
+        ratio = ratio_of_independent_medians(values, base, trial)
         inside += ratio.low <= 2 <= ratio.high
     assert 0.90 <= inside / 300 <= 1.0
 

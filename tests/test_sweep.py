@@ -13,7 +13,8 @@ from bench.run.variants import trained_variants
 
 
 def test_a_sweep_measures_every_size_and_shows_it(tmp_path):
-    process = run_module("bench", "sweep", "--batch", "8,64", "--length", "390", "--impl", "lowlevel", "--profile", "default", "--out", tmp_path)
+    process = run_module("bench", "sweep", "--batch", "8,64", "--length", "390", "--impl", "lowlevel", "--profile", "default",
+                         "--out", tmp_path)
     assert process.returncode == 0, process.stderr
     frame = pd.read_csv(tmp_path / "sweep.csv")
     assert frame["dataset"].tolist() == ["8x130", "64x130", "32x390"] and (frame["samples_per_second"] > 0).all()

@@ -81,7 +81,8 @@ def test_a_tuned_call_holds_a_whole_pass_and_reports_its_mean_loss(runs, name):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs, name, optimizer):
-    """Threads, fusion and gating change the order of additions alone: 1e-4 of the largest weight after 14 steps. Keras's tuned
+    """Threads, fusion and gating change the order of additions alone: 1e-4 of the largest weight after 14 steps, 5e-4
+    with Adam, which divides by small numbers. Keras's tuned
     Adam is the fused one, which takes 1-β₂ in float32; the default in float64."""
     default, tuned = runs[name, "default", optimizer], runs[name, "tuned", optimizer]
     assert [row.global_step for row in tuned[0].evaluations] == [7, 14]
@@ -90,8 +91,9 @@ def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs,
         assert (ours.true_positives, ours.false_positives) == (theirs.true_positives, theirs.false_positives)
     assert tuned[1] == pytest.approx(default[1], rel=1e-3, abs=1e-3 * np.abs(default[1]).max())
     assert len(tuned[2]) >= 6 and tuned[2].keys() == default[2].keys()
+    tolerance = {"sgd": 1e-4, "adam": 5e-4}[optimizer]
     for shape, weight in default[2].items():
-        assert np.abs(tuned[2][shape] - weight).max() <= 1e-4 * max(1e-2, np.abs(weight).max()) * (5 if optimizer == "adam" else 1), shape
+        assert np.abs(tuned[2][shape] - weight).max() <= tolerance * max(1e-2, np.abs(weight).max()), shape
 
 
 @pytest.mark.parametrize("name", NAMES)

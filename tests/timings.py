@@ -6,6 +6,9 @@ import pandas as pd
 from bench.measure.rounds_raw import Turns, VariantRecord, write_rounds
 from bench.measure.turns import Taken
 
+BATCH = 25
+"""Samples of a step."""
+
 
 def turns_of(rates: dict[str, list[float]], dataset: str = "small", call_s: float = 0.5, clocks: bool = False,
              recorded_cost: float = 0.0, others_cpu_s: float = 0.0, gpu: bool = False) -> Turns:
@@ -18,7 +21,7 @@ def turns_of(rates: dict[str, list[float]], dataset: str = "small", call_s: floa
         nonlocal now
         rows = []
         for _ in range(2):
-            rows.append({"steps": 1, "samples": rate * call_s, "began_s": now, "ended_s": now + call_s, **(extra or {})})
+            rows.append({"steps": rate * call_s / BATCH, "samples": rate * call_s, "began_s": now, "ended_s": now + call_s, **(extra or {})})
             now += call_s
         return rows
 
@@ -41,7 +44,7 @@ def turns_of(rates: dict[str, list[float]], dataset: str = "small", call_s: floa
             traced |= {"gpu_ms": 500.0 * call_s, "gpu_copy_ms": 20.0 * call_s} if gpu else {}
             kernels = [{"kernel": "Conv2D", "device": "CPU", "count": 4, "total_ms": 90.0},
                        {"kernel": "Relu", "device": "CPU", "count": 2, "total_ms": 10.0}]
-            turns.add(variant, "traced", 1, 1, Taken(calls(100.0, traced), kernels, b"trace"), machine)
+            turns.add(variant, "traced", 1, 1, Taken(calls(50.0, traced), kernels, b"trace"), machine)
     return turns
 
 

@@ -28,7 +28,7 @@ DATASETS = {
     "small": Spec("small", length=130, train=4000, evaluation=1000),
     "large": Spec("large", length=60_000, train=400, evaluation=100),
 }
-EPOCHS = {"small": 4, "large": 8}
+EPOCHS = {"small": 4, "large": 6}
 QUICK_DATASETS = {
     "small": Spec("small", length=130, train=320, evaluation=100),
     "large": Spec("large", length=60_000, train=64, evaluation=36),

@@ -16,18 +16,16 @@ MATTERS = 0.05
 @dataclass(frozen=True)
 class Law:
     """`fixed_ms` per step and `value_ns` per value, each with its 95 % interval (low, high) by bootstrap over rounds; `error`, the
-    largest relative distance of a size's median from the law."""
+    largest relative distance of a size's median from the law; `stops_mattering`, with the interval `stops`, the values of a batch
+    from which on the fixed cost is less than `MATTERS` of the step, infinite if nothing else costs."""
 
     fixed_ms: float
     fixed: tuple[float, float]
     value_ns: float
     value: tuple[float, float]
     error: float
-
-    @property
-    def stops_mattering(self) -> float:
-        """Values of a batch from which on the fixed cost is less than `MATTERS` of the step; infinite if nothing else costs."""
-        return self.fixed_ms * 1e6 * (1 / MATTERS - 1) / self.value_ns if self.value_ns else float("inf")
+    stops_mattering: float
+    stops: tuple[float, float]
 
 
 def fit_law(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> Law | None:
@@ -45,7 +43,13 @@ def fit_law(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> Law
                       for _ in range(RESAMPLES)])
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     error = np.max(np.abs(fixed + slope * values - medians) / medians)
-    return Law(fixed, (low[0], high[0]), slope * 1e6, (low[1] * 1e6, high[1] * 1e6), float(error))
+    stops = np.quantile([_stops(*pair) for pair in drawn], [0.025, 0.975])
+    return Law(fixed, (low[0], high[0]), slope * 1e6, (low[1] * 1e6, high[1] * 1e6), float(error), _stops(fixed, slope),
+               (float(stops[0]), float(stops[1])))
+
+
+def _stops(fixed_ms: float, value_ms: float) -> float:
+    return fixed_ms * (1 / MATTERS - 1) / value_ms if value_ms else float("inf")
 
 
 def _fit(values: np.ndarray, step_ms: np.ndarray) -> tuple[float, float]:

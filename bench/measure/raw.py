@@ -2,7 +2,7 @@
 
     parity/*.json           comparisons of ports: see `bench.parity.stored`
     rounds/*                throughput: see `bench.measure.rounds_raw`
-    imports.csv             one row a timed import: implementation, round, import_s
+    imports.json            the timed imports: implementation, round, import_s
     cells/NAME.json         a `CellRecord`
     steps/NAME.csv          one row a call that trains: see `bench.measure.recorder.Recorder`
     outputs/NAME.csv        the outputs handed to the loss: of the fixed batch after every epoch (`probe`), and of
@@ -29,6 +29,7 @@ import pandas as pd
 FORMAT = 2
 """To be raised when the files change their layout."""
 
+IMPORTS = "imports.json"
 FOLDERS = ("parity", "rounds", "cells", "steps", "outputs", "traces", "logs")
 DERIVED = ("results.csv", "throughput.csv", "curves.csv", "results.md", "curves.png", "report.html")
 """What the report makes of the raw files, into the same folder."""
@@ -167,6 +168,22 @@ def read_cell(folder: Path, name: str) -> CellRecord:
 def cell_names(folder: Path) -> list[str]:
     """Names of all records of a folder."""
     return [path.stem for path in sorted((folder / "cells").glob("*.json"))]
+
+
+def write_imports(folder: Path, rows: list[dict]) -> None:
+    """The timed imports, see above."""
+    write_text(folder / IMPORTS, json.dumps({"format": FORMAT, "imports": rows}, indent=1))
+
+
+def read_imports(folder: Path) -> pd.DataFrame:
+    """The timed imports, a row each; none if they were not measured.
+
+    Raises:
+        RawFileError: the file is damaged, or of another version.
+    """
+    path = folder / IMPORTS
+    rows = checked_json(path).get("imports", []) if path.is_file() else []
+    return pd.DataFrame(rows, columns=["implementation", "round", "import_s"])
 
 
 def write_steps(folder: Path, name: str, steps: list[dict]) -> None:

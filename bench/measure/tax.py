@@ -19,10 +19,10 @@ functions, in Python; all other Python."""
 def tax(calls: pd.DataFrame) -> pd.DataFrame:
     """From the calls of the rounds, milliseconds a step, one row a variant.
 
-    `wall` is the median over rounds of the calls without clocks that lie between those with; every part the median over
-    rounds, with `PART_low` and `PART_high`, the range over rounds and over the quartiles of the traced calls' shares; `residual`
-    what the parts of a round leave of its `wall`, again the median; `tracing` how much longer steps were while traced, relative
-    to `wall`. With a GPU, `gpu`, `gpu_copy` and `gpu_busy`, the share of the time in which at least one kernel ran on it.
+    `wall` is the median of the calls without clocks that lie between those with; every part comes from the medians of those with,
+    so that they add up to one, and has its range over rounds and over the quartiles of the traced calls' shares in `PART_low` and
+    `PART_high`; `residual` is what the parts leave of `wall`; `tracing` how much longer steps were while traced, relative to
+    `wall`. With a GPU, `gpu`, `gpu_copy` and `gpu_busy`, the share of the time in which at least one kernel ran on it.
     """
     rows = {}
     for variant, own in calls.groupby("variant", sort=False):
@@ -33,28 +33,31 @@ def tax(calls: pd.DataFrame) -> pd.DataFrame:
 
 
 def _row(clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
-    clocked = _by_round(clocks[clocks["runtime_s"].notna()], ["runtime_s", "api_s"])
-    unclocked = _by_round(clocks[clocks["runtime_s"].isna()], [])["wall"][clocked.index]
-    wall = unclocked.median()
-    row = {"wall": wall}
-    middle, *ends = (_parts(clocked, shares) for shares in _shares(traced))
-    for name, values in middle.items():
-        extremes = [values, *(parts[name] for parts in ends)]
-        row |= {name: values.median(), f"{name}_low": min(part.min() for part in extremes),
-                f"{name}_high": max(part.max() for part in extremes)}
-    traced_wall = _by_round(traced, [])["wall"].iloc[0]
-    row |= {"residual": (unclocked - clocked["wall"]).median(), "tracing": traced_wall / wall - 1}
+    batch = (clocks["samples"] / clocks["steps"]).max()
+    has_clocks = clocks["runtime_s"].notna()
+    clocked = _per_step(clocks[has_clocks], batch, ["runtime_s", "api_s"])
+    wall = _per_step(clocks[~has_clocks], batch, [])["wall"].median()
+    row = {"wall": wall, "residual": wall - clocked["wall"].median()}
+    middle, *ends = _shares(traced)
+    rounds = clocked.groupby("round").median()
+    extremes = [_parts(rounds, shares) for shares in (middle, *ends)]
+    for name, value in _parts(clocked.median(), middle).items():
+        row |= {name: value, f"{name}_low": min(parts[name].min() for parts in extremes),
+                f"{name}_high": max(parts[name].max() for parts in extremes)}
+    of_trace = _per_step(traced, batch, [])["wall"].mean()
+    row["tracing"] = of_trace / wall - 1
     if "gpu_ms" in traced and traced["gpu_ms"].notna().all():
-        steps = traced["steps"].sum()
+        steps = traced["samples"].sum() / batch
         row |= {"gpu": traced["gpu_ms"].sum() / steps, "gpu_copy": traced["gpu_copy_ms"].sum() / steps,
-                "gpu_busy": traced["gpu_ms"].sum() / steps / traced_wall}
+                "gpu_busy": traced["gpu_ms"].sum() / steps / of_trace}
     return row
 
 
-def _by_round(calls: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """Milliseconds a step, round by round, `wall` among them."""
-    sums = calls.assign(wall=calls["ended_s"] - calls["began_s"]).groupby("round")[["wall", *columns, "steps"]].sum()
-    return sums[["wall", *columns]].div(sums["steps"], axis=0) * 1e3
+def _per_step(calls: pd.DataFrame, batch: float, columns: list[str]) -> pd.DataFrame:
+    """Milliseconds a step of a whole batch, call by call, `wall` among them, and the call's round."""
+    steps = calls["samples"] / batch  # a partial batch is part of a step
+    seconds = calls.assign(wall=calls["ended_s"] - calls["began_s"])[["wall", *columns]]
+    return seconds.div(steps, axis=0).mul(1e3).assign(round=calls["round"])
 
 
 def _shares(traced: pd.DataFrame) -> list[dict[str, float]]:
@@ -65,10 +68,11 @@ def _shares(traced: pd.DataFrame) -> list[dict[str, float]]:
     return [overall, *({name: (part / runtime).quantile(quantile) for name, part in parts.items()} for quantile in (0.25, 0.75))]
 
 
-def _parts(rounds: pd.DataFrame, shares: dict[str, float]) -> dict[str, pd.Series]:
-    runtime, api = rounds["runtime_s"], rounds["api_s"]
+def _parts(clocked: pd.DataFrame | pd.Series, shares: dict[str, float]) -> dict[str, pd.Series | float]:
+    """The parts of the clocked times, which add up to their `wall`; of several rounds, or of one set of medians."""
+    runtime, api = clocked["runtime_s"], clocked["api_s"]
     kernels, waiting = runtime * shares["kernels"], runtime * shares["input"]
-    return dict(zip(PARTS, (kernels, waiting, runtime - kernels - waiting, api, rounds["wall"] - runtime - api)))
+    return dict(zip(PARTS, (kernels, waiting, runtime - kernels - waiting, api, clocked["wall"] - runtime - api)))
 
 
 def top_kernels(kernels: pd.DataFrame, variant: str, count: int = 10) -> pd.DataFrame:

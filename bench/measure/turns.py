@@ -17,7 +17,7 @@ from bench.measure.recorder import samples_of
 from bench.measure.trace import ProfilerTracer, read_trace
 from bench.task import Evaluation, Probe, Task
 
-WARM_UP_S = 0.6
+WARM_UP_S = 0.3
 WARM_UP_CALLS = 3
 SETTLE_S = 0.1
 """What a training does first after standing still does not count: caches, threads and a virtual machine's second core have to

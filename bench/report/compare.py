@@ -45,7 +45,8 @@ def compare_runs(before: Path, after: Path, fail_over: float) -> Comparison:
             ratio = ratio_of_independent_medians(second.values(key), first.values(key))
             beyond = ratio.high < 1 - fail_over
             rows.append({"dataset": dataset, "variant": name, "before": f"{first.median(key):,.0f}",
-                         "after": f"{second.median(key):,.0f}", "after/before": _text(ratio), "verdict": ratio.verdict() + (" (beyond the limit)" if beyond else "")})
+                         "after": f"{second.median(key):,.0f}", "after/before": _text(ratio),
+                         "verdict": ratio.verdict() + (" (beyond the limit)" if beyond else "")})
             if beyond:
                 slower.append(f"{dataset} {name}")
     return Comparison(pd.DataFrame(rows), _accuracies(first.results, second.results), _missing(first, second),

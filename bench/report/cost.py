@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.measure import raw
 from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.tax import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
@@ -72,7 +73,7 @@ def kernel_tables(rounds: list[Rounds]) -> dict[str, pd.DataFrame]:
 
 
 def other_costs_table(ok: pd.DataFrame, imports: pd.DataFrame) -> pd.DataFrame:
-    """What is no step, a row a dataset, implementation and profile: medians over cells, or over timed imports, with the range."""
+    """What is no step, a row a dataset, implementation and profile: medians over cells, or timed imports, with the range."""
     rows = []
     for (dataset, implementation, profile), cells in ok.groupby(["dataset", "implementation", "profile"], sort=False):
         timed = imports.loc[imports["implementation"] == implementation.split(" (")[0], "import_s"]
@@ -98,11 +99,13 @@ def has_gpu(throughput: pd.DataFrame) -> bool:
     return "gpu_ms" in throughput and bool(throughput["gpu_ms"].notna().any())
 
 
-def read_imports(folder: Path) -> pd.DataFrame:
-    """The timed imports; none if they were not measured."""
-    path = folder / "imports.csv"
-    columns = ["implementation", "round", "import_s"]
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=columns)
+def imports_of(folder: Path, problems: list[str]) -> pd.DataFrame:
+    """The timed imports; a damaged file is left out, and named in `problems`."""
+    try:
+        return raw.read_imports(folder)
+    except raw.RawFileError as error:
+        problems.append(f"Left out the timed imports: {error}.")
+        return pd.DataFrame(columns=["implementation", "import_s"])
 
 
 def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
@@ -113,8 +116,8 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     for one in rounds:
         again, recording = one.again, one.recording
         if again is not None and not math.isnan(again.low):
-            texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: no smaller difference "
-                         f"than ±{again.precision:.1%} can be told apart here.")
+            texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: differences of less than "
+                         f"{max(again.high - 1, 1 - again.low):.1%} say nothing here, whatever their verdict.")
         if recording is not None and not math.isnan(recording.low):
             texts.append(f"{one.dataset}: recording a call takes {one.recording_share:.2%} of it; throughput while every call is "
                          f"recorded, relative to none being: {_text(recording)}.")

@@ -42,8 +42,8 @@ def write_sweep(folder: Path) -> SweepReport:
     texts += _texts(laws)
     table = _size_table(frame)
     raw.write_text(folder / "sweep.csv", frame.to_csv(index=False))
-    raw.write_text(folder / "sweep.md", "\n\n".join(["# Sweep", "\n".join(f"- {text}" for text in texts), as_text(table, "github"),
-                                                   "## Laws", as_text(laws, "github")]) + "\n")
+    parts = ["# Sweep", "\n".join(f"- {text}" for text in texts), as_text(table, "github"), "## Laws", as_text(laws, "github")]
+    raw.write_text(folder / "sweep.md", "\n\n".join(parts) + "\n")
     figure = _plot(frame)
     raw.write_text(folder / "sweep.html", plotly.io.to_html(figure, include_plotlyjs=True))
     return SweepReport(table, laws, texts)
@@ -79,7 +79,8 @@ def _laws(frame: pd.DataFrame, rounds: dict[str, Rounds]) -> pd.DataFrame:
                 "ns a value": f"{law.value_ns:.2f} [{law.value[0]:.2f}, {law.value[1]:.2f}]",
                 "largest error": f"{law.error:.0%}",
                 f"fixed cost under {MATTERS:.0%} from (values a batch)":
-                    f"{law.stops_mattering:,.0f}" if np.isfinite(law.stops_mattering) else "never"})
+                    f"{law.stops_mattering:,.0f} [{law.stops[0]:,.0f}, {law.stops[1]:,.0f}]"
+                    if np.isfinite(law.stops_mattering) else "never"})
     return pd.DataFrame(rows)
 
 
@@ -87,8 +88,8 @@ def _texts(laws: pd.DataFrame) -> list[str]:
     if laws.empty:
         return ["Too few sizes for a law: it takes three."]
     last = laws.columns[-1]
-    return [f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and {row['ns a value']} ns "
-            f"for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a batch on."
+    return [f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and "
+            f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a batch on."
             for _, row in laws.iterrows()]
 
 

@@ -20,9 +20,9 @@ from bench.report.cost import (
     code_table,
     cost_texts,
     has_gpu,
+    imports_of,
     kernel_tables,
     other_costs_table,
-    read_imports,
     tax_table,
     throughput_table,
 )
@@ -56,6 +56,7 @@ def write_report(folder: Path) -> Report:
     environment = raw.checked_json(folder / "environment.json")
     problems: list[str] = []
     rounds, records = read_rounds(folder, problems), read_cells(folder, problems)
+    imports = imports_of(folder, problems)
     throughput = throughput_frame(rounds)
     results, curves = results_frame(folder, records, throughput), curves_frame(folder, records)
     comparisons = read_comparisons(folder)
@@ -68,7 +69,7 @@ def write_report(folder: Path) -> Report:
         "Does it train?": training_table(shown),
         QUESTION: throughput_table(shown_throughput),
         "Where does the time of a step go?": tax_table(shown_throughput),
-        "What else does it cost?": other_costs_table(ok, read_imports(folder)),
+        "What else does it cost?": other_costs_table(ok, imports),
         "How much code is it?": code_table(results[results["status"] == "ok"]),
         "What differs between the APIs, with equal seeds?": agreement,
         "Does a tuned run end as the default one?": tuned_table(curves),

@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from bench.measure import raw
 
 IMPORT_ROUNDS = 2
@@ -32,7 +30,7 @@ def measure_imports(modules: dict[str, str], folder: Path, on_progress: Callable
             process = subprocess.run([sys.executable, "-c", IMPORT.format(module=module)], capture_output=True, text=True)
             if process.returncode == 0:
                 rows.append({"implementation": name, "round": number, "import_s": float(process.stdout.split()[-1])})
-    raw.write_text(folder / "imports.csv", pd.DataFrame(rows, columns=["implementation", "round", "import_s"]).to_csv(index=False))
+    raw.write_imports(folder, rows)
 
 
 def _in_turn(things: Sequence, number: int) -> Sequence:

@@ -28,9 +28,6 @@ from bench.run.variants import Variant, balanced_orders
 from bench.run.worker import death, one_line, redirect_output
 from bench.task import BATCH_SIZE, Dataset, Task
 
-CLOCKS_EVERY = 2
-"""In every second round a turn goes on with clocks at the doors of the API: they explain steps, and do not time them."""
-
 WITHOUT_END = 1000
 """Epochs of a training that takes turns, and passes in each: an evaluation comes once in a minute at most."""
 
@@ -114,10 +111,9 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
             _or_none(trainee.wait)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
             on_progress(f"round {number}", 0.15 + 0.8 * min(1, number / plan.rounds))
-            modes = ("steady", "clocks") if number % CLOCKS_EVERY == 0 else ("steady",)
-            _round(number, modes, variants, trainees, plan.seconds, turns)
+            _round(number, ("steady", "clocks"), variants, trainees, plan.seconds, turns)
             _turn(number, 0, variants[0], trainees[variants[0]], Turn("blocks", plan.seconds), turns)
-        on_progress("tracing", 0.95)
+        on_progress("tracing", 0.96)
         _round(1, ("traced",), variants, trainees, plan.seconds, turns)
         for trainee in trainees.values():
             trainee.end()

@@ -142,7 +142,7 @@ def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
     if not keep_others:
         for name in raw.FOLDERS:
             shutil.rmtree(folder / name, ignore_errors=True)
-        for name in raw.DERIVED:
+        for name in (*raw.DERIVED, raw.IMPORTS):
             (folder / name).unlink(missing_ok=True)
         return settings
     try:

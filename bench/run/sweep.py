@@ -76,7 +76,8 @@ def run_sweep(sizes: list[Size], variants: list[Variant], folder: Path, console:
         with console.status("") as status, tempfile.TemporaryDirectory(prefix="bench-sweep-") as scratch:
             head = f"{number}/{len(sizes)}  batch {size.batch_size}, length {size.length:,}"
             status.update(f"{head}: data")
-            dataset = call_in_child(noise_dataset, size.name, size.length, BATCHES * size.batch_size, size.batch_size, Path(scratch))
+            dataset = call_in_child(
+                noise_dataset, size.name, size.length, BATCHES * size.batch_size, size.batch_size, Path(scratch))
             records = measure_rounds(variants, dataset, Plan(ROUNDS, SECONDS), folder,
                                      lambda what, share: status.update(f"{head}: {what}, {share:.0%} done"),
                                      batch_size=size.batch_size)
