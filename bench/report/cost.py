@@ -24,6 +24,10 @@ TAX_NOTE = (
     "Milliseconds of a steady step, medians with the range over rounds and quartiles of traced calls: kernels at work; ops waiting for input; the runtime's own "
     "time; Python of sessions, hooks, callbacks and functions; other Python. Residual: what the parts leave of the step "
     "without clocks.")
+GATE_NOTE = (
+    "Sessions and Estimator hold the gradients of an op back, by default, until all of them are there (Optimizer.GATE_OP), Keras's "
+    "GradientTape does not: with large batches on several cores that costs the first two more than all their Python. The tuned profiles "
+    "switch it off (GATE_NONE).")
 GPU_NOTE = ("kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, the share of the step it was "
             "busy; by its driver, utilisation, energy; peak memory as TensorFlow counts it.")
 NO_GPU_NOTE = "No GPU was there: GPU columns are left out here and empty in results.csv, and kernels ran on the CPU."

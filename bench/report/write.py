@@ -11,6 +11,7 @@ from bench.measure import raw
 from bench.parity.stored import read_comparisons
 from bench.report.answers import answers
 from bench.report.cost import (
+    GATE_NOTE,
     GPU_NOTE,
     NO_GPU_NOTE,
     QUESTION,
@@ -75,7 +76,7 @@ def write_report(folder: Path) -> Report:
         "Does a tuned run end as the default one?": tuned_table(curves),
     }
     tables = {title: table for title, table in tables.items() if len(table)}
-    notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, *([THROUGHPUT_NOTE, TAX_NOTE] if len(throughput) else []),
+    notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, *([THROUGHPUT_NOTE, TAX_NOTE, GATE_NOTE] if len(throughput) else []),
              GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE]
     findings = [*(Finding("training", problem) for problem in problems), *find(folder, results, agreement, comparisons),
                 *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds))]
