@@ -21,7 +21,8 @@ def turns_of(rates: dict[str, list[float]], dataset: str = "small", call_s: floa
         nonlocal now
         rows = []
         for _ in range(2):
-            rows.append({"steps": rate * call_s / BATCH, "samples": rate * call_s, "began_s": now, "ended_s": now + call_s, **(extra or {})})
+            rows.append({"steps": rate * call_s / BATCH, "samples": rate * call_s, "began_s": now, "ended_s": now + call_s,
+                         **(extra or {})})
             now += call_s
         return rows
 

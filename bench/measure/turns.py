@@ -37,8 +37,8 @@ class Enough(BaseException):
 @dataclass(frozen=True)
 class Turn:
     """What to do next: `mode` is `steady` (every call is a row), `blocks` (a row a block of calls, in every second block
-    nothing is recorded), `clocks` (every second call with clocks at the API's doors) or `traced` (under the profiler). It lasts `seconds`
-    after `settle_s`, and has at least one row, or two."""
+    nothing is recorded), `clocks` (every second call with clocks at the API's doors) or `traced` (under the profiler). It
+    lasts `seconds` after `settle_s`, and has at least one row, or two."""
 
     mode: str
     seconds: float

@@ -21,7 +21,8 @@ THROUGHPUT_NOTE = (
     f"paired by round; equivalent means that the interval lies within {MARGIN:.0%} of 1. The floor is the same network looping in one "
     "call on one batch; again is the first row's program measured a second time.")
 TAX_NOTE = (
-    "Milliseconds of a steady step, medians with the range over rounds and quartiles of traced calls: kernels at work; ops waiting for input; the runtime's own "
+    "Milliseconds of a steady step, medians with the range over rounds and quartiles of traced calls: kernels at work; ops waiting "
+    "for input; the runtime's own "
     "time; Python of sessions, hooks, callbacks and functions; other Python. Residual: what the parts leave of the step "
     "without clocks.")
 GATE_NOTE = (

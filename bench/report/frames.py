@@ -14,8 +14,8 @@ RESULT_COLUMNS = [
     "implementation", "profile", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives",
     "true_negatives", "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms",
     "step_ms_q1", "step_ms_q3", "of_floor", "device_ms_per_step", "gpu_ms_per_step", "peak_rss_mib", "startup_s",
-    "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib", "train_s", "wall_s", "steps", "parameters", "code_lines",
-    "statements", "api_names", "gradient_norm", "saturation", "reason", "log"]
+    "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib", "train_s", "wall_s", "steps", "parameters",
+    "code_lines", "statements", "api_names", "gradient_norm", "saturation", "reason", "log"]
 
 CURVE_COLUMNS = [
     "implementation", "profile", "dataset", "loss", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
@@ -63,8 +63,8 @@ def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order in which people think of them: our three APIs from low to high, small before large."""
-    orders = {"implementation": ["lowlevel", "estimator", "keras"], "profile": ["default", "tuned"], "dataset": ["small", "large"],
-              "loss": ["logits", "activated"]}
+    orders = {"implementation": ["lowlevel", "estimator", "keras"], "profile": ["default", "tuned"],
+              "dataset": ["small", "large"], "loss": ["logits", "activated"]}
 
     def rank(column: pd.Series) -> pd.Series:
         known = orders.get(column.name)

@@ -89,7 +89,8 @@ def _texts(laws: pd.DataFrame) -> list[str]:
         return ["Too few sizes for a law: it takes three."]
     last = laws.columns[-1]
     return [f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and "
-            f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a batch on."
+            f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a "
+            "batch on."
             for _, row in laws.iterrows()]
 
 

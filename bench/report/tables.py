@@ -47,7 +47,8 @@ def training_table(results: pd.DataFrame) -> pd.DataFrame:
     for (dataset, loss, implementation, profile), cells in _groups(results, ["dataset", "loss", "implementation", "profile"]):
         ok = cells[cells["status"] == "ok"]
         rows.append({
-            "dataset": dataset, "loss": loss, "implementation": implementation, "profile": profile, "cells ok": f"{len(ok)}/{len(cells)}",
+            "dataset": dataset, "loss": loss, "implementation": implementation, "profile": profile,
+            "cells ok": f"{len(ok)}/{len(cells)}",
             "accuracy": spread(ok["accuracy"], 3), "final loss": spread(ok["final_loss"], 4),
             "gradient norm": spread(ok["gradient_norm"], power), "saturated outputs": spread(ok["saturation"], 2),
         })
@@ -77,7 +78,7 @@ def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -
 
 
 def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
-    """Does a tuned run end as the default one: the largest difference of loss and accuracy at any evaluation, over all seeds that
+    """Does a tuned run end as the default one: the largest difference of loss and accuracy at any evaluation, over seeds that
     both were trained with."""
     rows = []
     keys = ["implementation", "dataset", "loss", "seed", "epoch"]
