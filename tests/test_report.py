@@ -212,6 +212,14 @@ def test_a_tuned_run_is_held_against_its_own_default(tmp_path):
     assert len(table) == 1 and table["seeds"].iloc[0] == 1 and table["evaluations"].iloc[0] == pytest.approx(1e-5)
 
 
+def test_a_run_without_rounds_has_a_report_too(tmp_path):
+    write_measured(tmp_path)
+    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    text = report_of(tmp_path)
+    assert "Does it train?" in text and "What does each API cost?" not in text
+    assert "Not measured in this run." in (tmp_path / "report.html").read_text()
+
+
 def report_of(folder):
     write_report(folder)
     return (folder / "results.md").read_text()

@@ -18,6 +18,9 @@ from bench.report.frames import in_order
 GPU_COLUMNS = ("gpu_energy_j", "gpu_utilisation", "gpu_memory_mib")
 """Of a turn, medians over rounds: energy of the GPUs, utilisation and memory as their driver told."""
 
+COLUMNS = ["dataset", "implementation", "profile", "rounds", "samples_per_second", "low", "high"]
+"""The first of a throughput frame."""
+
 COMPARISONS = ("relative", "of_floor", "over_default")
 """To the first implementation's default profile; to the floor; a tuned profile to its own default."""
 
@@ -92,8 +95,7 @@ def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:
     """A row a variant: median samples per second and every ratio, each with its 95 % interval over rounds and a verdict; the parts
     of a step in ms; threads and memory at the end of the rounds."""
     rows = [_row(one, record) for one in rounds for record in one.ok if record.name in one.throughput.by_round]
-    frame = pd.DataFrame(rows)
-    return in_order(frame) if len(frame) else frame
+    return in_order(pd.DataFrame(rows, columns=None if rows else COLUMNS))
 
 
 def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
