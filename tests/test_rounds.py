@@ -26,8 +26,10 @@ def forkserver(tmp_path_factory):
     (folder / "ends_early.py").write_text(
         "def train(task, observer):\n    observer.begin()\n    for _ in range(5):\n        observer.step(0.5)\n")
     (folder / "raises_later.py").write_text(
-        "import time\n\ndef train(task, observer):\n    observer.begin()\n    for step in range(400):\n        time.sleep(0.01)\n"
-        "        observer.step(0.5)\n        if step == 90:\n            raise ValueError('no more')\n")
+        "import time\n\ndef train(task, observer):\n    observer.begin()\n    began = time.monotonic()\n    while True:\n"
+        "        time.sleep(0.01)\n        observer.step(0.5)\n"
+        "        if time.monotonic() > began + 0.5:  # after the warm-up of 0.3 s, before the turns are over\n"
+        "            raise ValueError('no more')\n")
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(folder)
     import sys
