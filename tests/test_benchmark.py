@@ -55,7 +55,8 @@ def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
     throughput = pd.read_csv(folder / "throughput.csv")
     assert len(throughput) == 8 and throughput["samples_per_second"].gt(0).all() and throughput["of_floor"].dropna().gt(0).all()
     parts = throughput[["kernels_ms", "input_ms", "runtime_ms", "api_ms", "python_ms"]]
-    assert (parts > -1e-3).all(axis=None) and (parts["kernels_ms"] > 0.1).all()
+    noise = 0.05 * throughput["wall_ms"]  # a part is a difference of medians, and a quick run has few calls
+    assert parts.ge(-noise, axis=0).all(axis=None) and (parts["kernels_ms"] > 0.1).all()
     total = parts.sum(axis=1) + throughput["residual_ms"]
     assert total.to_numpy() == pytest.approx(throughput["wall_ms"].to_numpy(), rel=0.02)
 
