@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ import numpy as np
 from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
-from bench.parity.inputs import Inputs, dataset_inputs, draw_inputs, read_inputs
-from bench.parity.matching import check_map, match_variables, read_map
+from bench.parity.inputs import Inputs, draw_inputs, read_inputs
+from bench.parity.matching import Match, check_map, match_variables, read_map
 from bench.parity.pairing import Pairing, View
-from bench.parity.port import Weights
+from bench.parity.port import Received, Weights
 from bench.parity.ports.standard import Standard
-from bench.parity.result import STAGES, Parity, Stage
+from bench.parity.result import STAGES, Explanation, Parity, Stage
 from bench.parity.side import Side, together
 from bench.parity.stages import structure
 from bench.parity.stages.curve import curve_stage
@@ -40,6 +41,9 @@ SGD_LEARNING_RATE = 1e-6
 FEW_PARAMETERS = 1_000_000
 """Models with more have one draw of initial weights compared: it holds enough values, and each draw builds a model."""
 
+SMALL = 0.05
+"""Of the last kernel's size: outputs of raw counts, some tens, become about as large as thresholds are."""
+
 STEPS = 50
 TIMEOUT_S = 120.0
 
@@ -47,7 +51,7 @@ TIMEOUT_S = 120.0
 @dataclass(frozen=True)
 class Setting:
     """What both sides are given. `batch` and `names` are files for ports that are functions; the others choose what
-    modules of the implementation contract train."""
+    modules of the implementation contract train (`spec` in the place of the dataset's own). With `first_only` the comparison ends at the first difference."""
 
     batch: Path | None = None
     names: Path | None = None
@@ -57,14 +61,44 @@ class Setting:
     source: Source = Synthetic()
     steps: int = STEPS
     timeout: float = TIMEOUT_S
+    seed: int = 0
+    spec: Spec | None = None
+    first_only: bool = False
 
 
-def compare(reference: str, candidate: str, setting: Setting = Setting(),
-            on_stage: Callable[[str], None] = lambda name: None) -> Parity:
-    """Compares two ports, each named as `module:object`, `file.py:object` or a module of the implementation contract.
+class StillTask(Task):
+    """A task whose weights never move. Its outputs are small, on both sides of every threshold, so that wrong metrics show."""
 
-    `on_stage` is told the name of every stage before it begins. In a script, call this under
-    ``if __name__ == "__main__":``, as everything that starts processes.
+    def initial_weights(self) -> Weights:
+        weights = super().initial_weights()
+        kernel = [name for name, value in weights.items() if value.ndim > 1][-1]
+        return {**weights, kernel: weights[kernel] * np.float32(SMALL)}
+
+
+@dataclass
+class Scene:
+    """What a comparison has at hand when it finds a difference: as much as its stages have made by then."""
+
+    task: Task | None
+    inputs: Inputs
+    still: Task | None = None
+    received: list[Received | None] = field(default_factory=lambda: [None, None])
+    match: Match | None = None
+    drawn: list[list[Weights]] = field(default_factory=list)
+    pairing: Pairing | None = None
+
+
+Explain = Callable[[Scene, Stage], list[Explanation]]
+
+
+def compare(reference: str | Side, candidate: str, setting: Setting = Setting(),
+            on_stage: Callable[[str], None] = lambda name: None,
+            explain: Explain = lambda scene, stage: []) -> Parity:
+    """Compares two ports, each named as `module:object`, `file.py:object` or a module of the implementation contract. The
+    reference may be a side that is open already, and stays so: with the same setting, it serves many comparisons faster.
+
+    `on_stage` is told the name of every stage before it begins; `explain` is asked for the causes of the first difference. In
+    a script, call this under ``if __name__ == "__main__":``, as everything that starts processes.
 
     Raises:
         UserError: they cannot be compared; the message says which side is why.
@@ -73,24 +107,30 @@ def compare(reference: str, candidate: str, setting: Setting = Setting(),
     began = time.monotonic()
     names = read_map(setting.names) if setting.names else {}
     given = read_inputs(setting.batch) if setting.batch else None
-    with with_forkserver(), Side("reference", reference, setting.timeout) as first, \
-            Side("candidate", candidate, setting.timeout) as second:
-        comparison = _Comparison(first, second, setting, names, given)
+    with with_forkserver(), _opened(reference, setting) as first, Side("candidate", candidate, setting.timeout) as second:
+        comparison = _Comparison(first, second, setting, names, given, explain)
         try:
             stages = comparison.run(on_stage)
         finally:
             comparison.close()
-    return Parity(reference, candidate, comparison.inputs.source, stages, time.monotonic() - began,
-                  max(side.peak_rss_mib for side in (first, second)))
+    return Parity(first.name, candidate, comparison.inputs.source, stages, time.monotonic() - began,
+                  max(side.peak_rss_mib for side in (first, second)), comparison.explanations)
+
+
+def _opened(reference: str | Side, setting: Setting):
+    return contextlib.nullcontext(reference) if isinstance(reference, Side) else Side("reference", reference, setting.timeout)
 
 
 class _Comparison:
-    def __init__(self, reference: Side, candidate: Side, setting: Setting, names: dict[str, str], given: Inputs | None):
+    def __init__(self, reference: Side, candidate: Side, setting: Setting, names: dict[str, str], given: Inputs | None,
+                 explain: Explain):
         self._sides = [reference, candidate]
         self._setting = setting
         self._names = names
         self._given = given
+        self._explain = explain
         self._twin: Side | None = None
+        self.explanations: list[Explanation] = []
 
     def run(self, on_stage: Callable[[str], None]) -> list[Stage]:
         """All stages in order, as far as the ports can be compared."""
@@ -98,11 +138,16 @@ class _Comparison:
         self._kinds = together(self._sides, "load")
         self._contracts = [kind == "contract" for kind in self._kinds]
         self._task = self._make_task() if any(self._contracts) else None
-        self.inputs = self._open()
-        stages = []
+        self.inputs = self._find_inputs()
+        self._scene = Scene(self._task, self.inputs)
+        stages: list[Stage] = []
         for name in STAGES:
             on_stage(name)
             stages.append(getattr(self, f"_{name.replace(' ', '_')}")())
+            if stages[-1].verdict == "different" and all(stage.verdict != "different" for stage in stages[:-1]):
+                self.explanations = self._explain(self._scene, stages[-1])
+                if self._setting.first_only:
+                    return stages
             if name == "initial weights" and not self._match.complete:
                 return stages + [Stage(rest, "not seen", "the variables do not match") for rest in STAGES[3:]]
         return stages
@@ -113,37 +158,38 @@ class _Comparison:
 
     def _make_task(self) -> Task:
         setting = self._setting
-        spec, source = DATASETS[setting.dataset], setting.source
+        spec, source = setting.spec or DATASETS[setting.dataset], setting.source
         dataset: Dataset = open_dataset(source, spec) or call_in_child(make_dataset, source, spec)
         rate = SGD_LEARNING_RATE if setting.optimizer == "sgd" else LEARNING_RATE
-        return Task(dataset, setting.loss, 0, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
+        return Task(dataset, setting.loss, setting.seed, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
 
-    def _open(self) -> Inputs:
-        """Opens both ports on common inputs: given, the dataset's, or drawn as one of the ports declares."""
+    def _find_inputs(self) -> Inputs:
+        """Common inputs: given, the dataset's, or drawn as one of the ports declares."""
         inputs = self._given
         if inputs is None and self._task is not None:
-            inputs = call_in_child(dataset_inputs, self._task.dataset, self._task.batch_size, self._setting.steps)
+            inputs = self._sides[0]("dataset_inputs", self._task.dataset, self._task.batch_size, self._setting.steps)
         if inputs is None:
             spec = next(filter(None, together(self._sides, "input_spec")), None)
             if spec is None:
                 raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give "
                                 "--batch FILE.npz with an array 'labels' and one for every feature")
             inputs = draw_inputs(spec)
-        together(self._sides, "open", inputs.batches[0], self._task, False)
         return inputs
 
     def _data(self) -> Stage:
         if not all(self._contracts):
             self._received = [None, None]
             return structure.data_stage(None, None, f"a function brings no data; both are given {self.inputs.source}")
-        still = Task(**{**vars(self._task), "learning_rate": 0.0})
-        self._received = together(self._sides, "received", still)
+        still = StillTask(**{**vars(self._task), "learning_rate": 0.0})
+        self._scene.still = still
+        self._received = self._scene.received = together(self._sides, "received", still)
         return structure.data_stage(*self._received, "")
 
     def _variables(self) -> Stage:
+        together(self._sides, "open", self.inputs.batches[0], self._task, False)
         variables = together(self._sides, "variables")
         check_map(self._names, *variables)
-        self._match = match_variables(*variables, self._names)
+        self._match = self._scene.match = match_variables(*variables, self._names)
         if not self._match.pairs:
             raise UserError(f"no variable of {self._sides[1]} has the shape of one of {self._sides[0]}: are these ports of one "
                             "network?")
@@ -153,14 +199,15 @@ class _Comparison:
     def _initial_weights(self) -> Stage:
         parameters = sum(int(np.prod(variable.shape)) for variable in self._reference_variables)
         draws = structure.DRAWS if parameters < FEW_PARAMETERS else 1
-        weights = together(self._sides, "initial_weights", draws)
+        weights = self._scene.drawn = together(self._sides, "initial_weights", draws)
         given = tuple(together(self._sides, "weights_given"))
         stage = structure.initial_stage(*weights, self._match, given)
         self._pairing = Pairing(
             View(self._sides[0]), View(self._sides[1], self._match), self._match, self.inputs, shaken(weights[0][0]),
             self._exact_view, self._setting.steps)
+        self._scene.pairing = self._pairing
         if self._match.complete:
-            self._check_losses()
+            self._check_loss()
         return stage
 
     def _forward(self) -> Stage:
@@ -181,15 +228,15 @@ class _Comparison:
     def _metrics(self) -> Stage:
         if None in self._received:
             return metrics_stage(self._pairing)
-        return evaluations_stage(*(received.evaluations for received in self._received))
+        return evaluations_stage(*self._received, self._pairing.random)
 
-    def _check_losses(self) -> None:
-        for side, view in zip(self._sides, (self._pairing.reference, self._pairing.candidate)):
-            view.set_weights(self._pairing.weights)
-            loss = side("loss", self.inputs.batches[0], True, 0).value
-            if not np.isfinite(loss):
-                raise UserError(f"{side}: its loss is {loss} at the start; look at the features ({self.inputs.source}) and at "
-                                "what its loss divides by or takes the logarithm of")
+    def _check_loss(self) -> None:
+        """A candidate's loss that is not finite is a difference; a reference's leaves nothing to compare with."""
+        self._pairing.reference.set_weights(self._pairing.weights)
+        loss = self._sides[0]("loss", self.inputs.batches[0], True, 0).value
+        if not np.isfinite(loss):
+            raise UserError(f"{self._sides[0]}: its loss is {loss} at the start; look at the features ({self.inputs.source}) and "
+                            "at what its loss divides by or takes the logarithm of")
 
     def _exact_view(self) -> View | None:
         """The float64 reference: the standard network in NumPy, or the reference port rebuilt in float64 if it can be."""
@@ -208,7 +255,7 @@ class _Comparison:
         return wide if same_names and not narrow else None
 
     def _standard_view(self) -> View | None:
-        own = initial_weights(self._task.dataset.length, 0)
+        own = initial_weights(self._task.dataset.length, self._task.seed)
         shapes = {variable.name: variable.shape for variable in self._reference_variables}
         if shapes != {name: value.shape for name, value in own.items()}:
             return None

@@ -21,6 +21,10 @@ from bench.parity.result import Difference, Stage, difference_of
 from bench.parity.rounding import Judgement
 
 PERTURBATIONS = 3
+
+SATURATING = 1e3
+"""Outputs of size 1 times this saturate: softmax is 0 in float32 below -104."""
+
 RANDOM_ORDER = "random layers draw their numbers in another order"
 
 
@@ -75,8 +79,9 @@ class View:
 @dataclass
 class Pairing:
     """The two sides and what they share. `exact` makes the view of the float64 reference, or returns None; it is made
-    when first needed. `weights` are the reference's, with none all alike. Stages leave for later ones: `aligned`, whether
-    random layers draw the same numbers, and `after_three`, by what the updates part the weights within rounding."""
+    when first needed. `weights` are the reference's, with none all alike. Stages leave for later ones: `random`, whether
+    the reference draws random numbers in training; `aligned`, whether the candidate draws the same; and `after_three`, by
+    what the updates part the weights within rounding."""
 
     reference: View
     candidate: View
@@ -85,6 +90,7 @@ class Pairing:
     weights: Weights
     make_exact: Callable[[], View | None]
     steps: int = 50
+    random: bool = False
     aligned: bool = True
     after_three: Weights = field(default_factory=dict)
     _exact: list = field(default_factory=list)
@@ -94,6 +100,15 @@ class Pairing:
         if not self._exact:
             self._exact.append(self.make_exact())
         return self._exact[0]
+
+    def saturating(self) -> Weights:
+        """Weights under which outputs are so large that a softmax of them is 0 or 1: the last kernel's are, and what
+        comes after it."""
+        names = [pair.reference.name for pair in self.match.pairs if pair.reference.trainable]
+        kernels = [name for name in names if self.weights[name].ndim > 1]
+        last = set(names[names.index(kernels[-1]):] if kernels else names)
+        return {name: (value * SATURATING).astype(value.dtype) if name in last else value
+                for name, value in self.weights.items()}
 
     def measure(self, measurement: Callable[[View], dict]) -> tuple[dict, dict]:
         """The measurement of both ports, taken at the same time."""

@@ -53,8 +53,8 @@ class Activation:
 
 @dataclass(frozen=True)
 class Loss:
-    """`value` as it is minimised; `per_sample` [samples] if the port shows it, or None; `regularisation` is part of
-    `value`."""
+    """`value` as it is minimised; `per_sample` [samples], those of the outputs as the port predicts them, if it shows them,
+    or None; `regularisation` is part of `value`."""
 
     value: float
     per_sample: np.ndarray | None
@@ -81,8 +81,8 @@ class Curve:
 @dataclass(frozen=True)
 class Received:
     """What the training steps received, over all epochs: `digests` of each sample's bytes, `labels` and the first
-    values (`heads`, [samples, values]) in the order of arrival; `sizes` of the batches; `evaluations`, one dict an
-    epoch, with the weights held where they began."""
+    values (`heads`, [samples, values]) in the order of arrival; `sizes` of the batches; `losses` as the port reports them
+    of its steps; `evaluations`, one dict an epoch, with the weights held where they began."""
 
     digests: list[str]
     labels: np.ndarray
@@ -90,6 +90,7 @@ class Received:
     sizes: list[int]
     feature_dtype: str
     label_dtype: str
+    losses: list[float] = field(default_factory=list)
     evaluations: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -142,6 +143,9 @@ class Port(Protocol):
 
     def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
         """The optimizer's state for every variable; momentum as the sum of gradients."""
+
+    def steps_counted(self) -> int | None:
+        """The number of steps done as the port counts them, for its schedule; None if it does not."""
 
     def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
         """The learning rate at given numbers of steps done, float32; None if it cannot be seen. To be followed by

@@ -49,8 +49,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Explanation:
+    """Why two ports part, or why one does not train: `cause` is a name, `title` and `cure` say it in words, `evidence` in
+    numbers; `lines` are those of the port's source to look at, as `file:line: text`."""
+
+    cause: str
+    stage: str
+    title: str
+    evidence: str
+    cure: str
+    lines: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Parity:
-    """The answer. `setting` says what both were given."""
+    """The answer. `setting` says what both were given; `explanations` of the first difference, the likeliest first: none if
+    its cause is unknown."""
 
     reference: str
     candidate: str
@@ -58,6 +72,7 @@ class Parity:
     stages: list[Stage]
     seconds: float
     peak_rss_mib: float
+    explanations: list[Explanation] = field(default_factory=list)
 
     @property
     def same(self) -> bool:
@@ -80,7 +95,8 @@ def from_json(text: str) -> Parity:
     stages = [Stage(**{**stage, **{key: stage[key] and Difference(**stage[key]) for key in ("difference", "largest")}})
               for stage in values["stages"]]
     names = ("reference", "candidate", "setting", "seconds", "peak_rss_mib")
-    return Parity(stages=stages, **{name: values[name] for name in names})
+    explanations = [Explanation(**entry) for entry in values.get("explanations", [])]
+    return Parity(stages=stages, explanations=explanations, **{name: values[name] for name in names})
 
 
 def difference_of(what: str, judgement: Judgement) -> Difference:

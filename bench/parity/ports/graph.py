@@ -135,6 +135,10 @@ class GraphPort:
             found[name] = list(running.session.run(mine).items())
         return found
 
+    def steps_counted(self) -> int | None:
+        running = self._training
+        return None if running.global_step is None else int(running.session.run(running.global_step))
+
     def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
         rates = [update.rate for update in self._updates.values()]
         running = self._training

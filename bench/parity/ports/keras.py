@@ -126,6 +126,9 @@ class KerasPort:
         return {name: [(role, self._as_accumulated(role, values[index].numpy())) for role, values in lists.items()]
                 for index, (name, _) in enumerate(pairs)}
 
+    def steps_counted(self) -> int | None:
+        return int(self._model.optimizer.iterations)
+
     def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
         return self._rate.at(steps)
 
@@ -246,8 +249,9 @@ def _is_slot_list(value, pairs) -> bool:
 
 
 def _like_outputs(labels: np.ndarray, outputs) -> tf.Tensor:
-    """Labels as `compiled_loss` hands them on: with the axis that outputs [samples, 1] have."""
+    """Labels as `compiled_loss` hands them on: a column, where outputs have columns (`match_dtype_and_rank` in
+    keras/src/engine/compile_utils.py)."""
     labels = tf.constant(labels)
-    if labels.shape.rank == 1 and outputs.shape.rank == 2 and outputs.shape[-1] == 1:
+    if labels.shape.rank == 1 and outputs.shape.rank == 2:
         labels = labels[:, tf.newaxis]
     return labels

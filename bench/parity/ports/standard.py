@@ -70,6 +70,9 @@ class Standard:
     def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
         return self._slots
 
+    def steps_counted(self) -> int:
+        return self._steps
+
     def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray:
         return np.full(len(steps), self.task.learning_rate)
 

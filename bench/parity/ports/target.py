@@ -37,39 +37,41 @@ class Target:
     """
 
     def __init__(self, name: str):
-        found = _find(name)
-        self.kind, self._function = _recognise(found)
+        self.name = name
+        self.kind, self.function = _recognise(_find(name))
         self._made = None
+        self._evaluating: dict = {}
         if self.kind == "maker":
-            self._made = self._function()
+            self._made = self.function()
             self.kind = _kind_of_made(self._made)
 
     def port(self, batch: Batch | None, task: Task | None) -> Port:
         """The port itself; `batch` shows the shapes of features and labels, `task` is what contract modules train."""
         if self.kind == "contract":
-            return catch_port(self._function, _in_fresh_folder(task))
+            return catch_port(self.function, in_fresh_folder(task), self._evaluating)
         if self.kind == "keras":
-            model, self._made = self._made or self._function(), None
-            return KerasPort(model, self._function, batch)
+            model, self._made = self._made or self.function(), None
+            return KerasPort(model, self.function, batch)
         if batch is None:
             raise UserError("it declares no input shapes: give --batch FILE.npz")
         one = {name: value[:1] for name, value in batch.features.items()}
         if self.kind == "graph":
-            return GraphPort(*function_networks(self._function, one, batch.labels[:1]))
+            return GraphPort(*function_networks(self.function, one, batch.labels[:1]))
         made = self._made if self.kind == "estimator" else tf.estimator.Estimator(
-            self._function, model_dir=tempfile.mkdtemp(prefix="bench-parity-"))
+            self.function, model_dir=tempfile.mkdtemp(prefix="bench-parity-"))
         return GraphPort(*estimator_networks(made, one, batch.labels[:1]))
 
     def input_spec(self) -> InputSpec | None:
         """What the port declares of its input: only Keras models do."""
         if self.kind != "keras":
             return None
-        self._made = self._made or self._function()
+        self._made = self._made or self.function()
         return input_spec(self._made)
 
     def received(self, task: Task):
-        """What the training steps of a contract module receive; see `bench.parity.ports.watch.watch_data`."""
-        return watch_data(self._function, _in_fresh_folder(task))
+        """What the training steps of a contract module receive; see `bench.parity.ports.watch.watch_data`. Before `port`,
+        which then knows what a session is fed when it evaluates."""
+        return watch_data(self.function, in_fresh_folder(task), self._evaluating)
 
 
 def _find(name: str):
@@ -138,5 +140,6 @@ def _kind_of_made(made) -> str:
     raise UserError(f"it returned {type(made).__name__}, of no known kind: give {KINDS}")
 
 
-def _in_fresh_folder(task: Task) -> Task:
+def in_fresh_folder(task: Task) -> Task:
+    """The task with a folder of its own."""
     return replace(task, model_dir=Path(tempfile.mkdtemp(prefix="bench-parity-")))

@@ -1,22 +1,19 @@
 """Watching a module of the implementation contract: `train(task, observer)` is run, and caught where its API trains.
 
-Nothing in the module is edited: `Model.fit`, `Estimator.train` and `Session.run` are replaced in this process, which is
-the port's own.
+Where that is, `bench.parity.ports.doors` says.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.client import session as session_module
 
 from bench.parity.port import Port, Received
-from bench.parity.ports import graph_ops
+from bench.parity.ports.doors import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.functions import estimator_networks
 from bench.parity.ports.graph import GraphPort, Network
 from bench.parity.ports.keras import KerasPort
@@ -36,47 +33,49 @@ class _Caught(BaseException):
         self.make_port = make_port
 
 
-class _Listener:
+class Listener:
     """An observer that keeps evaluations and knows when the first step is next."""
 
     def __init__(self) -> None:
         self.training = False
+        self.losses: list[float] = []
         self.evaluations: list[dict] = []
 
     def begin(self) -> None:
         self.training = True
 
     def step(self, loss: float, steps: int = 1) -> None:
-        pass
+        self.losses.append(float(loss))
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         self.evaluations.append({name: float(value) for name, value in asdict(evaluation).items()})
 
 
-def catch_port(train: Train, task: Task) -> Port:
-    """Runs `train` up to its first training step, and shows what would have made it.
+def catch_port(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> Port:
+    """Runs `train` up to its first training step, and shows what would have made it. `evaluating` is what its session was
+    fed besides data when it evaluated.
 
     Raises:
         UserError: it trains by other means than the three that are watched.
     """
-    listener = _Listener()
+    listener = Listener()
 
     def fit(model, *arguments, **options):
         raise _Caught(lambda: KerasPort(model, None, None))
 
     def estimator_train(estimator, *arguments, **options):
-        raise _Caught(lambda: _estimator_port(estimator, task))
+        raise _Caught(lambda: estimator_port(estimator, task))
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
-        if listener.training and _trains(session.graph, fetches):
-            network = _network_of(session.graph, fetches, feed_dict or {})
-            weights = {variable.op.name: variable for variable in _variables(session.graph)}
+        if listener.training and trains(session.graph, fetches):
+            network = network_of(session.graph, fetches, feed_dict or {})
+            weights = {variable.op.name: variable for variable in variables(session.graph)}
             values = original(session, weights)
-            raise _Caught(lambda: _session_port(network, values))
+            raise _Caught(lambda: session_port(network, values, evaluating))
         return original(session, fetches, feed_dict, *arguments, **options)
 
     try:
-        with _replaced(fit=fit, estimator_train=estimator_train, run=run):
+        with replaced(fit=fit, estimator_train=estimator_train, run=run):
             train(task, listener)
     except _Caught as caught:
         return caught.make_port()
@@ -84,11 +83,12 @@ def catch_port(train: Train, task: Task) -> Port:
                     "observer.begin() made a step")
 
 
-def watch_data(train: Train, task: Task) -> Received:
-    """Runs `train` to its end and keeps what every training step received. With a learning rate of 0 in `task` the
-    weights stay, and every evaluation is of the initial ones."""
-    listener = _Listener()
-    kept = _Kept()
+def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> Received:
+    """Runs `train` to its end and keeps what every training step received, and in `evaluating` what its session is fed
+    besides data when it evaluates. With a learning rate of 0 in `task` the weights stay, and every evaluation is of the
+    initial ones."""
+    listener = Listener()
+    kept = Kept()
 
     def fit(model, *arguments, **options):
         train_step = model.train_step
@@ -101,20 +101,25 @@ def watch_data(train: Train, task: Task) -> Received:
         return originals["fit"](model, *arguments, **options)
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
-        if not (listener.training and _trains(session.graph, fetches)):
+        if not (listener.training and trains(session.graph, fetches)):
+            if listener.training and predicts(session.graph, fetches):
+                evaluating.update(settings(session.graph, feed_dict or {}))
             return original(session, fetches, feed_dict, *arguments, **options)
-        data = _data_tensors(session.graph, fetches, feed_dict or {})
+        data = data_tensors(session.graph, fetches, feed_dict or {})
         result, values = original(session, (fetches, data), feed_dict, *arguments, **options)
         kept.keep(*values)
         return result
 
-    with _replaced(fit=fit, run=run) as originals:
+    with replaced(fit=fit, run=run) as originals:
         train(task, listener)
-    return kept.received(listener.evaluations)
+    return kept.received(listener)
 
 
-class _Kept:
-    def __init__(self) -> None:
+class Kept:
+    """What training steps received. A sample's digest is made of all its values, or of `values` of them, evenly spaced."""
+
+    def __init__(self, values: int | None = None) -> None:
+        self._values = values
         self.features: list[np.ndarray] = []
         self.digests: list[str] = []
         self.labels: list[np.ndarray] = []
@@ -123,103 +128,41 @@ class _Kept:
 
     def keep(self, signal, labels) -> None:
         self.dtypes = str(signal.dtype), str(labels.dtype)
-        self.digests += [hashlib.sha1(np.ascontiguousarray(row)).hexdigest() for row in signal]
+        self.digests += [digest(row, self._values) for row in signal]
         self.features.append(signal.reshape(len(signal), -1)[:, :HEAD].copy())
         self.labels.append(labels.copy())
         self.sizes.append(len(labels))
 
-    def received(self, evaluations: list[dict]) -> Received:
+    def received(self, listener: Listener) -> Received:
         if not self.sizes:
             raise UserError("its training was not seen: no step of Model.fit or Session.run received data")
         return Received(self.digests, np.concatenate(self.labels), np.concatenate(self.features), self.sizes, *self.dtypes,
-                        evaluations)
+                        listener.losses, listener.evaluations)
 
 
-@contextlib.contextmanager
-def _replaced(fit=None, estimator_train=None, run=None) -> Iterator[dict]:
-    """Puts functions in the place of the three APIs' training, the last one with the original as first argument."""
-    places = {"fit": (tf.keras.Model, "fit", fit), "run": (session_module.BaseSession, "run", None)}
-    if hasattr(tf, "estimator"):
-        places["estimator_train"] = (tf.estimator.Estimator, "train", estimator_train)
-    originals = {name: getattr(owner, attribute) for name, (owner, attribute, _) in places.items()}
-    if run is not None:
-        def bound(session, *arguments, **options):
-            return run(originals["run"], session, *arguments, **options)
-        places["run"] = (session_module.BaseSession, "run", bound)
-    try:
-        for owner, attribute, function in places.values():
-            if function is not None:
-                setattr(owner, attribute, function)
-        yield originals
-    finally:
-        for name, (owner, attribute, _) in places.items():
-            setattr(owner, attribute, originals[name])
+def digest(sample: np.ndarray, values: int | None = None) -> str:
+    """Tells one sample from another by all its values, or by `values` of them, evenly spaced."""
+    flat = sample.ravel()
+    return hashlib.sha1(np.ascontiguousarray(flat if values is None else flat[::max(1, flat.size // values)])).hexdigest()
 
 
-def _estimator_port(estimator, task: Task) -> Port:
+def estimator_port(estimator, task: Task) -> Port:
     probe = task.dataset.probe
     training, evaluation, _ = estimator_networks(estimator, {"signal": probe.signal[:1]}, probe.labels[:1])
     return GraphPort(training, evaluation)
 
 
-def _session_port(network: Network, weights: dict) -> Port:
+def session_port(network: Network, weights: dict, evaluating: dict[str, np.ndarray]) -> Port:
+    """The settings of a training step that an evaluation does not feed have their own values there."""
     def initialise(session) -> None:
         with network.graph.as_default():
-            for variable in _variables(network.graph):
+            for variable in variables(network.graph):
                 variable.load(weights[variable.op.name], session)
 
     network.initialise = initialise
-    return GraphPort(network, network)
-
-
-def _variables(graph) -> list:
-    return graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
-
-
-def _trains(graph, fetches) -> bool:
-    trainable = {variable.op.name for variable in graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES)}
-    return graph_ops.touches_trainables(_flat(graph, fetches), trainable)
-
-
-def _flat(graph, fetches) -> list:
-    found = []
-    for fetch in tf.nest.flatten(_plain(fetches)):
-        element = graph.as_graph_element(fetch) if isinstance(fetch, str) or hasattr(fetch, "_as_graph_element") else fetch
-        found.append(element)
-    return [element for element in found if isinstance(element, (tf.Tensor, tf.Operation))]
-
-
-def _plain(fetches):
-    """Dictionaries with objects for keys, as hooks have, cannot be sorted by `tf.nest`."""
-    if isinstance(fetches, dict):
-        return [_plain(value) for value in fetches.values()]
-    if isinstance(fetches, (list, tuple)):
-        return [_plain(value) for value in fetches]
-    return fetches
-
-
-def _network_of(graph, fetches, feed_dict: dict) -> Network:
-    """The network behind a training call: its loss is the one scalar that is fetched along with the update."""
-    flat = _flat(graph, fetches)
-    trainable = {variable.op.name for variable in graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES)}
-    scalars = [fetch for fetch in flat if isinstance(fetch, tf.Tensor) and fetch.dtype.is_floating
-               and fetch.shape.rank == 0 and not graph_ops.touches_trainables([fetch], trainable)]
-    train_ops = [fetch for fetch in flat if graph_ops.touches_trainables([fetch], trainable)]
-    if not scalars:
-        raise UserError("its loss was not seen: fetch it in the same Session.run as the train_op")
-    signal, labels = _data_tensors(graph, fetches, feed_dict)
-    train_op = train_ops[0] if isinstance(train_ops[0], tf.Operation) else train_ops[0].op
-    constants = {tensor: value for tensor, value in feed_dict.items() if tensor is not signal and tensor is not labels}
-    return Network(graph, {"signal": signal}, labels, scalars[0], train_op, constants=constants)
-
-
-def _data_tensors(graph, fetches, feed_dict: dict) -> list:
-    """(signal, labels): what the iterators behind a call give, or what it is fed. The signal is the larger."""
-    needed = graph_ops.ancestors(_flat(graph, fetches))
-    given = [output for operation in needed if operation.type in ("IteratorGetNext", "IteratorGetNextSync")
-             for output in operation.outputs]
-    given += [tensor for tensor in feed_dict if isinstance(tensor, tf.Tensor) and tensor.dtype != tf.string
-              and tensor.shape.rank != 0]
-    if len(given) != 2:
-        raise UserError(f"its input was not seen: features and labels were looked for, {len(given)} tensors were found")
-    return sorted(given, key=lambda tensor: tensor.shape.rank is None or tensor.shape.rank, reverse=True)
+    constants = {tensor: value for tensor, value in network.constants.items() if tensor.dtype == tf.string}
+    constants.update({network.graph.get_tensor_by_name(name): value for name, value in evaluating.items()})
+    if constants.keys() == network.constants.keys() and all(
+            np.array_equal(value, network.constants[tensor]) for tensor, value in constants.items()):
+        return GraphPort(network, network)
+    return GraphPort(network, replace(network, constants=constants, train_op=None))

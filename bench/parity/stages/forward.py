@@ -23,6 +23,7 @@ def forward_stage(pairing: Pairing) -> Stage:
     samples = _samples_that_fit(pairing, batch)
     features = {name: value[:samples] for name, value in batch.features.items()}
     stages = [_forward(pairing, features, training) for training in (False, True)]
+    pairing.random = _is_random(pairing, features)
     different = next((stage for stage in stages if stage.verdict == "different"), None)
     rounded = next((stage for stage in stages if stage.verdict == "rounding"), stages[0])
     worst = different or rounded
@@ -58,7 +59,7 @@ def _forward(pairing: Pairing, features: dict, training: bool) -> Stage:
     dead = _excused(reference, candidate, pairs, labels, judged.judgements)
     kept = {key: judgement for key, judgement in judged.judgements.items() if key not in dead}
     stage = Judged(judged.reference, judged.candidate, kept).stage("forward", compared, notes)
-    if stage.verdict == "different" and training and _is_random(pairing, measurement, reference):
+    if stage.verdict == "different" and training and _is_random(pairing, features):
         return _statistics(pairing, measurement, pairs, labels, stage)
     if not pairs:
         return Stage("forward", "different", compared, Difference(
@@ -90,9 +91,10 @@ def _unmatched_notes(reference, candidate, pairs) -> list[str]:
             for side, names in (("the reference", alone), ("the candidate", others)) if names]
 
 
-def _is_random(pairing: Pairing, measurement, reference) -> bool:
-    again = measurement(pairing.reference, 1)
-    return any(not same_bits(reference[row].value, again[row].value) for row in reference)
+def _is_random(pairing: Pairing, features: dict) -> bool:
+    pairing.reference.set_weights(pairing.weights)
+    first, again = (pairing.reference.ask("forward", features, True, draw) for draw in (0, 1))
+    return any(not same_bits(activation.value, other.value) for activation, other in zip(first, again))
 
 
 def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> Stage:

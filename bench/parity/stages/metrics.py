@@ -6,6 +6,7 @@ import numpy as np
 
 from bench.parity import known
 from bench.parity.pairing import Judged, Pairing, View
+from bench.parity.port import Received
 from bench.parity.result import Stage
 from bench.parity.rounding import judge
 
@@ -26,12 +27,18 @@ def metrics_stage(pairing: Pairing) -> Stage:
         pairing, judged.stage("metrics", f"{', '.join(judged.judgements)} over batches of {sizes}"), judged)
 
 
-def evaluations_stage(reference: list[dict], candidate: list[dict]) -> Stage:
-    """The evaluations that contract modules report of the initial weights, in float32, in which the APIs count."""
-    if not reference or not candidate:
+LOSSES = "training losses as reported"
+
+
+def evaluations_stage(reference: Received, candidate: Received, random: bool) -> Stage:
+    """The evaluations that contract modules report of the initial weights, in float32, in which the APIs count; and the losses
+    that they report of their steps, unless those are `random`."""
+    if not reference.evaluations or not candidate.evaluations:
         return Stage("metrics", "not seen", "no evaluation was reported")
-    first, second = ({name: np.array(np.float32(value)) for name, value in side[0].items()} for side in
+    first, second = ({name: np.array(np.float32(value)) for name, value in side.evaluations[0].items()} for side in
                      (reference, candidate))
+    if not random and len(reference.losses) == len(candidate.losses):
+        first[LOSSES], second[LOSSES] = (np.array(side.losses, np.float32) for side in (reference, candidate))
     judged = Judged(first, second, {name: judge(first[name], second[name], None, 0.0) for name in first})
     return judged.stage("metrics", f"the evaluation split: {', '.join(first)}")
 

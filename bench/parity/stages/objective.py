@@ -7,10 +7,14 @@ import numpy as np
 from bench.parity.pairing import RANDOM_ORDER, Pairing, View
 from bench.parity.result import Difference, Stage
 
+SATURATED = "losses of saturated outputs"
+
 
 def loss_stage(pairing: Pairing) -> Stage:
-    """Per-sample losses, regularisation, reduction, and the value that is minimised."""
+    """Per-sample losses, regularisation, reduction, and the value that is minimised; and losses of outputs so large that they
+    saturate."""
     batch = pairing.inputs.batches[0]
+    saturating = pairing.saturating()
 
     def measurement(view: View) -> dict:
         view.set_weights(pairing.weights)
@@ -20,9 +24,14 @@ def loss_stage(pairing: Pairing) -> Stage:
             found[f"per-sample losses, {mode} mode"] = loss.per_sample
             found[f"regularisation, {mode} mode"] = np.array(loss.regularisation)
             found[f"value, {mode} mode"] = np.array(loss.value)
+        view.set_weights(saturating)
+        loss = view.ask("loss", view.batch(batch), False, 0)
+        found[SATURATED] = loss.per_sample if loss.per_sample is not None else np.array(loss.value)
         return found
 
     judged = pairing.judge(measurement)
+    if not np.isfinite(judged.reference[SATURATED]).all():  # a port of it need not be better
+        judged.judgements.pop(SATURATED, None)
     unseen = [f"{side}'s per-sample losses are not seen" for side, answer in
               (("the reference", judged.reference), ("the candidate", judged.candidate))
               if answer["per-sample losses, evaluation mode"] is None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-from scipy import stats
 
 from bench.parity.matching import Match
 from bench.parity.port import Received, Weights
@@ -39,7 +38,7 @@ def _data_difference(reference: Received, candidate: Received) -> Difference | N
         batch = int(np.searchsorted(np.cumsum(reference.sizes), place, side="right"))
         arrived = [numbers.get(side.digests[place]) if place < len(side.digests) else None
                    for side in (reference, candidate)]
-        if None not in arrived and Counter(reference.digests) == Counter(candidate.digests):
+        if None not in arrived and same_samples(reference, candidate):
             return Difference(f"order of samples, from batch {batch + 1}", f"sample {arrived[0]}", f"sample {arrived[1]}")
         if len(set(candidate.sizes)) != len(set(reference.sizes)) or len(candidate.digests) != len(reference.digests):
             return Difference("samples received", f"{len(reference.digests)}, last batch of {reference.sizes[-1]}",
@@ -54,6 +53,11 @@ def _data_difference(reference: Received, candidate: Received) -> Difference | N
     if place is not None:
         return Difference(f"label of sample {place}", str(reference.labels[place]), str(candidate.labels[place]))
     return None
+
+
+def same_samples(reference: Received, candidate: Received) -> bool:
+    """Whether both received the same samples as often, in any order."""
+    return Counter(reference.digests) == Counter(candidate.digests)
 
 
 def _first_difference(first: list, second: list) -> int | None:
@@ -101,6 +105,8 @@ def initial_stage(reference: list[Weights], candidate: list[Weights], match: Mat
     candidate = [match.to_reference(weights) for weights in candidate]
     if all(given):
         return _equal_weights(reference[0], candidate[0])
+    from scipy.stats import ks_2samp  # takes a second to load
+
     compared = f"distribution of {len(match.pairs)} variables over {min(len(reference), len(candidate))} draws"
     limit = SIGNIFICANCE / max(1, len(match.pairs))
     smallest = 1.0
@@ -113,7 +119,7 @@ def initial_stage(reference: list[Weights], candidate: list[Weights], match: Mat
             if np.ptp(first) != np.ptp(second) or first[0] != second[0]:
                 return Stage("initial weights", "different", compared, Difference(name, _spread(first), _spread(second)))
             continue
-        chance = stats.ks_2samp(first, second).pvalue
+        chance = ks_2samp(first, second).pvalue
         smallest = min(smallest, chance)
         if chance < limit:
             return Stage("initial weights", "different", compared,

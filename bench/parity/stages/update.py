@@ -48,6 +48,9 @@ def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -
         view.ask("step", view.batch(_nth(pairing, number)), number)
         if number in (1, 3):
             found.update(_state(view, f"after step {number}"))
+    counted = view.ask("steps_counted")
+    if rates is not None and np.ptp(rates) > 0 and counted is not None:
+        found["steps counted, after step 3"] = np.array(float(counted))
     for number in (4, 5):
         view.ask("step", view.batch(_nth(pairing, number)), number, RATE_FACTOR)
     found.update({f"{AFTER_CHANGE}, {name}": value for name, value in view.weights().items()})

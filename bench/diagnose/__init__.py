@@ -1,0 +1,1 @@
+"""Why does it not train? The gallery of porting traps, and causes by name."""

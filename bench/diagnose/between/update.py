@@ -1,0 +1,171 @@
+"""Updates of two ports from equal weights by equal gradients, and what explains that they differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.diagnose.causes import explanation
+from bench.parity.pairing import Pairing, View
+from bench.parity.port import Weights
+from bench.parity.result import Explanation, Stage
+from bench.parity.stages.update import AFTER_CHANGE, learning_rate_steps
+
+SAME = 1e-3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a port: slots before it, gradients, and weights and slots after it, by the reference's names."""
+
+    rates: np.ndarray | None
+    counted: int | None
+    slots_before: dict[str, list[tuple[str, np.ndarray]]]
+    gradients: Weights
+    slots: dict[str, list[tuple[str, np.ndarray]]]
+    weights: Weights
+
+
+def explain_update(pairing: Pairing, stage: Stage) -> list[Explanation]:
+    """Causes of a difference in the update stage."""
+    reference, candidate = pairing.measure(lambda view: {"step": _step(pairing, view)})
+    ours, theirs = reference["step"], candidate["step"]
+    names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
+    found = _statistics(pairing, ours, theirs) or _rates(ours, theirs) or _counted(ours, theirs)
+    if found:
+        return found
+    if None not in names and _family(names[0].name) != _family(names[1].name):
+        return [explanation("other_optimizer", "update", f"{names[1].name} against the reference's {names[0].name}")]
+    return (_slot_start(ours, theirs) or _clipping(ours, theirs) or _momentum_form(stage) or _epsilon(pairing, stage)
+            or [explanation("optimizer_constants", "update", f"same learning rate, same gradients; {stage.difference}")])
+
+
+def _step(pairing: Pairing, view: View) -> Step:
+    batch = view.batch(pairing.inputs.batches[0])
+    view.set_weights(pairing.weights)
+    rates = view.ask("learning_rates", learning_rate_steps(pairing.steps), batch)
+    view.set_weights(pairing.weights)
+    before = view.slots()
+    gradients = view.named(view.ask("gradients", batch, 1))
+    view.ask("step", batch, 1)
+    return Step(rates, view.ask("steps_counted"), before, gradients, view.slots(), view.weights())
+
+
+def _statistics(pairing: Pairing, ours: Step, theirs: Step) -> list[Explanation]:
+    """What no gradient moves."""
+    for name, value in ours.weights.items():
+        if name in ours.gradients or np.allclose(value, theirs.weights.get(name, value), rtol=SAME, atol=1e-6):
+            continue
+        start = pairing.weights[name]
+        moved = [float(np.abs(step.weights[name] - start).max()) for step in (ours, theirs)]
+        if moved[1] == 0:
+            return [explanation("statistics_not_updated", "update", f"{name} stays where it was in the candidate, and moves by "
+                                f"{moved[0]:.4g} in the reference's first step")]
+        return [explanation("statistics_differ", "update", f"{name} moves by {moved[1]:.4g} in the candidate's first step, by "
+                            f"{moved[0]:.4g} in the reference's")]
+    return []
+
+
+def _rates(ours: Step, theirs: Step) -> list[Explanation]:
+    if ours.rates is None or theirs.rates is None or np.allclose(ours.rates, theirs.rates, rtol=1e-5, atol=0):
+        return []
+    constant = [np.ptp(step.rates) <= 1e-6 * abs(step.rates[0]) for step in (ours, theirs)]
+    numbers = (f"{theirs.rates[0]:.6g} at the start and {theirs.rates[-1]:.6g} at the end in the candidate, "
+               f"{ours.rates[0]:.6g} and {ours.rates[-1]:.6g} in the reference")
+    if constant[1] and not constant[0]:
+        return [explanation("steps_not_counted", "update", f"the learning rate is {numbers}")]
+    if constant == [True, True]:
+        return [explanation("learning_rate", "update", f"{theirs.rates[0]:.6g} in the candidate, {ours.rates[0]:.6g} in the reference")]
+    return [explanation("schedule_differs", "update", f"the learning rate is {numbers}")]
+
+
+def _counted(ours: Step, theirs: Step) -> list[Explanation]:
+    if ours.rates is None or np.ptp(ours.rates) == 0 or ours.counted != 1 or theirs.counted != 0:
+        return []
+    return [explanation("steps_not_counted", "update", "after a step the reference has counted 1, the candidate 0")]
+
+
+def _slot_start(ours: Step, theirs: Step) -> list[Explanation]:
+    for name, slots in ours.slots_before.items():
+        others = theirs.slots_before.get(name, [])
+        starts = [sorted({float(value.flat[0]) for _, value in side if value.size}) for side in (slots, others)]
+        different = [value for value in starts[1] if value not in starts[0]] or [
+            value for value in starts[0] if value not in starts[1]]
+        if slots and others and different:
+            return [explanation("slot_start", "update", f"slots of {name} start at {_list(starts[1])} in the candidate, at "
+                                f"{_list(starts[0])} in the reference")]
+    return []
+
+
+def _list(values: list[float]) -> str:
+    return " and ".join(f"{value:g}" for value in values)
+
+
+def _clipping(ours: Step, theirs: Step) -> list[Explanation]:
+    """By what each variable's gradient was multiplied before it reached the optimizer, relative to the reference."""
+    factors: dict[str, float] = {}
+    norms: dict[str, tuple[float, float]] = {}
+    for name, gradient in ours.gradients.items():
+        used = [_first_moment(step, name) for step in (ours, theirs)]
+        if gradient is None or any(value is None for value in used):
+            return []
+        first, second = (float(np.linalg.norm(value.astype(np.float64))) for value in used)
+        if first > 0:
+            factors[name] = second / first
+            norms[name] = float(np.linalg.norm(gradient.astype(np.float64))), second
+    values = np.array(list(factors.values()))
+    if not len(values) or np.allclose(values, 1, rtol=SAME):
+        return []
+    numbers = ", ".join(f"{name} {factor:.3g}" for name, factor in factors.items())
+    clipped = [after for before, after in norms.values() if before > 1e-12]
+    if np.ptp(values) > SAME * values.max() and np.ptp(np.sort(clipped)[-2:]) < SAME * max(clipped):
+        return [explanation("clipping_per_variable", "update", f"gradients reach the candidate's optimizer multiplied, relative to "
+                            f"the reference's, by {numbers}; several end at the same norm")]
+    return [explanation("clipping_differs", "update", f"gradients reach the candidate's optimizer multiplied, relative to the "
+                        f"reference's, by {numbers}")]
+
+
+def _first_moment(step: Step, name: str) -> np.ndarray | None:
+    """A multiple of the gradient that the optimizer was given: what a slot that began at 0 holds after one step, or the
+    update where there are no slots."""
+    for (role, value), (_, before) in zip(step.slots.get(name, []), step.slots_before.get(name, [])):
+        if not before.any() and role in ("m", "momentum", "momentums", "accum", "_momentums"):
+            return value
+    return None
+
+
+def _momentum_form(stage: Stage) -> list[Explanation]:
+    if not stage.difference.what.startswith(AFTER_CHANGE):
+        return []
+    return [explanation("momentum_form", "update", f"alike up to a change of the learning rate; {stage.difference}")]
+
+
+def _epsilon(pairing: Pairing, stage: Stage) -> list[Explanation]:
+    """Whether the ports part more by smaller gradients, as an epsilon makes them."""
+    pairing.reference.set_weights(pairing.weights)
+    gradients = {name: value for name, value in pairing.reference.ask("gradients", pairing.inputs.batches[0], 0).items()
+                 if value is not None}
+    parted = []
+    for scale in (1.0, 1e-6):
+        scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}
+
+        def moved(view: View, scaled=scaled) -> dict:
+            view.set_weights(pairing.weights)
+            applied = view.ask("apply", view.own(scaled), view.batch(pairing.inputs.batches[0]))
+            return view.weights() if applied else {}
+
+        ours, theirs = pairing.measure(moved)
+        if not ours or not theirs:
+            return []
+        steps = [np.concatenate([(side[name] - pairing.weights[name]).ravel() for name in scaled]) for side in (ours, theirs)]
+        parted.append(float(np.linalg.norm(steps[1] - steps[0]) / max(np.linalg.norm(steps[0]), 1e-30)))
+    if parted[1] > 3 * parted[0] and parted[1] > SAME:
+        return [explanation("epsilon", "update", f"the updates differ by {parted[0]:.2g} of their size, by {parted[1]:.2g} where "
+                            "gradients are a millionth as large")]
+    return []
+
+
+def _family(name: str) -> str:
+    known = {"GradientDescent": "SGD", "Momentum": "SGD", "RMSProp": "RMSprop"}
+    return known.get(name, name).lower()

@@ -1,0 +1,71 @@
+"""Without a reference: a port is trained and watched in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.data.source import DATASETS, EPOCHS, Source, Spec
+from bench.data.store import make_dataset, open_dataset
+from bench.data.synthetic import Synthetic
+from bench.diagnose.examine import Diagnosis, examine_contract, examine_function
+from bench.diagnose.lines import with_lines
+from bench.parity.inputs import Inputs, draw_inputs, read_inputs
+from bench.parity.side import Side
+from bench.process.forkserver import call_in_child, with_forkserver
+from bench.task import Task, UserError
+
+STEPS = 300
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a port is trained on. `batch` is a file for ports that are functions, and `steps` is theirs; the others choose what
+    modules of the implementation contract train."""
+
+    batch: Path | None = None
+    dataset: str = "small"
+    loss: str = "logits"
+    source: Source = Synthetic()
+    seed: int = 0
+    epochs: int | None = None
+    steps: int = STEPS
+    spec: Spec | None = None
+    timeout: float = TIMEOUT_S
+
+
+def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], None] = lambda name: None) -> Diagnosis:
+    """Trains a port named as for `bench.parity.compare` and says what is wrong with it.
+
+    Raises:
+        UserError: it cannot be used.
+        bench.parity.side.PortError: it raised an exception of its own before it trained.
+    """
+    began = time.monotonic()
+    given = read_inputs(setting.batch) if setting.batch else None
+    with with_forkserver(), Side("port", port, setting.timeout) as side:
+        on_stage("loading")
+        kind = side("load")
+        on_stage("training")
+        if kind == "contract":
+            diagnosis = side("apply_to_target", examine_contract, _task(setting))
+        else:
+            inputs = given or _declared(side, port)
+            diagnosis = side("apply_to_target", examine_function, inputs, setting.steps)
+    return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
+
+
+def _task(setting: Setting) -> Task:
+    spec = setting.spec or DATASETS[setting.dataset]
+    dataset = open_dataset(setting.source, spec) or call_in_child(make_dataset, setting.source, spec)
+    return Task(dataset, setting.loss, setting.seed, setting.epochs or EPOCHS[setting.dataset], Path("."))
+
+
+def _declared(side: Side, port: str) -> Inputs:
+    spec = side("input_spec")
+    if spec is None:
+        raise UserError(f"{port} declares no input shapes: give --batch FILE.npz with an array 'labels' and one for every feature")
+    return draw_inputs(spec)

@@ -1,0 +1,34 @@
+"""With a reference: what the first difference of two ports comes from."""
+
+from __future__ import annotations
+
+from bench.diagnose.between.data import explain_data
+from bench.diagnose.between.forward import explain_forward
+from bench.diagnose.between.loss import explain_loss
+from bench.diagnose.between.metrics import explain_metrics
+from bench.diagnose.between.update import explain_update
+from bench.diagnose.between.weights import explain_initial, explain_variables
+from bench.diagnose.causes import explanation
+from bench.parity.comparison import Scene
+from bench.parity.result import Explanation, Stage
+
+
+def explain(scene: Scene, stage: Stage) -> list[Explanation]:
+    """The causes of a stage's difference, the likeliest first; none if it is unknown."""
+    if stage.name == "data":
+        return explain_data(*scene.received)
+    if stage.name == "variables":
+        return explain_variables(scene.match)
+    if stage.name == "initial weights":
+        return explain_initial(scene.drawn, scene.match)
+    if stage.name == "forward":
+        return explain_forward(scene.pairing)
+    if stage.name == "loss":
+        return explain_loss(scene.pairing)
+    if stage.name == "gradients" and "None" in (stage.difference.reference, stage.difference.candidate):
+        return [explanation("gradient_cut", "gradients", str(stage.difference))]
+    if stage.name == "update":
+        return explain_update(scene.pairing, stage)
+    if stage.name == "metrics":
+        return explain_metrics(scene)
+    return []

@@ -1,0 +1,142 @@
+"""Which formula a port's loss is, found by trying all that are known on its own outputs and labels.
+
+Sources: `tf.nn.softmax_cross_entropy_with_logits`, keras/src/backend.py (`sparse_categorical_crossentropy`,
+`categorical_crossentropy`, `binary_crossentropy`, with clipping at 1e-7), and the ways of getting their arguments wrong that
+`bench.diagnose.gallery` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+CLIP = 1e-7
+TOLERANCE = 1e-4
+"""Of a loss, relative and absolute: formulas differ by more, float32 and clipping by less."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """`takes` what: `logits`, `probabilities` or `values`; `cause` if it is wrong in itself."""
+
+    name: str
+    takes: str
+    losses: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    cause: str = ""
+
+
+def log_softmax(outputs: np.ndarray) -> np.ndarray:
+    shifted = outputs - outputs.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def _binary(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Of logits, for every column."""
+    return np.maximum(outputs, 0) - outputs * labels + np.log1p(np.exp(-np.abs(outputs)))
+
+
+def _binary_of_probabilities(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    clipped = np.clip(outputs, CLIP, 1 - CLIP)
+    return -labels * np.log(clipped + CLIP) - (1 - labels) * np.log(1 - clipped + CLIP)
+
+
+def _rescaled(outputs: np.ndarray) -> np.ndarray:
+    return np.clip(outputs / outputs.sum(axis=1, keepdims=True), CLIP, 1 - CLIP)
+
+
+def _column(one_hot: np.ndarray) -> np.ndarray:
+    """Whole-number labels as a column, as if they had not been made one-hot."""
+    return one_hot.argmax(axis=1).astype(float)[:, np.newaxis]
+
+
+def _moved(one_hot: np.ndarray, by: int) -> np.ndarray:
+    """`one_hot(labels + by)`: rows of zeros where that is no class."""
+    labels = one_hot.argmax(axis=1) + by
+    moved = np.zeros_like(one_hot)
+    inside = (labels >= 0) & (labels < one_hot.shape[1])
+    moved[np.flatnonzero(inside), labels[inside]] = 1
+    return moved
+
+
+MULTICLASS = (
+    Formula("softmax cross-entropy of logits", "logits", lambda z, y: -(y * log_softmax(z)).sum(axis=1)),
+    Formula("cross-entropy of probabilities", "probabilities", lambda z, y: -(y * np.log(_rescaled(z))).sum(axis=1)),
+    Formula("cross-entropy of probabilities", "probabilities",
+            lambda z, y: -(y * log_softmax(np.log(np.clip(z, CLIP, 1 - CLIP)))).sum(axis=1)),
+    Formula("-log of the right class's output", "probabilities", lambda z, y: -np.log(np.clip((y * z).sum(axis=1), CLIP, 1.0))),
+    Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).mean(axis=1)),
+    Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).sum(axis=1)),
+    Formula("binary cross-entropy of probabilities", "probabilities", lambda z, y: _binary_of_probabilities(z, y).mean(axis=1)),
+    Formula("squared error", "values", lambda z, y: np.square(z - y).mean(axis=1)),
+    Formula("absolute error", "values", lambda z, y: np.abs(z - y).mean(axis=1)),
+    Formula("softmax cross-entropy with labels and logits swapped", "logits",
+            lambda z, y: -(z * log_softmax(y)).sum(axis=1), "swapped_arguments"),
+    Formula("cross-entropy of probabilities with labels and outputs swapped", "probabilities",
+            lambda z, y: -(z * np.log(np.clip(y, CLIP, 1 - CLIP))).sum(axis=1), "swapped_arguments"),
+    Formula("softmax cross-entropy with labels broadcast over the classes", "logits",
+            lambda z, y: -(_column(y) * log_softmax(z)).sum(axis=1), "broadcast_labels"),
+    Formula("sigmoid cross-entropy with labels broadcast over the outputs", "logits",
+            lambda z, y: _binary(z, _column(y)).mean(axis=1), "broadcast_labels"),
+    Formula("binary cross-entropy of probabilities with labels broadcast over the outputs", "probabilities",
+            lambda z, y: _binary_of_probabilities(z, _column(y)).mean(axis=1), "broadcast_labels"),
+    Formula("squared error with labels broadcast over the outputs", "values",
+            lambda z, y: np.square(z - _column(y)).mean(axis=1), "broadcast_labels"),
+    Formula("softmax cross-entropy with labels - 1", "logits", lambda z, y: -(_moved(y, -1) * log_softmax(z)).sum(axis=1),
+            "shifted_labels"),
+    Formula("softmax cross-entropy with labels + 1", "logits", lambda z, y: -(_moved(y, 1) * log_softmax(z)).sum(axis=1),
+            "shifted_labels"),
+)
+"""Of outputs [samples, classes] and one-hot labels."""
+
+BINARY = (
+    Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).mean(axis=1)),
+    Formula("binary cross-entropy of probabilities", "probabilities", lambda z, y: _binary_of_probabilities(z, y).mean(axis=1)),
+    Formula("squared error", "values", lambda z, y: np.square(z - y).mean(axis=1)),
+    Formula("absolute error", "values", lambda z, y: np.abs(z - y).mean(axis=1)),
+)
+"""Of outputs [samples, 1] and labels [samples, 1]."""
+
+
+def recognise(outputs: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Formula | None:
+    """The first formula whose losses [samples] are those given, for outputs [samples, columns], or None.
+
+    Only rows whose loss is neither 0 nor infinite are compared: a weight of 0 does not change a formula.
+    """
+    if outputs.ndim != 2 or outputs.shape[1] == 0 or len(losses) != len(outputs):
+        return None
+    compared = np.isfinite(losses)
+    for formula in MULTICLASS if outputs.shape[1] > 1 else BINARY:
+        expected = losses_of(formula, outputs, labels)
+        if expected is not None and compared.sum() >= 2 and _agree(expected[compared], losses[compared].astype(np.float64)):
+            return formula
+    return None
+
+
+def losses_of(formula: Formula, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+    """The losses [samples] by a formula, in float64; None for labels that are none of these outputs."""
+    targets = _targets(labels, outputs.shape[1])
+    if targets is None:
+        return None
+    with np.errstate(all="ignore"):
+        return formula.losses(outputs.astype(np.float64), targets)
+
+
+def _agree(expected: np.ndarray, losses: np.ndarray) -> bool:
+    weighed = losses != 0
+    if weighed.any() and not weighed.all() and np.abs(expected[weighed]).min() > 0:
+        expected, losses = expected[weighed], losses[weighed]
+    return bool(np.all(np.isfinite(expected)) and np.all(np.abs(expected - losses) <= TOLERANCE * (1 + np.abs(losses))))
+
+
+def _targets(labels: np.ndarray, columns: int) -> np.ndarray | None:
+    """Labels as the formulas take them: one-hot, or a column."""
+    if columns == 1:
+        return labels.reshape(len(labels), -1).astype(np.float64) if labels.size == len(labels) else None
+    if labels.ndim == 2 and labels.shape[1] == columns:
+        return labels.astype(np.float64)
+    flat = labels.reshape(len(labels), -1)
+    if flat.shape[1] != 1 or flat.min() < 0 or flat.max() >= columns:
+        return None
+    return np.eye(columns)[flat[:, 0].astype(int)]

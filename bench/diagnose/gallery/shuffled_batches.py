@@ -1,0 +1,35 @@
+"""The order of two calls: whole batches are shuffled, and each holds neighbours of the file."""
+
+from bench.diagnose.trap import Trap
+
+TRAP = Trap(
+    number=18,
+    name="shuffled_batches",
+    change="shuffle after batch",
+    stage="data",
+    cause="batches_shuffled",
+    source="https://www.tensorflow.org/guide/data (the order of shuffle and batch)",
+    edits={
+        "lowlevel": """
+@@ input.py
+-    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+-    return _batches(dataset, task).repeat(task.passes).prefetch(2)
++    dataset = tf.data.TFRecordDataset(str(split.path))
++    return _batches(dataset, task).shuffle(split.samples, seed=task.seed).repeat(task.passes).prefetch(2)
+""",
+        "estimator": """
+@@ input.py
+-    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+-    return _batches(dataset, task).repeat(task.passes).prefetch(2)
++    dataset = tf.data.TFRecordDataset(str(split.path))
++    return _batches(dataset, task).shuffle(split.samples, seed=task.seed).repeat(task.passes).prefetch(2)
+""",
+        "keras": """
+@@ input.py
+-    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+-    return _batches(dataset, task).repeat(task.passes).prefetch(2)
++    dataset = tf.data.TFRecordDataset(str(split.path))
++    return _batches(dataset, task).shuffle(split.samples, seed=task.seed).repeat(task.passes).prefetch(2)
+""",
+    },
+)

@@ -1,0 +1,33 @@
+"""The order in which samples came: over two epochs, within batches, and by label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.parity.port import Received
+
+
+def epochs_of(received: Received) -> tuple[list[str], list[str]]:
+    """The samples of the first and of the second epoch, in order."""
+    half = len(received.digests) // 2
+    return received.digests[:half], received.digests[half:2 * half]
+
+
+def neighbours(received: Received) -> float:
+    """The share of batches that come again with the same samples."""
+    ends = np.cumsum(received.sizes)
+    batches = [frozenset(received.digests[end - size:end]) for end, size in zip(ends, received.sizes)]
+    counts: dict[frozenset, int] = {}
+    for batch in batches:
+        counts[batch] = counts.get(batch, 0) + 1
+    return float(np.mean([counts[batch] > 1 for batch in batches]))
+
+
+def runs_of_labels(received: Received) -> tuple[float, float]:
+    """The share of samples whose label is not that of the sample before, and the least that is likely of a random order:
+    its mean less five standard deviations (Wald and Wolfowitz 1940, Ann. Math. Stat. 11:147, for two classes)."""
+    labels = received.labels.reshape(len(received.labels), -1)[:, 0]
+    changes = float(np.mean(labels[1:] != labels[:-1]))
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    expected = 1 - float(np.square(shares).sum())
+    return changes, expected - 5 * np.sqrt(expected * (1 - expected) / len(labels))
