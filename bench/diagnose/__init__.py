@@ -1,1 +1,1 @@
-"""Why does it not train? The gallery of porting traps, and causes by name."""
+"""Why does it not train? Causes by name, with a reference (`explain`) and without (`diagnose`); and a gallery of porting traps."""

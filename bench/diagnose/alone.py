@@ -7,7 +7,7 @@ import numpy as np
 from bench.diagnose.between.loss import describe
 from bench.diagnose.between.metrics import predictions
 from bench.diagnose.causes import explanation
-from bench.diagnose.facts import LossFacts, Modes, value_of_hidden_logits
+from bench.diagnose.facts import LINEAR, LossFacts, Modes, value_of_hidden_logits
 from bench.diagnose.watched import Watched
 from bench.parity.pairing import View
 from bench.parity.port import Batch, Variable, Weights
@@ -30,7 +30,8 @@ def of_loss(facts: LossFacts, saturated: LossFacts, well: bool) -> list[Explanat
     found = [explanation(facts.cause, "loss", describe(facts, saturated))] if facts.cause else []
     losses = np.atleast_1d(saturated.loss.value if saturated.loss.per_sample is None else saturated.loss.per_sample)
     wrong = ~np.isfinite(losses)
-    if wrong.any() and all(np.isfinite(activation.value).all() or activation.operation == "Log" for activation in saturated.outputs):
+    linear = [activation for activation in saturated.outputs if activation.operation in LINEAR]
+    if wrong.any() and linear and all(np.isfinite(activation.value).all() for activation in linear):
         found.append(explanation("log_of_zero", "loss", f"with outputs 1000 times as large, {wrong.sum()} of {len(losses)} losses are "
                                  f"{losses[wrong][0]}"))
     if facts.formula is not None and _is_sum(facts):

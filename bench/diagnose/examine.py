@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.diagnose import alone
-from bench.diagnose.facts import loss_facts, modes_of
+from bench.diagnose.facts import loss_facts, moderation, modes_of
+from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
 from bench.diagnose.rules import certain, learnt, scale_of, symptoms
 from bench.diagnose.watch import STRIDE, Watcher, port_after, watch_training
 from bench.diagnose.watched import Given, Kernel, Look, Watched
 from bench.parity.inputs import Inputs, dataset_inputs, evaluation_batches
-from bench.parity.pairing import SATURATING, View
+from bench.parity.pairing import SATURATING, View, with_outputs
 from bench.parity.port import Batch, Port, Weights
 from bench.parity.ports.target import in_fresh_folder
 from bench.parity.ports.watch import HEAD, digest
@@ -28,7 +29,8 @@ BATCH_STEPS = 100
 @dataclass(frozen=True)
 class Diagnosis:
     """What was found: `state` is `trained`, `not trained` or `diverged`; `explanations` the likeliest first, none if nothing was
-    found wrong, or nothing that is known; `facts` in words; `looks` for a picture."""
+    found wrong, or nothing that is known; `facts` in words; `looks` for a picture. `slowed` is the share of its time that the
+    training took longer for being watched, once it ran."""
 
     port: str
     state: str
@@ -51,18 +53,31 @@ def examine_contract(target, task: Task) -> Diagnosis:
     except UserError:
         raise
     except Exception as problem:  # what it raised may be what is wrong: a NaN that Estimator's hook refuses
-        if not watcher.losses and watcher.port is None:
+        if watcher.port is None:
             raise
         error = f"{type(problem).__name__}: {str(problem).strip().splitlines()[0][:200] if str(problem).strip() else ''}"
+    if watcher.port is None:
+        return _by_outputs(target.name, watcher, trained, task)
+    slowed = watcher.slowed
     watcher.last()
-    final = watcher.result_weights() if watcher.port is not None and not error else None
     port = port_after(watcher, task)
     outputs = trained.outputs if trained is not None else None
     given = _given(task, inputs, watcher.weights[0] if watcher.weights else {})
     watched = _watched(watcher, port, outputs, task.dataset.evaluation_labels, given)
-    if final is not None:
-        watched = replace(watched, evaluated=_evaluated(watcher, port, final, task, watched))
-    return _judged(target.name, watched, port, inputs.batches[0], watcher, error)
+    if not error:
+        watched = replace(watched, evaluated=_evaluated(watcher, port, task, watched))
+    return replace(_judged(target.name, watched, port, inputs.batches[0], watcher, error), slowed=slowed)
+
+
+def _by_outputs(name: str, watcher: Watcher, trained, task: Task) -> Diagnosis:
+    """A training whose steps do not go through the doors one by one, as a loop within one call: what its outputs say."""
+    last = watcher.evaluations[-1]
+    ended = Ended(trained.outputs, task.dataset.evaluation_labels, last["loss"], last["accuracy"], None, np.array(watcher.losses))
+    found = explain_outputs(ended)
+    state = "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
+    facts = ["its steps could not be watched one by one: judged by its outputs",
+             f"accuracy {last['accuracy']:.3f}, evaluation loss {last['loss']:.5g}"]
+    return Diagnosis(name, state, found, facts, [], watcher.losses)
 
 
 def examine_function(target, inputs: Inputs, steps: int) -> Diagnosis:
@@ -94,7 +109,7 @@ def _given(task: Task, inputs: Inputs, began: Weights) -> Given:
 def _watched(watcher: Watcher, port: Port, outputs, labels, given: Given | None) -> Watched:
     received = watcher.kept.received(watcher)
     first, second = (watcher.weights + watcher.weights[-1:])[:2] if watcher.weights else ({}, {})
-    last = watcher.result_weights() if watcher.port is not None else first
+    last = watcher.ended
     kernels = [_kernel(variable, first[variable.name], second[variable.name], last[variable.name])
                for variable in port.variables() if variable.name in first and first[variable.name].size]
     return Watched(np.array(watcher.losses), received, watcher.looks, kernels, outputs, labels, given)
@@ -109,12 +124,12 @@ def _kernel(variable, first: np.ndarray, second: np.ndarray, last: np.ndarray) -
     return Kernel(variable.name, variable.shape, variable.trainable, float(first.std()), bool(np.ptp(first) == 0), moved, step)
 
 
-def _evaluated(watcher: Watcher, port: Port, final: Weights, task: Task, watched: Watched) -> tuple[float, float, float] | None:
+def _evaluated(watcher: Watcher, port: Port, task: Task, watched: Watched) -> tuple[float, float, float] | None:
     """The loss of the last evaluation as reported, and as the port has it for features of the file and for scaled ones."""
     scale = scale_of(watched)
     if not watcher.evaluations or scale is None:
         return None
-    port.set_weights({name: final[name] for name in port.weights()})
+    port.set_weights({variable.name: watcher.ended[variable.name] for variable in port.variables()})
     batches = evaluation_batches(task.dataset, task.batch_size)
     found = []
     for factor in (1.0, scale):
@@ -130,10 +145,12 @@ def _judged(name: str, watched: Watched, port: Port, batch: Batch, watcher: Watc
     if scale is not None:
         batch = Batch({name: value * np.float32(scale) for name, value in batch.features.items()}, batch.labels)
     well = learnt(watched)
-    loss = loss_facts(view, began, batch)
-    saturated = loss_facts(view, _saturating(port, began), batch)
+    variables = port.variables()
+    began = {variable.name: began[variable.name] for variable in variables}
+    loss = loss_facts(view, with_outputs(began, variables, moderation(view, began, batch)), batch)
+    saturated = loss_facts(view, with_outputs(began, variables, SATURATING), batch)
     found = [*alone.of_loss(loss, saturated, well), *certain(watched),
-             *alone.of_modes(modes_of(view, began, batch), port.variables(), watched),
+             *alone.of_modes(modes_of(view, began, batch), variables, watched),
              *alone.of_update(view, began, batch), *alone.of_evaluations(watcher, watched, loss)]
     if not well:
         found += [entry for entry in symptoms(watched) if entry.cause not in {other.cause for other in found}]
@@ -142,13 +159,6 @@ def _judged(name: str, watched: Watched, port: Port, batch: Batch, watcher: Watc
     if not well and not found:
         facts.append(_one_batch(port, began, batch))
     return Diagnosis(name, state, found, facts, watched.looks, watched.losses.tolist())
-
-
-def _saturating(port: Port, weights: Weights) -> Weights:
-    """The last kernel's outputs 1000 times as large."""
-    kernels = [variable.name for variable in port.variables() if variable.trainable and len(variable.shape) > 1]
-    return {name: (value * SATURATING).astype(value.dtype) if kernels and name == kernels[-1] else value
-            for name, value in weights.items()}
 
 
 def _facts(watched: Watched, error: str) -> list[str]:

@@ -14,6 +14,9 @@ from bench.parity.rounding import same_bits
 SAMPLES = 16
 """Samples whose activations are looked at: those of 60,000 values take 1 MiB each."""
 
+LINEAR = ("Add", "AddV2", "BiasAdd", "MatMul")
+MODERATE = 3.0
+
 LAST = 6
 """Activations before the loss among which its input is looked for."""
 
@@ -96,6 +99,16 @@ class LossFacts:
         values = self.of.value
         return bool(values.min() >= 0 and values.max() <= 1 and np.allclose(values.sum(axis=1), 1, atol=1e-4)
                     and values.shape[1] > 1)
+
+
+def moderation(view: View, weights: Weights, batch: Batch) -> float:
+    """By what outputs are to be multiplied to be of size `MODERATE` at most: formulas that differ for those agree for
+    saturated ones."""
+    view.set_weights(weights)
+    last = view.ask("forward", view.batch(batch).features, False, 0)[-LAST:]
+    linear = [activation.value for activation in last if activation.operation in LINEAR and activation.value.ndim == 2]
+    size = float(np.abs(linear[-1]).max()) if linear else 0.0
+    return MODERATE / size if np.isfinite(size) and size > MODERATE else 1.0
 
 
 def loss_facts(view: View, weights: Weights, batch: Batch) -> LossFacts:

@@ -67,13 +67,14 @@ def learnt(watched: Watched) -> bool:
 
 def certain(watched: Watched) -> list[Explanation]:
     """What is wrong whether it learnt or not."""
-    rules = (_features_not_finite, _order, _partial_batch, _scaled_in_training_only, _offset, _initial_weights, _not_restored)
+    rules = (_features_not_finite, _order, _partial_batch, _scaled_in_training_only, _offset, _initial_weights, _not_restored,
+             _thrown)
     return [found for rule in rules for found in rule(watched)]
 
 
 def symptoms(watched: Watched) -> list[Explanation]:
     """What a training that did not learn shows; the first is the likeliest."""
-    rules = (_thrown, _frozen, _dead, _no_gradient, _grown, _hardly, _vanishing, _one_class)
+    rules = (_not_finite, _frozen, _dead, _cut, _grown, _hardly, _vanishing, _one_class)
     return [found for rule in rules for found in rule(watched)]
 
 
@@ -195,7 +196,7 @@ def _frozen(watched: Watched) -> list[Explanation]:
 def _dead(watched: Watched) -> list[Explanation]:
     last = watched.looks[-1] if watched.looks else None
     layers = {name: share for name, share in (last.dead if last else {}).items() if share >= DEAD}
-    if not layers:
+    if not layers or not np.isfinite(last.outputs).all():
         return []
     spread = _spread(last.outputs)
     return [explanation("dead_relus", "gradients", ", ".join(f"{share:.0%} of the units of {name} are 0 for every sample"
@@ -209,7 +210,7 @@ def _spread(outputs: np.ndarray) -> float:
     return float(np.ptp(outputs, axis=0).max() / size) if size else 0.0
 
 
-def _no_gradient(watched: Watched) -> list[Explanation]:
+def _cut(watched: Watched) -> list[Explanation]:
     trained = [kernel for kernel in watched.kernels if kernel.trainable]
     still = [kernel.name for kernel in trained if kernel.moved == 0]
     if still and watched.looks:
@@ -221,13 +222,26 @@ def _no_gradient(watched: Watched) -> list[Explanation]:
     return []
 
 
+def _not_finite(watched: Watched) -> list[Explanation]:
+    return loss_not_finite(watched.losses)
+
+
+def loss_not_finite(losses: np.ndarray) -> list[Explanation]:
+    """What ended losses that are not finite any more: a rate too high, if they had grown before, or else a logarithm of 0."""
+    wrong = np.flatnonzero(~np.isfinite(losses))
+    if not len(wrong):
+        return []
+    before = losses[:wrong[0]]
+    text = f"the loss is {losses[wrong[0]]} from step {wrong[0] + 1} on"
+    if not len(before):
+        return [explanation("log_of_zero", "loss", text)]
+    grown = before[-1] > GROWN * np.median(before)
+    return [explanation("rate_too_high" if grown else "log_of_zero", "curve", f"{text}, after {before[-1]:.4g}")]
+
+
 def _grown(watched: Watched) -> list[Explanation]:
     losses = watched.losses
-    if not np.isfinite(losses).all():
-        first = int(np.argmax(~np.isfinite(losses)))
-        return [explanation("rate_too_high", "curve", f"the loss is {losses[first]} from step {first + 1} on, after "
-                            + (f"{losses[first - 1]:.4g}" if first else "no other"))]
-    if len(losses) < 10:
+    if len(losses) < 10 or not np.isfinite(losses).all():
         return []
     window = np.convolve(losses, np.ones(5) / 5, "valid")
     growth = float(window[-1] / np.minimum.accumulate(window)[-1]) if window.min() > 0 else 1.0

@@ -31,7 +31,7 @@ is that of a port whose reference is another API, and whose own default is the t
 class Trap:
     """`edits` spring it, in every implementation where it can occur; `sound` is what both ports have besides the standard
     network, such as dropout. `stage` is the first stage of parity that must differ; `cause` the name of the cause in
-    `bench.diagnose.causes`. `against` names the reference of each implementation where it is not `REFERENCE`; `datasets`
+    `bench.diagnose.causes`, and `alone` the one that can be told without a reference, where that is another. `against` names the reference of each implementation where it is not `REFERENCE`; `datasets`
     where it occurs. `source` is documentation or an issue.
     """
 
@@ -43,6 +43,7 @@ class Trap:
     source: str
     edits: Edits
     sound: Edits = field(default_factory=dict)
+    alone: str = ""
     against: Mapping[str, str] = field(default_factory=dict)
     datasets: Sequence[str] = ("small", "large")
 

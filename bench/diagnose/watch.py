@@ -20,7 +20,7 @@ from bench.parity.port import Batch, Port, Weights
 from bench.parity.ports.doors import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.keras import KerasPort
 from bench.parity.ports.watch import Kept, Listener, estimator_port, session_port
-from bench.task import Task
+from bench.task import Evaluation, Probe, Task
 
 SHARE = 0.04
 STRIDE = 64
@@ -29,7 +29,8 @@ STRIDE = 64
 
 @dataclass
 class Watcher(Listener):
-    """An observer of a training that also sees the network itself. `port` is the network once training began."""
+    """An observer of a training that also sees the network itself. `port` is the network once training began; `weights` are the
+    first two that were looked at, `ended` the last."""
 
     probe: Batch | None = None
     clock: Callable[[], float] = time.perf_counter
@@ -40,6 +41,7 @@ class Watcher(Listener):
     network: object = None
     evaluating: dict = field(default_factory=dict)
     weights: list[Weights] = field(default_factory=list)
+    ended: Weights = field(default_factory=dict)
     spent_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -66,26 +68,40 @@ class Watcher(Listener):
         if due and (self._steps <= 2 or self.spent_s <= SHARE * elapsed):
             self._look()
 
+    def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
+        super().evaluation(evaluation, probe)
+        if self.port is not None:
+            self.ended = self._now()  # a session is closed by the time its training has returned
+
     def last(self) -> None:
         """The look after the last step."""
-        if self.port is not None and self.probe is not None and (not self.looks or self.looks[-1].step < self._steps):
-            self._look()
+        if self._live is None and self.port is not None:
+            self.ended = self.port.weights()
+        if self.ended and self.looks and self.looks[-1].step < self._steps:
+            if self._live is not None:
+                self.port.set_weights(self.ended)
+            self.looks.append(look(self.port, self.probe, self._steps))
+
+    def _now(self) -> Weights:
+        return self._live() if self._live is not None else self.port.weights()
 
     def _look(self) -> None:
         began = self.clock()
+        self.ended = self._now()
         if self._live is not None:
-            self.port.set_weights(self._live())
-        weights = self.port.weights()
+            self.port.set_weights(self.ended)
         if len(self.weights) < 2:
-            self.weights.append(weights)
+            self.weights.append(self.ended)
         self.looks.append(look(self.port, self.probe, self._steps))
         self._due = max(1, 2 * self._steps)
         if self._steps > 2:
             self.spent_s += self.clock() - began
 
-    def result_weights(self) -> Weights:
-        """The weights that the training ended with."""
-        return self._live() if self._live is not None else self.port.weights()
+    @property
+    def slowed(self) -> float:
+        """The share of the training's time that looks took, but for those at its start."""
+        elapsed = self.clock() - self._began
+        return self.spent_s / max(elapsed - self.spent_s, 1e-9)
 
 
 def look(port: Port, batch: Batch, step: int) -> Look:

@@ -30,7 +30,7 @@ from bench.process.forkserver import call_in_child, with_forkserver
 from bench.task import LEARNING_RATE, Dataset, Task, UserError, initial_weights
 
 DATASETS = {
-    "small": Spec("small", length=130, train=400, evaluation=100),
+    "small": Spec("small", length=130, train=400, evaluation=500),
     "large": Spec("large", length=60_000, train=80, evaluation=36),
 }
 """Datasets of which neither split is a multiple of the batch."""

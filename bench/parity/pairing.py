@@ -16,7 +16,7 @@ import numpy as np
 from bench.parity import rounding
 from bench.parity.inputs import Inputs
 from bench.parity.matching import Match
-from bench.parity.port import Batch, Weights
+from bench.parity.port import Batch, Variable, Weights
 from bench.parity.result import Difference, Stage, difference_of
 from bench.parity.rounding import Judgement
 
@@ -76,6 +76,14 @@ class View:
         return value.astype(self._dtype) if self._dtype is not None and value.dtype.kind == "f" else value
 
 
+def with_outputs(weights: Weights, variables: list[Variable], factor: float) -> Weights:
+    """Weights under which outputs are `factor` times as large: the last kernel's times that, and what comes after it."""
+    names = [variable.name for variable in variables if variable.trainable]
+    kernels = [name for name in names if weights[name].ndim > 1]
+    last = set(names[names.index(kernels[-1]):] if kernels else names)
+    return {name: (value * factor).astype(value.dtype) if name in last else value for name, value in weights.items()}
+
+
 @dataclass
 class Pairing:
     """The two sides and what they share. `exact` makes the view of the float64 reference, or returns None; it is made
@@ -101,14 +109,9 @@ class Pairing:
             self._exact.append(self.make_exact())
         return self._exact[0]
 
-    def saturating(self) -> Weights:
-        """Weights under which outputs are so large that a softmax of them is 0 or 1: the last kernel's are, and what
-        comes after it."""
-        names = [pair.reference.name for pair in self.match.pairs if pair.reference.trainable]
-        kernels = [name for name in names if self.weights[name].ndim > 1]
-        last = set(names[names.index(kernels[-1]):] if kernels else names)
-        return {name: (value * SATURATING).astype(value.dtype) if name in last else value
-                for name, value in self.weights.items()}
+    def with_outputs(self, factor: float) -> Weights:
+        """Weights under which outputs are `factor` times as large."""
+        return with_outputs(self.weights, [pair.reference for pair in self.match.pairs], factor)
 
     def measure(self, measurement: Callable[[View], dict]) -> tuple[dict, dict]:
         """The measurement of both ports, taken at the same time."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.diagnose.facts import LossFacts, loss_facts, value_of_hidden_logits
+from bench.diagnose.facts import LossFacts, loss_facts, moderation, value_of_hidden_logits
 from bench.measure.saturation import RIGHT
-from bench.parity.pairing import Pairing
+from bench.parity.pairing import SATURATING, Pairing
 from bench.parity.result import Explanation
 
 SAME = 1e-3
@@ -17,8 +17,9 @@ def explain_loss(pairing: Pairing) -> list[Explanation]:
     """Causes of a difference in the loss stage."""
     batch = pairing.inputs.batches[0]
     views = (pairing.reference, pairing.candidate)
-    reference, candidate = (loss_facts(view, pairing.weights, batch) for view in views)
-    saturated = [loss_facts(view, pairing.saturating(), batch) for view in views]
+    moderate = pairing.with_outputs(moderation(pairing.reference, pairing.weights, batch))
+    reference, candidate = (loss_facts(view, moderate, batch) for view in views)
+    saturated = [loss_facts(view, pairing.with_outputs(SATURATING), batch) for view in views]
     return (_hidden(reference, candidate) or _not_finite(reference, candidate) or _wrong_formula(reference, candidate, saturated[1])
             or _not_finite(*saturated) or _multiple(reference, candidate) or _regularisation(reference, candidate)
             or _other_formula(reference, candidate))

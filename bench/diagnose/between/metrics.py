@@ -21,7 +21,7 @@ def explain_metrics(scene: Scene) -> list[Explanation]:
     if reference is None or candidate is None or not (reference.evaluations and candidate.evaluations):
         return []
     ours, theirs = reference.evaluations[0], candidate.evaluations[0]
-    if not np.isclose(ours["accuracy"], theirs["accuracy"], atol=1e-6) or not np.isclose(ours["loss"], theirs["loss"], rtol=SAME):
+    if any(not np.isclose(ours[what], theirs[what], rtol=SAME, atol=1e-6) for what in ("accuracy", "true_positives", "loss")):
         return _evaluation(scene, ours, theirs)
     return _running(reference, candidate, scene.task.dataset.train.batches(scene.task.batch_size))
 
@@ -35,9 +35,11 @@ def _evaluation(scene: Scene, ours: dict[str, float], theirs: dict[str, float]) 
     outputs = np.concatenate([view.ask("forward", batch.features, False, 0)[-1].value for batch in batches])
     labels = np.concatenate([batch.labels for batch in batches])
     numbers = f"accuracy {theirs['accuracy']:.4f} against {ours['accuracy']:.4f} of the same outputs"
-    if not np.isclose(ours["accuracy"], theirs["accuracy"], atol=1e-6):
+    counted = ours["true_positives"] != theirs["true_positives"]
+    if counted or not np.isclose(ours["accuracy"], theirs["accuracy"], atol=1e-6):
         for cause, predicted in predictions(outputs).items():
-            if np.isclose(theirs["accuracy"], np.mean(predicted == labels), atol=1e-6):
+            same = not counted or theirs["true_positives"] == np.sum((predicted == 1) & (labels == 1))
+            if same and np.isclose(theirs["accuracy"], np.mean(predicted == labels), atol=1e-6):
                 return [explanation(cause, "metrics", f"{numbers}; it is that of predicting {_words(cause, predicted)}")]
         return []
     losses = [view.ask("loss", batch, False, 0).value for batch in batches]

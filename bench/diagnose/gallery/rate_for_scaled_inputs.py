@@ -28,4 +28,5 @@ TRAP = Trap(
 +    return tf.keras.optimizers.Adam(0.1, epsilon=task.adam_epsilon)
 """,
     },
+    alone="rate_too_high",
 )

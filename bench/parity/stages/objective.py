@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.parity.pairing import RANDOM_ORDER, Pairing, View
+from bench.parity.pairing import RANDOM_ORDER, SATURATING, Pairing, View
 from bench.parity.result import Difference, Stage
 
 SATURATED = "losses of saturated outputs"
@@ -14,7 +14,7 @@ def loss_stage(pairing: Pairing) -> Stage:
     """Per-sample losses, regularisation, reduction, and the value that is minimised; and losses of outputs so large that they
     saturate."""
     batch = pairing.inputs.batches[0]
-    saturating = pairing.saturating()
+    saturating = pairing.with_outputs(SATURATING)
 
     def measurement(view: View) -> dict:
         view.set_weights(pairing.weights)
