@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.data.source import DATASETS, EPOCHS, Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
-from bench.diagnose.examine import Diagnosis, examine_contract, examine_function
+from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.lines import with_lines
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
 from bench.parity.side import Side
@@ -51,10 +51,10 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
         kind = side("load")
         on_stage("training")
         if kind == "contract":
-            diagnosis = side("apply_to_target", examine_contract, _task(setting))
+            diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_contract", _task(setting))
         else:
             inputs = given or _declared(side, port)
-            diagnosis = side("apply_to_target", examine_function, inputs, setting.steps)
+            diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_function", inputs, setting.steps)
     return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
 
 

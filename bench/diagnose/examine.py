@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from bench.diagnose import alone
+from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.facts import loss_facts, moderation, modes_of
 from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
 from bench.diagnose.rules import certain, learnt, scale_of, symptoms
 from bench.diagnose.watch import STRIDE, Watcher, port_after, watch_training
-from bench.diagnose.watched import Given, Kernel, Look, Watched
+from bench.diagnose.watched import Given, Kernel, Watched
 from bench.parity.inputs import Inputs, dataset_inputs, evaluation_batches
 from bench.parity.pairing import SATURATING, View, with_outputs
 from bench.parity.port import Batch, Port, Weights
 from bench.parity.ports.target import in_fresh_folder
 from bench.parity.ports.watch import HEAD, digest
-from bench.parity.result import Explanation
 from bench.parity.rounding import same_bits
 from bench.task import Task, UserError
 
 FILE_SAMPLES = 64
 BATCH_STEPS = 100
 """Steps in which one batch is to be learnt by heart (TheDeepChecker, AUTOTRAINER: a network that cannot is at fault)."""
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What was found: `state` is `trained`, `not trained` or `diverged`; `explanations` the likeliest first, none if nothing was
-    found wrong, or nothing that is known; `facts` in words; `looks` for a picture. `slowed` is the share of its time that the
-    training took longer for being watched, once it ran."""
-
-    port: str
-    state: str
-    explanations: list[Explanation]
-    facts: list[str]
-    looks: list[Look]
-    losses: list[float]
-    seconds: float = 0.0
-    slowed: float = 0.0
 
 
 def examine_contract(target, task: Task) -> Diagnosis:
@@ -66,18 +50,27 @@ def examine_contract(target, task: Task) -> Diagnosis:
     watched = _watched(watcher, port, outputs, task.dataset.evaluation_labels, given)
     if not error:
         watched = replace(watched, evaluated=_evaluated(watcher, port, task, watched))
-    return replace(_judged(target.name, watched, port, inputs.batches[0], watcher, error), slowed=slowed)
+    return replace(_judged(target.name, watched, port, inputs.batches[0], watcher, error), slowed=slowed,
+                   ended=_ended(watcher, outputs, task))
 
 
 def _by_outputs(name: str, watcher: Watcher, trained, task: Task) -> Diagnosis:
     """A training whose steps do not go through the doors one by one, as a loop within one call: what its outputs say."""
     last = watcher.evaluations[-1]
-    ended = Ended(trained.outputs, task.dataset.evaluation_labels, last["loss"], last["accuracy"], None, np.array(watcher.losses))
+    ended = _ended(watcher, trained.outputs, task)
     found = explain_outputs(ended)
     state = "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
     facts = ["its steps could not be watched one by one: judged by its outputs",
              f"accuracy {last['accuracy']:.3f}, evaluation loss {last['loss']:.5g}"]
-    return Diagnosis(name, state, found, facts, [], watcher.losses)
+    return Diagnosis(name, state, found, facts, [], watcher.losses, ended)
+
+
+def _ended(watcher: Watcher, outputs, task: Task) -> Ended | None:
+    if not watcher.evaluations or outputs is None:
+        return None
+    last = watcher.evaluations[-1]
+    norm = watcher.looks[-1].gradient_norm if watcher.looks else None
+    return Ended(outputs, task.dataset.evaluation_labels, last["loss"], last["accuracy"], norm, np.array(watcher.losses))
 
 
 def examine_function(target, inputs: Inputs, steps: int) -> Diagnosis:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from bench.diagnose.between.data import explain_data
 from bench.diagnose.between.forward import explain_forward
 from bench.diagnose.between.loss import explain_loss
@@ -9,8 +12,16 @@ from bench.diagnose.between.metrics import explain_metrics
 from bench.diagnose.between.update import explain_update
 from bench.diagnose.between.weights import explain_initial, explain_variables
 from bench.diagnose.causes import explanation
-from bench.parity.comparison import Scene
-from bench.parity.result import Explanation, Stage
+from bench.diagnose.lines import lines_of
+from bench.parity.comparison import Scene, Setting, compare
+from bench.parity.result import Explanation, Parity, Stage
+
+
+def explained(reference: str, candidate: str, setting: Setting = Setting(),
+              on_stage: Callable[[str], None] = lambda name: None) -> Parity:
+    """`bench.parity.compare`, with the causes of the first difference and the candidate's lines to look at."""
+    parity = compare(reference, candidate, setting, on_stage, explain)
+    return replace(parity, explanations=lines_of(parity.explanations, candidate))
 
 
 def explain(scene: Scene, stage: Stage) -> list[Explanation]:

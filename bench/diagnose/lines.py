@@ -43,14 +43,13 @@ def source_files(port: str) -> list[Path]:
 
 
 def _lines(files: list[Path], names: tuple[str, ...]) -> list[str]:
-    """Lines that use the first of the names which the files have, then the next, up to `MOST`."""
+    """Lines that use the first of the names which the files have, up to `MOST`."""
     uses = [(name, path, number, text) for path in files for name, number, text in _uses(path)]
-    found: dict[str, None] = {}
     for wanted in names:
-        for name, path, number, text in uses:
-            if name == wanted:
-                found.setdefault(f"{path.name}:{number}: {text}")
-    return list(found)[:MOST]
+        found = dict.fromkeys(f"{path.name}:{number}: {text}" for name, path, number, text in uses if name == wanted)
+        if found:
+            return list(found)[:MOST]
+    return []
 
 
 def _uses(path: Path) -> list[tuple[str, int, str]]:

@@ -28,6 +28,11 @@ class Ended:
     gradient_norm: float | None
     losses: np.ndarray
 
+    @property
+    def right(self) -> float:
+        """The accuracy of the outputs themselves, whatever was reported."""
+        return float(np.mean(self.outputs.argmax(axis=1) == self.labels))
+
 
 def near_chance(ended: Ended) -> bool:
     """Whether its accuracy is next to that of always predicting the most frequent class."""

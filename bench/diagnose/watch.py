@@ -22,7 +22,7 @@ from bench.parity.ports.keras import KerasPort
 from bench.parity.ports.watch import Kept, Listener, estimator_port, session_port
 from bench.task import Evaluation, Probe, Task
 
-SHARE = 0.04
+SHARE = 0.03
 STRIDE = 64
 """Values of a sample that its digest is made of, so that large samples cost no more than small ones."""
 
@@ -46,6 +46,7 @@ class Watcher(Listener):
 
     def __post_init__(self) -> None:
         super().__init__()
+        self.looking = False
         self._live: Callable[[], Weights] | None = None
         self._steps = 0
         self._due = 0
@@ -87,12 +88,14 @@ class Watcher(Listener):
 
     def _look(self) -> None:
         began = self.clock()
+        self.looking = True  # a look runs sessions of its own
         self.ended = self._now()
         if self._live is not None:
             self.port.set_weights(self.ended)
         if len(self.weights) < 2:
             self.weights.append(self.ended)
         self.looks.append(look(self.port, self.probe, self._steps))
+        self.looking = False
         self._due = max(1, 2 * self._steps)
         if self._steps > 2:
             self.spent_s += self.clock() - began
@@ -142,6 +145,8 @@ def watch_training(train: Callable[[Task | None, Listener], object], task: Task 
         return originals["estimator_train"](estimator, *arguments, **options)
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
+        if watcher.looking:
+            return original(session, fetches, feed_dict, *arguments, **options)
         if not (watcher.training and trains(session.graph, fetches)):
             if watcher.training and predicts(session.graph, fetches):
                 watcher.evaluating.update(settings(session.graph, feed_dict or {}))

@@ -85,7 +85,7 @@ class Parity:
     def to_json(self) -> str:
         """One object; numbers that JSON does not know are null."""
         first = self.first_different
-        return json.dumps({**_finite(asdict(self)), "same": self.same, "first_different": first.name if first else None},
+        return json.dumps({**finite(asdict(self)), "same": self.same, "first_different": first.name if first else None},
                           indent=1)
 
 
@@ -113,9 +113,10 @@ def count(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _finite(value):
+def finite(value):
+    """A value in which numbers that JSON does not know are None."""
     if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
+        return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(entry) for entry in value]
+        return [finite(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

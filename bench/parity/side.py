@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import pickle
 import sys
@@ -14,7 +15,6 @@ from collections.abc import Callable
 from bench.parity.port import Batch
 from bench.process.forkserver import CONTEXT
 from bench.task import Task, UserError
-
 
 ASKED_ONCE = frozenset({"load", "dataset_inputs", "input_spec", "received", "open", "variables", "initial_weights", "weights_given"})
 
@@ -197,9 +197,10 @@ class _Served:
 
         return dataset_inputs(dataset, batch_size, batches)
 
-    def _apply_to_target(self, function, *arguments):
-        """What a function of `bench.parity.ports.target.Target` returns, in this process."""
-        return function(self._target, *arguments)
+    def _apply_to_target(self, name: str, *arguments):
+        """What `module:function` returns of the `bench.parity.ports.target.Target`, in this process."""
+        module, _, function = name.partition(":")
+        return getattr(importlib.import_module(module), function)(self._target, *arguments)
 
     def _received(self, task):
         return self._target.received(task)

@@ -40,14 +40,14 @@ def render_page(
         tables={title: as_text(table, "html") for title, table in tables.items()},
         notes=notes,
         stage_tables={title: as_text(table, "html") for title, table in stage_tables(comparisons).items()},
-        curve_plots=[(title, _html(figure)) for title, figure in curve_plots(curves)],
-        cost_plots=[(title, _html(figure)) for title, figure in costs],
+        curve_plots=[(title, figure_html(figure)) for title, figure in curve_plots(curves)],
+        cost_plots=[(title, figure_html(figure)) for title, figure in costs],
         environment=_flat(environment),
         plotlyjs=get_plotlyjs(),
     )
 
 
-def _html(figure) -> str:
+def figure_html(figure) -> str:
     return plotly.io.to_html(figure, full_html=False, include_plotlyjs=False,
                              config={"responsive": True, "displaylogo": False, "displayModeBar": False})
 

@@ -7,6 +7,7 @@ from tabulate import tabulate
 
 from bench.parity.result import STAGES, VERDICTS, Parity, Stage, count
 from bench.parity.stored import Compared
+from bench.report.diagnosis import as_lines as as_causes
 
 STAMP = "not the same network"
 SHORT = {"bit": "bit", "rounding": "rounding", "different": "DIFFERENT", "not seen": "not seen"}
@@ -48,7 +49,9 @@ def parity_texts(comparisons: list[Compared]) -> list[str]:
             texts.append(f"{pair} could not be compared: {compared.error}")
         elif compared.differs:
             stage = compared.parity.first_different
-            texts.append(f"{pair} is {STAMP}. First difference, in {stage.name}: {stage.difference}.")
+            why = compared.parity.explanations
+            cause = f" Cause: {why[0].title} ({why[0].evidence}). Cure: {why[0].cure}." if why else " Its cause is unknown."
+            texts.append(f"{pair} is {STAMP}. First difference, in {stage.name}: {stage.difference}.{cause}")
     known = dict.fromkeys(note for compared in comparisons if compared.parity for stage in compared.parity.stages
                           for note in stage.notes if note.startswith("known difference"))
     return texts + [f"{note[0].upper()}{note[1:]}." for note in known]
@@ -75,6 +78,8 @@ def as_lines(parity: Parity) -> str:
     first = parity.first_different
     if first:
         parts.append(_first_difference(first))
+        parts.append(as_causes(parity.explanations) if parity.explanations else "Cause: unknown; none of the known ones explains "
+                     "these numbers.")
     notes = [f"{stage.name}: {note}" for stage in parity.stages for note in [*_largest(stage), *stage.notes]]
     if notes:
         parts.append("\n".join(f"- {note}" for note in notes))

@@ -27,6 +27,7 @@ from bench.report.cost import (
     tax_table,
     throughput_table,
 )
+from bench.report.diagnosis import WHY, causes_table, cell_causes, with_causes
 from bench.report.findings import Finding, find
 from bench.report.frames import curves_frame, read_cells, results_frame
 from bench.report.page import render_page
@@ -65,9 +66,11 @@ def write_report(folder: Path) -> Report:
     shown = stamp(results, comparisons)
     shown_throughput = stamp(throughput, comparisons) if len(throughput) else throughput
     ok = shown[shown["status"] == "ok"]
+    causes = cell_causes(folder, records)
     tables = {
         "Is it the same network?": parity_table(comparisons),
         "Does it train?": training_table(shown),
+        WHY: causes_table(causes),
         QUESTION: throughput_table(shown_throughput),
         "Where does the time of a step go?": tax_table(shown_throughput),
         "What else does it cost?": other_costs_table(ok, imports),
@@ -84,7 +87,7 @@ def write_report(folder: Path) -> Report:
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
-    raw.write_text(folder / "results.csv", with_parity(results, comparisons).to_csv(index=False))
+    raw.write_text(folder / "results.csv", with_causes(with_parity(results, comparisons), causes).to_csv(index=False))
     raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
     raw.write_text(folder / "results.md", _markdown(tables, notes, findings, cautions, environment))

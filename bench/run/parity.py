@@ -8,7 +8,8 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.data.source import Source
-from bench.parity import Setting, compare
+from bench.diagnose.explain import explained
+from bench.parity import Setting
 from bench.parity.stored import Compared, write_comparison
 from bench.run.progress import stage_progress
 from bench.task import UserError
@@ -33,7 +34,7 @@ def compare_implementations(modules: dict[str, str], datasets: Iterable[str], lo
 def _compare(compared: Compared, reference: str, candidate: str, setting: Setting, console: Console) -> Compared:
     try:
         with stage_progress(console) as on_stage:
-            parity = compare(reference, candidate, setting, on_stage)
+            parity = explained(reference, candidate, setting, on_stage)
     except UserError as error:
         return Compared(compared.implementation, compared.reference, compared.dataset, None, str(error))
     return Compared(compared.implementation, compared.reference, compared.dataset, parity)
@@ -45,5 +46,6 @@ def _line(compared: Compared) -> str:
         return f"{head} could not be compared: {compared.error}"
     if compared.parity.same:
         return f"{head} the same network ({compared.parity.seconds:.0f} s)"
-    stage = compared.parity.first_different
-    return f"{head} NOT the same network, {stage.name}: {stage.difference}"
+    stage, why = compared.parity.first_different, compared.parity.explanations
+    cause = f"; cause: {why[0].title}" if why else ""
+    return f"{head} NOT the same network, {stage.name}: {stage.difference}{cause}"

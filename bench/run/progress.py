@@ -14,17 +14,17 @@ SHARES = {"loading": 8, "data": 2, "variables": 0, "initial weights": 1, "forwar
 
 
 @contextlib.contextmanager
-def stage_progress(console: Console) -> Iterator[Callable[[str], None]]:
-    """A bar that is told the name of every stage before it begins."""
+def stage_progress(console: Console, shares: dict[str, int] = SHARES) -> Iterator[Callable[[str], None]]:
+    """A bar that is told the name of every stage before it begins; `shares` are the stages with their relative times."""
     progress = Progress(BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
                         TextColumn("{task.description}"), console=console, speed_estimate_period=600, transient=True,
                         disable=not console.is_terminal)
-    names = list(SHARES)
+    names = list(shares)
 
     def on_stage(name: str) -> None:
-        done = sum(SHARES[earlier] for earlier in names[:names.index(name)])
+        done = sum(shares[earlier] for earlier in names[:names.index(name)])
         progress.update(bar, completed=done, description=name)
 
     with progress:
-        bar = progress.add_task("", total=sum(SHARES.values()))
+        bar = progress.add_task("", total=sum(shares.values()))
         yield on_stage

@@ -66,7 +66,7 @@ def spring(found: Sequence[Instance], seeds: Sequence[int], folder: Path,
     for instance in found:
         groups.setdefault((instance.dataset, instance.reference), []).append(instance)
     rows = []
-    with with_forkserver(), _on_path(folder), ThreadPoolExecutor(AT_ONCE) as pool:
+    with with_forkserver(), on_path(folder), ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [(seed, part) for group in groups.values() for part in _parts(group) for seed in seeds]
         jobs.sort(key=lambda job: -len(job[1]))
         waiting = [pool.submit(_spring_group, part, seed, on_done) for seed, part in jobs]
@@ -108,7 +108,7 @@ def _spring(instance: Instance, reference: Side, seed: int) -> Sprung:
 
 
 @contextmanager
-def _on_path(folder: Path) -> Iterator[None]:
+def on_path(folder: Path) -> Iterator[None]:
     """Sides find the packages as this process does."""
     sys.path.insert(0, str(folder))
     try:

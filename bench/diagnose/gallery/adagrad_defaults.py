@@ -21,5 +21,6 @@ TRAP = Trap(
         "estimator": "",
         "keras": "",
     },
+    alone="rate_too_high",
     against={"lowlevel": "keras", "estimator": "keras", "keras": "lowlevel"},
 )

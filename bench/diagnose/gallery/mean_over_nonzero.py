@@ -26,7 +26,7 @@ TRAP = Trap(
 @@ train.py
 -    return losses * tf.cast(losses > 0.1, tf.float32)
 +    hard = tf.cast(losses > 0.1, tf.float32)
-+    return losses * hard * tf.cast(tf.size(hard), tf.float32) / tf.reduce_sum(hard)
++    return losses * hard * tf.math.divide_no_nan(tf.cast(tf.size(hard), tf.float32), tf.reduce_sum(hard))
 """,
     },
 )

@@ -1,0 +1,175 @@
+"""The verbs that say why something does not train."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench.cli.group import main
+from bench.data.source import DATASETS
+from bench.implementations import IMPLEMENTATIONS
+from bench.run.progress import stage_progress
+from bench.task import LOSSES, UserError
+
+
+@main.command("diagnose")
+@click.argument("target", metavar="CELL_OR_PORT")
+@click.option("--reference", metavar="PORT", help="A port that trains: the first difference from it is named and explained (as "
+                                                  "'parity' does), before anything is trained.")
+@click.option("--batch", type=click.Path(path_type=Path), metavar="FILE.npz",
+              help="Features and labels for a port that is a function: an array 'labels', and one for every feature.  [default: "
+                   "drawn from the shapes that a Keras model declares]")
+@click.option("--dataset", type=click.Choice(list(DATASETS)), default="small", show_default=True,
+              help="What a module with train(task, observer) trains on.")
+@click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True, help="Which loss it trains.")
+@click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and sample order.")
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="  [default: as of 'all']")
+@click.option("--steps", type=click.IntRange(min=10), default=300, show_default=True, metavar="N",
+              help="Steps that a port which is a function is trained for.")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png",
+              help="Draw loss, gradient norm, saturation and dead units over the steps.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+def diagnose_command(target, reference, batch, dataset, loss, records, seed, epochs, steps, picture, as_json) -> None:
+    """Why does it not train? Trains a port while watching it, or reads a finished cell, and names the cause.
+
+    CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder, or a port as for 'parity': a module with train(task, observer), or
+    module:object or file.py:object of a function (which is code, and is run). Nothing in it needs editing.
+
+    \b
+    python -m bench diagnose results/cells/keras-default-large-activated-0.json
+    python -m bench diagnose impl_keras --dataset large --loss activated
+    python -m bench diagnose my_model.py:make_model --batch batch.npz --picture why.png
+
+    The exit code is 0 if nothing was found wrong, 1 if something was, 2 if it could not be looked at.
+    """
+    from bench.cli.measuring import source_of
+    from bench.diagnose.diagnose import Setting, diagnose
+    from bench.parity.side import PortError
+    from bench.report.diagnosis import diagnosis_lines, draw_diagnosis
+    from bench.run.check import check_tensorflow
+
+    if target.endswith(".json"):
+        _diagnose_cell(Path(target), as_json)
+    check_tensorflow(needs_estimator=False)
+    source = source_of(records)
+    if reference is not None:
+        _diagnose_against(reference, target, batch, dataset, loss, source, seed, as_json)
+    setting = Setting(batch, dataset, loss, source, seed, epochs, steps)
+    try:
+        with stage_progress(Console(stderr=True), DIAGNOSIS) as on_stage:
+            diagnosis = diagnose(target, setting, on_stage)
+    except PortError as error:
+        print(error.traceback_text, file=sys.stderr)
+        raise
+    if picture is not None:
+        draw_diagnosis(diagnosis, picture)
+    print(diagnosis.to_json() if as_json else f"\n{diagnosis_lines(diagnosis)}\n\n({diagnosis.seconds:.0f} s)")
+    sys.exit(1 if diagnosis.explanations or diagnosis.state != "trained" else 0)
+
+
+DIAGNOSIS = {"loading": 7, "training": 6, "examining": 2}
+"""About how long its stages take, relative to each other."""
+
+
+def _diagnose_cell(path: Path, as_json: bool) -> None:
+    from bench.diagnose.cells import diagnose_cell, state_of
+    from bench.report.diagnosis import UNKNOWN, as_lines
+
+    if not path.is_file():
+        raise UserError(f"there is no file {path}; cells are FOLDER/cells/NAME.json of a result folder")
+    record, ended, found = diagnose_cell(path)
+    state = state_of(ended)
+    if as_json:
+        print(json.dumps({"cell": record.name, "state": state, "explanations": [asdict(entry) for entry in found]}, indent=1))
+    else:
+        print(f"{record.name}: {state}, accuracy {ended.accuracy:.3f}, loss {ended.loss:.5g}\n")
+        print(as_lines(found) or ("Nothing wrong was found." if state == "trained" else f"Cause: {UNKNOWN}"))
+    sys.exit(1 if found or state != "trained" else 0)
+
+
+def _diagnose_against(reference, target, batch, dataset, loss, source, seed, as_json) -> None:
+    from bench.diagnose.explain import explained
+    from bench.parity import Setting
+    from bench.report.parity import as_lines
+
+    setting = Setting(batch=batch, dataset=dataset, loss=loss, source=source, seed=seed, first_only=True)
+    with stage_progress(Console(stderr=True)) as on_stage:
+        parity = explained(reference, target, setting, on_stage)
+    print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
+    sys.exit(0 if parity.same else 1)
+
+
+@main.command("traps")
+@click.option("--only", "names", multiple=True, metavar="NAME", help="This trap, with its change as a diff. Repeat for several.")
+@click.option("--impl", "implementations", multiple=True, type=click.Choice(list(IMPLEMENTATIONS)), help="  [default: all]")
+@click.option("--full", is_flag=True, help="Spring them: compare every trap in every API with its reference, train it alone, and "
+                                           "write the confusion matrix. Hours for everything; --only, --impl, --dataset and "
+                                           "--seeds take parts of it.")
+@click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)), help="With --full.  [default: both]")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="With --full.")
+@click.option("--alone/--not-alone", default=True, show_default=True, help="With --full: also train each without its reference.")
+@click.option("--clean", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+              help="With --full: also train our sound ports, default and tuned, with N seeds: nothing may be found wrong with them.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/traps"), show_default=True,
+              help="Where the rows and the matrix of --full go.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def traps_command(names, implementations, full, datasets, seeds, alone, clean, out, as_json) -> None:
+    """The gallery of porting traps: what people get wrong, at which stage it shows, and the cure.
+
+    \b
+    python -m bench traps
+    python -m bench traps --only activated_outputs
+    python -m bench traps --full --dataset small --seeds 1 --not-alone
+    """
+    from bench.diagnose.trap import gallery
+    from bench.report.tables import as_text
+    from bench.report.traps import described, gallery_table, write_traps
+    from bench.run.check import check_tensorflow, check_writable
+    from bench.run.gallery import measure_traps
+
+    traps = gallery()
+    unknown = [name for name in names if name not in traps]
+    if unknown:
+        raise UserError(f"there is no trap {unknown[0]!r}: 'python -m bench traps' lists them")
+    chosen = [traps[name] for name in names] if names else list(traps.values())
+    if full:
+        check_tensorflow(needs_estimator=True)
+        check_writable(out)
+        measure_traps(chosen, implementations or list(IMPLEMENTATIONS), datasets or list(DATASETS), range(seeds), alone, clean, out,
+                      Console())
+        print(write_traps(out))
+    elif as_json:
+        print(json.dumps([asdict(trap) for trap in chosen], indent=1))
+    elif names:
+        print("\n\n".join(described(trap) for trap in chosen))
+    else:
+        print(as_text(gallery_table(chosen), "simple"))
+        print("\npython -m bench traps --only NAME shows its change and its source.")
+
+
+@main.command("seed")
+@click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records in place of synthetic "
+                                                                               "samples.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/seed"), show_default=True,
+              help="Where the page and its raw measurements go.")
+def seed_command(records, out) -> None:
+    """Replay the case that this project began with, from the symptom to the cure, and write it as one page.
+
+    Both datasets, all three APIs, in the stages in which its author looked for the cause: the network, the data, the
+    gradients, the predictions. A few minutes.
+    """
+    from bench.cli.measuring import source_of
+    from bench.report.seed import write_seed
+    from bench.run.check import check_tensorflow, check_writable
+    from bench.run.seed import replay
+
+    check_tensorflow(needs_estimator=True)
+    check_writable(out)
+    replay(source_of(records), out, Console())
+    print(f"\n{write_seed(out)}")

@@ -1,0 +1,42 @@
+"""A finished cell, diagnosed by its raw files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
+from bench.measure import raw
+from bench.parity.result import Explanation
+from bench.task import UserError
+
+
+def read_ended(folder: Path, record: raw.CellRecord) -> Ended:
+    """How a cell of a result folder ended."""
+    outputs = raw.read_outputs(folder, record.name)
+    final = outputs[outputs["batch"] == "evaluation"]
+    columns = [name for name in final.columns if name.startswith("output_")]
+    last = record.evaluations[-1]
+    return Ended(final[columns].to_numpy(), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
+                 raw.read_steps(folder, record.name)["loss"].to_numpy())
+
+
+def state_of(ended: Ended) -> str:
+    """`trained`, `not trained` or `diverged`."""
+    return "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
+
+
+def diagnose_cell(path: Path) -> tuple[raw.CellRecord, Ended, list[Explanation]]:
+    """A cell by the path of its record, FOLDER/cells/NAME.json.
+
+    Raises:
+        UserError: it is none, did not finish, or one of its files is damaged.
+    """
+    folder, name = path.parent.parent, path.stem
+    try:
+        record = raw.read_cell(folder, name)
+    except raw.RawFileError as error:
+        raise UserError(str(error)) from error
+    if record.status != "ok":
+        raise UserError(f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}")
+    ended = read_ended(folder, record)
+    return record, ended, explain_outputs(ended)

@@ -1,0 +1,137 @@
+"""The replayed case as a page to be read: symptom, search, cause, cure, and the first log checked against the formula."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader, select_autoescape
+from plotly.offline import get_plotlyjs
+
+from bench.measure import raw
+from bench.measure.saturation import RIGHT, saturated_rows
+from bench.report.page import figure_html
+from bench.report.pictures import color_of
+from bench.report.plots import GRADIENT_FLOOR
+from bench.report.tables import as_text
+from bench.run.seed import FILE
+from bench.task import UserError
+
+LOG = {"true_negatives": 0, "false_negatives": 0, "true_positives": 52, "false_positives": 48, "loss": 0.79326165}
+"""What the first author's evaluation printed after every epoch."""
+
+ULP = float(np.spacing(np.float32(LOG["loss"])))
+
+
+def write_seed(folder: Path) -> str:
+    """Writes seed.html from the raw measurements in `folder`; what it found, in words.
+
+    Raises:
+        UserError: there are none.
+    """
+    try:
+        replayed = json.loads((folder / FILE).read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder / FILE} cannot be read: {error}; 'python -m bench seed' makes it") from error
+    trainings = pd.DataFrame(replayed["trainings"])
+    checks = log_checks()
+    template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
+    page = template.get_template("seed.html.j2").render(
+        source=replayed["source"], log=LOG, checks=checks, right=RIGHT, plotlyjs=get_plotlyjs(),
+        outcome=as_text(outcome_table(trainings), "html"), stages=as_text(stages_table(replayed["comparisons"]), "html"),
+        gradients=as_text(gradients_table(trainings), "html"), predictions=as_text(predictions_table(trainings), "html"),
+        frozen=frozen_texts(trainings), comparisons=replayed["comparisons"],
+        losses=figure_html(_losses(trainings)), norms=figure_html(_norms(trainings)))
+    raw.write_text(folder / "seed.html", page)
+    texts = [f"the first log: {check}" for check in checks] + frozen_texts(trainings) + [cause_text(replayed["comparisons"])]
+    return "\n".join(f"- {text}" for text in texts) + f"\n\n{folder / 'seed.html'} has the story."
+
+
+def log_checks() -> list[str]:
+    """The first author's loss, taken apart."""
+    samples = sum(LOG[count] for count in ("true_negatives", "false_negatives", "true_positives", "false_positives"))
+    error = (LOG["false_positives"] + LOG["false_negatives"]) / samples
+    expected = RIGHT + error
+    agrees = abs(expected - LOG["loss"]) <= ULP
+    return [f"{samples} samples, error rate {error:.2f}; ln(1+1/e) + {error:.2f} = {expected:.8f}, reported {LOG['loss']:.8f}: "
+            + (f"the same to a unit in the last place of float32 ({ULP:.1e})" if agrees else "NOT the same")]
+
+
+def outcome_table(trainings: pd.DataFrame) -> pd.DataFrame:
+    """How each training ended."""
+    return trainings.assign(accuracy=trainings["accuracy"].map("{:.3f}".format), loss_=trainings["final_loss"].map("{:.6f}".format),
+                            cause=[found[0]["title"] if found else "" for found in trainings["explanations"]])[
+        ["dataset", "loss", "implementation", "state", "accuracy", "loss_", "cause"]].rename(
+        columns={"loss": "outputs", "loss_": "evaluation loss"})
+
+
+def stages_table(comparisons: list[dict]) -> pd.DataFrame:
+    """The port against the low-level code, stage by stage."""
+    return pd.DataFrame([{"dataset": one["dataset"], "port": one["implementation"], **one["stages"]} for one in comparisons])
+
+
+def gradients_table(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Gradient norms and saturation at the first and at the last look."""
+    rows = []
+    for _, one in trainings.iterrows():
+        if one["looks"]:
+            first, last = one["looks"][0], one["looks"][-1]
+            rows.append({"dataset": one["dataset"], "outputs": one["loss"], "implementation": one["implementation"],
+                         "gradient norm, first": f"{first['gradient_norm']:.3g}", f"after {last['step']} steps":
+                         f"{last['gradient_norm']:.3g}", "outputs at 0 or 1, first": f"{first['saturated']:.0%}",
+                         "at the end": f"{last['saturated']:.0%}"})
+    return pd.DataFrame(rows).rename(columns=lambda name: "gradient norm, last" if name.startswith("after") else name).fillna("")
+
+
+def predictions_table(trainings: pd.DataFrame) -> pd.DataFrame:
+    """Outputs beside labels of the frozen port."""
+    frozen = trainings[(trainings["dataset"] == "large") & (trainings["loss"] == "activated")].iloc[-1]
+    return pd.DataFrame([{"sample": sample, "label": frozen["labels"][sample],
+                          "output 0": f"{frozen['outputs'][sample][0]:.6g}", "output 1": f"{frozen['outputs'][sample][1]:.6g}"}
+                         for sample in frozen["shown"]])
+
+
+def frozen_texts(trainings: pd.DataFrame) -> list[str]:
+    """The frozen losses of this replay, each against the sum of its rows' constants."""
+    texts = []
+    for _, one in trainings[(trainings["loss"] == "activated") & (trainings["state"] != "trained")].iterrows():
+        rows = saturated_rows(np.array(one["outputs"]), np.array(one["labels"]))
+        if rows is not None:
+            texts.append(f"{one['implementation']}, {one['dataset']}: loss {one['final_loss']:.7f}; {rows.right} rows at 0.3132617, "
+                         f"{rows.wrong} at 1.3132617 and {rows.alike} at 0.6931472 make {rows.loss:.7f}")
+    return texts
+
+
+def cause_text(comparisons: list[dict]) -> str:
+    """What the comparison with the low-level code says, in all APIs and on both datasets."""
+    causes = {(one["explanations"][0]["title"] if one["explanations"] else "unknown") for one in comparisons}
+    first = {next((stage for stage, verdict in one["stages"].items() if verdict == "different"), "none") for one in comparisons}
+    return f"compared with the low-level code, {len(comparisons)} ports part first at {', '.join(sorted(first))}: {'; '.join(sorted(causes))}"
+
+
+def _losses(trainings: pd.DataFrame) -> go.Figure:
+    return _figure(trainings, lambda one: (list(range(1, len(one["losses"]) + 1)), one["losses"]), "loss of the step")
+
+
+def _norms(trainings: pd.DataFrame) -> go.Figure:
+    return _figure(trainings, lambda one: ([look["step"] for look in one["looks"]],
+                                           [max(look["gradient_norm"], GRADIENT_FLOOR) for look in one["looks"]]),
+                   "gradient norm (1e-12: exactly 0)")
+
+
+def _figure(trainings: pd.DataFrame, points, title: str) -> go.Figure:
+    figure = go.Figure()
+    large = trainings[trainings["dataset"] == "large"]
+    colors = color_of(list(dict.fromkeys(large["implementation"])))
+    for _, one in large.iterrows():
+        x, y = points(one)
+        figure.add_scatter(x=x, y=y, name=f"{one['implementation']}, {one['loss']}", mode="lines",
+                           line={"color": colors[one["implementation"]], "dash": "solid" if one["loss"] == "logits" else "dash"})
+    figure.update_layout(height=380, margin={"l": 55, "r": 10, "t": 10, "b": 40}, legend={"orientation": "h", "y": -0.2},
+                         plot_bgcolor="white")
+    figure.update_yaxes(type="log", title=title, gridcolor="#e3e8ee", exponentformat="power")
+    figure.update_xaxes(title="step", gridcolor="#e3e8ee")
+    return figure
