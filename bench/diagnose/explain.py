@@ -31,7 +31,7 @@ def explain(scene: Scene, stage: Stage) -> list[Explanation]:
     if stage.name == "variables":
         return explain_variables(scene.match)
     if stage.name == "initial weights":
-        return explain_initial(scene.drawn, scene.match)
+        return explain_initial(scene.drawn, scene.match, scene.weights_given)
     if stage.name == "forward":
         return explain_forward(scene.pairing)
     if stage.name == "loss":

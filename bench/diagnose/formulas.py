@@ -104,7 +104,7 @@ def recognise(outputs: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Fo
 
     Only rows whose loss is neither 0 nor infinite are compared: a weight of 0 does not change a formula.
     """
-    if outputs.ndim != 2 or outputs.shape[1] == 0 or len(losses) != len(outputs):
+    if outputs.ndim != 2 or outputs.shape[1] == 0 or not len(losses) == len(outputs) == len(labels):
         return None
     compared = np.isfinite(losses)
     for formula in MULTICLASS if outputs.shape[1] > 1 else BINARY:

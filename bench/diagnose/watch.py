@@ -6,6 +6,7 @@ than `SHARE` of the time of the training so far, so that the training is slowed 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -71,8 +72,9 @@ class Watcher(Listener):
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         super().evaluation(evaluation, probe)
-        if self.port is not None:
-            self.ended = self._now()  # a session is closed by the time its training has returned
+        if self.port is not None:  # now: a session is closed by the time its training has returned
+            with contextlib.suppress(RuntimeError):  # or by the time of the evaluation already
+                self.ended = self._now()
 
     def last(self) -> None:
         """The look after the last step."""

@@ -29,7 +29,7 @@ class Look:
     def saturated(self) -> float:
         """The share of outputs that are 0 or 1 to float32's last place."""
         eps = np.finfo(np.float32).eps
-        return float(np.mean((self.outputs < eps) | (np.abs(self.outputs - 1) < eps)))
+        return float(np.mean((np.abs(self.outputs) < eps) | (np.abs(self.outputs - 1) < eps)))
 
 
 @dataclass(frozen=True)

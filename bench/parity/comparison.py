@@ -85,6 +85,7 @@ class Scene:
     received: list[Received | None] = field(default_factory=lambda: [None, None])
     match: Match | None = None
     drawn: list[list[Weights]] = field(default_factory=list)
+    weights_given: bool = False
     pairing: Pairing | None = None
 
 
@@ -201,6 +202,7 @@ class _Comparison:
         draws = structure.DRAWS if parameters < FEW_PARAMETERS else 1
         weights = self._scene.drawn = together(self._sides, "initial_weights", draws)
         given = tuple(together(self._sides, "weights_given"))
+        self._scene.weights_given = all(given)
         stage = structure.initial_stage(*weights, self._match, given)
         self._pairing = Pairing(
             View(self._sides[0]), View(self._sides[1], self._match), self._match, self.inputs, shaken(weights[0][0]),

@@ -54,7 +54,7 @@ class Activation:
 @dataclass(frozen=True)
 class Loss:
     """`value` as it is minimised; `per_sample` [samples], those of the outputs as the port predicts them, if it shows them,
-    or None; `regularisation` is part of `value`."""
+    or None; `regularisation` is what the port collects of it, part of `value` if it is added."""
 
     value: float
     per_sample: np.ndarray | None

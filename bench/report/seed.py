@@ -80,10 +80,10 @@ def gradients_table(trainings: pd.DataFrame) -> pd.DataFrame:
         if one["looks"]:
             first, last = one["looks"][0], one["looks"][-1]
             rows.append({"dataset": one["dataset"], "outputs": one["loss"], "implementation": one["implementation"],
-                         "gradient norm, first": f"{first['gradient_norm']:.3g}", f"after {last['step']} steps":
-                         f"{last['gradient_norm']:.3g}", "outputs at 0 or 1, first": f"{first['saturated']:.0%}",
-                         "at the end": f"{last['saturated']:.0%}"})
-    return pd.DataFrame(rows).rename(columns=lambda name: "gradient norm, last" if name.startswith("after") else name).fillna("")
+                         "steps": last["step"], "gradient norm, first": f"{first['gradient_norm']:.3g}",
+                         "last": f"{last['gradient_norm']:.3g}", "outputs at 0 or 1, first": f"{first['saturated']:.0%}",
+                         "last ": f"{last['saturated']:.0%}"})
+    return pd.DataFrame(rows)
 
 
 def predictions_table(trainings: pd.DataFrame) -> pd.DataFrame:

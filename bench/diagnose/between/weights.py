@@ -40,8 +40,8 @@ def _unmatched(ours: list[Variable], theirs: list[Variable]) -> Explanation:
     return explanation("missing_variable", "variables", "; ".join(named))
 
 
-def explain_initial(drawn: list[list[Weights]], match: Match) -> list[Explanation]:
-    """Causes of a difference in the initial weights."""
+def explain_initial(drawn: list[list[Weights]], match: Match, given: bool) -> list[Explanation]:
+    """Causes of a difference in the initial weights, which were `given` to both or drawn by themselves."""
     reference, candidate = drawn[0][0], match.to_reference(drawn[1][0])
     pairs = [pair for pair in match.pairs if _is_drawn(reference[pair.reference.name])]
     other = [pair for pair in pairs if not same_bits(reference[pair.reference.name], candidate[pair.reference.name])]
@@ -52,10 +52,10 @@ def explain_initial(drawn: list[list[Weights]], match: Match) -> list[Explanatio
     ratios = {pair.reference.name: float(candidate[pair.reference.name].std() / reference[pair.reference.name].std())
               for pair in other}
     wide = [name for name, ratio in ratios.items() if ratio > WIDE]
-    if wide and len(other) == len(pairs):
+    if wide and (len(other) == len(pairs) or not given):
         return [explanation("initialiser_too_wide", "initial weights", "deviations are " + ", ".join(
             f"{ratios[name]:.3g} times the reference's in {name}" for name in wide))]
-    if other and len(other) < len(pairs):
+    if given and other and len(other) < len(pairs):
         return [explanation("not_restored", "initial weights", f"{_names(other)} of the candidate "
                             f"{'has' if len(other) == 1 else 'have'} other values, of about the same size; the other "
                             f"{len(pairs) - len(other)} kernels are the reference's to the bit")]

@@ -218,9 +218,8 @@ class _Running:
             self.activations = graph_ops.activations(
                 graph, features, [network.logits if network.logits is not None else network.loss], [network.labels])
             self.sample_losses = self._find_sample_losses()
-            needed = graph_ops.ancestors([network.loss])
-            self.regularisation = [loss for loss in tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)
-                                   if loss.op in needed]
+            self.regularisation = [tf.convert_to_tensor(loss) for loss in  # collected, whether added or not
+                                   tf.get_collection(tf.GraphKeys.REGULARIZATION_LOSSES)]
             variables = [self.by_name[name] for name in self.by_name if name in self.trainable]
             gradients = tf.gradients(network.loss, variables) if network.train_op is not None else []
             self.gradients = {variable.op.name: None if gradient is None else tf.convert_to_tensor(gradient)

@@ -1,0 +1,199 @@
+"""Every rule on both sides of its threshold, on hand-written records of trainings."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.diagnose import rules
+from bench.diagnose.rules import certain, learnt, symptoms
+from bench.diagnose.watched import Given, Kernel, Look, Watched
+from bench.parity.port import Received
+
+SAMPLES, BATCH = 640, 32
+GENERATOR = np.random.default_rng(0)
+LABELS = np.tile([0, 1], SAMPLES // 2)
+
+
+def received(first=None, second=None, labels=None, sizes=None, heads=None):
+    """Two passes over 640 samples, each in an order of its own."""
+    first = GENERATOR.permutation(SAMPLES) if first is None else first
+    second = GENERATOR.permutation(SAMPLES) if second is None else second
+    order = np.concatenate([first, second])
+    return Received([str(number) for number in order], (LABELS if labels is None else labels)[order],
+                    GENERATOR.standard_normal((len(order), 8)) * 100 if heads is None else heads,
+                    sizes or [BATCH] * (len(order) // BATCH), "float32", "int64")
+
+
+def look(step=100, gradient=1.0, dead=0.2, outputs=None):
+    outputs = GENERATOR.standard_normal((16, 2)) if outputs is None else outputs
+    return Look(step, {"a/kernel": 1.0, "b/kernel": 1.0, "c/kernel": 1.0},
+                dict.fromkeys(["a/kernel", "b/kernel", "c/kernel"], gradient / np.sqrt(3)), {"relu": dead}, outputs)
+
+
+def kernel(name="a/kernel", shape=(50, 64), deviation=0.2, constant=False, moved=0.5, step=0.01, trainable=True):
+    return Kernel(name, shape, trainable, deviation, constant, moved, step)
+
+
+def training(**changes):
+    """One that did not learn, for no reason that a rule knows."""
+    plain = dict(losses=np.full(100, 0.69), received=received(), looks=[look(0), look(100)],
+                 kernels=[kernel(f"{name}/kernel") for name in "abc"], outputs=np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
+                 labels=np.tile([0, 0, 1, 1], 25))
+    return Watched(**{**plain, **changes})
+
+
+def causes(found):
+    return [entry.cause for entry in found]
+
+
+def test_nothing_is_said_of_a_plain_training():
+    assert certain(training()) == [] and symptoms(training()) == []
+
+
+@pytest.mark.parametrize("accuracy, loss, expected", [
+    (0.5, 0.1, False), (0.64, 0.3, False), (0.66, 0.3, True), (0.66, 0.6, False), (0.81, 0.6, True), (1.0, 5.0, True),
+    (1.0, np.nan, False)])
+def test_learning_is_told_by_accuracy_and_loss(accuracy, loss, expected):
+    labels = np.tile([0, 1], 50)
+    right = np.arange(100) < round(accuracy * 100)
+    predicted = np.where(right, labels, 1 - labels)
+    assert learnt(training(losses=np.full(100, loss), labels=labels, outputs=np.eye(2)[predicted])) is expected
+
+
+def test_without_outputs_the_loss_alone_tells():
+    assert learnt(training(outputs=None, losses=np.full(100, 0.55))) and not learnt(training(outputs=None, losses=np.full(100, 0.56)))
+
+
+ORDER = np.random.default_rng(1).permutation(SAMPLES)
+GIVEN = Given(SAMPLES, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 100, [str(number) for number in range(64)], {})
+
+
+def test_the_same_order_in_both_passes():
+    assert causes(certain(training(received=received(ORDER, ORDER)))) == ["not_shuffled"]
+    assert causes(certain(training(received=received(np.arange(SAMPLES), np.arange(SAMPLES)), given=GIVEN))) == ["not_shuffled"]
+    assert causes(certain(training(received=received(ORDER, ORDER), given=GIVEN))) == ["input_restarts"]
+    assert certain(training(received=received(ORDER, ORDER), in_order=True)) == []
+
+
+def test_whole_batches_shuffled():
+    batches = np.arange(SAMPLES).reshape(-1, BATCH)
+    again = batches[np.random.default_rng(4).permutation(len(batches))].ravel()
+    assert causes(certain(training(received=received(batches.ravel(), again)))) == ["batches_shuffled"]
+    assert certain(training(received=received(batches.ravel(), ORDER))) == []
+
+
+def test_runs_of_one_class():
+    sorted_by_class = np.argsort(LABELS, kind="stable")
+    nearly = [sorted_by_class + 0 for _ in range(2)]
+    nearly[1] = np.concatenate([sorted_by_class[40:], sorted_by_class[:40]])
+    assert causes(certain(training(received=received(*nearly)))) == ["buffer_too_small"]
+
+
+def test_a_dropped_batch_shows_where_samples_are_no_multiple():
+    given = replace(GIVEN, samples=SAMPLES - 16)
+    whole = received()
+    assert causes(certain(training(received=whole, given=given))) == ["partial_batch_dropped"]
+    assert certain(training(received=whole, given=GIVEN)) == []
+
+
+@pytest.mark.parametrize("mean, cause", [(290, []), (310, ["features_shifted"])])
+def test_features_with_an_offset(mean, cause):
+    heads = np.random.default_rng(5).standard_normal((2 * SAMPLES, 8))
+    heads = (heads - heads.mean()) / heads.std() * 100 + mean
+    assert causes(certain(training(received=received(heads=heads)))) == cause
+
+
+def test_features_that_are_not_finite():
+    heads = np.ones((2 * SAMPLES, 8))
+    heads[3, 2] = np.inf
+    assert causes(certain(training(received=received(heads=heads))))[0] == "features_not_finite"
+
+
+def test_scaling_in_training_only_is_told_by_the_evaluation_reported():
+    heads = np.random.default_rng(6).standard_normal((2 * SAMPLES, 8))
+    scaled = training(received=received(heads=heads), given=GIVEN)
+    assert causes(certain(replace(scaled, evaluated=(5.0, 5.0, 0.3)))) == ["scaled_in_training_only"]
+    assert certain(replace(scaled, evaluated=(0.3, 5.0, 0.3))) == []
+    same = training(received=received(heads=heads * 100), given=GIVEN)
+    assert certain(replace(same, evaluated=(5.0, 5.0, 0.3))) == []
+
+
+HE = np.sqrt(2 / 50)
+
+
+@pytest.mark.parametrize("ratio, cause", [(2.4, []), (2.6, ["initialiser_too_wide"])])
+def test_wide_kernels(ratio, cause):
+    kernels = [kernel(f"{name}/kernel", deviation=ratio * HE) for name in "ab"] + [kernel("c/kernel")]
+    assert causes(certain(training(kernels=kernels))) == cause
+
+
+def test_constant_kernels_and_weights_that_did_not_arrive():
+    assert causes(certain(training(kernels=[kernel(constant=True, deviation=0.0)]))) == ["constant_initialiser"]
+    assert certain(training(kernels=[kernel("bias", (64,), constant=True, deviation=0.0)])) == []
+    assert causes(certain(training(given=replace(GIVEN, kernels={"a": True, "b": False})))) == ["not_restored"]
+    for began in (True, False):  # all, or none: a port with weights of its own
+        assert certain(training(given=replace(GIVEN, kernels={"a": began, "b": began}))) == []
+
+
+@pytest.mark.parametrize("step, cause", [(0.29, []), (0.31, ["rate_too_high"]), (2e-5, []), (0.5e-5, ["rate_too_low"])])
+def test_steps_relative_to_their_variables(step, cause):
+    assert causes(symptoms(training(kernels=[kernel(f"{name}/kernel", step=step) for name in "abc"]))) == cause
+
+
+SATURATED = np.tile([[0.0, 1.0]], (16, 1))
+
+
+@pytest.mark.parametrize("gradient, outputs, cause", [
+    (0.0, SATURATED, ["activated_outputs"]), (2e-6, SATURATED, []), (0.0, SATURATED * 0.9 + 0.05, [])])
+def test_frozen_is_saturated_without_a_gradient(gradient, outputs, cause):
+    assert causes(symptoms(training(looks=[look(0), look(100, gradient, outputs=outputs)]))) == cause
+
+
+@pytest.mark.parametrize("dead, cause", [(0.94, []), (0.96, ["dead_relus"])])
+def test_dead_units(dead, cause):
+    same = np.tile([[0.003, -0.003]], (16, 1))
+    assert causes(symptoms(training(looks=[look(0), look(100, 0.13, dead, same)]))) == cause
+
+
+def test_dead_relus_are_told_from_frozen_outputs_of_the_same_loss():
+    losses = np.full(100, np.log(2))
+    frozen = training(losses=losses, looks=[look(0), look(100, 0.0, outputs=np.ones((16, 2)))])
+    dead = training(losses=losses, looks=[look(0), look(100, 0.13, 1.0, np.tile([[0.003, -0.003]], (16, 1)))])
+    assert causes(symptoms(frozen)) == ["activated_outputs"] and causes(symptoms(dead)) == ["dead_relus"]
+
+
+def test_losses_that_end():
+    nan = np.concatenate([np.full(50, 0.5), np.full(50, np.nan)])
+    assert causes(symptoms(training(losses=nan))) == ["log_of_zero"]
+    grown = np.concatenate([np.full(50, 0.5), [3.0], np.full(49, np.inf)])
+    assert causes(symptoms(training(losses=grown))) == ["rate_too_high"]
+
+
+@pytest.mark.parametrize("end, cause", [(1.9, []), (2.1, ["rate_too_high"])])
+def test_a_loss_that_grows(end, cause):
+    assert causes(symptoms(training(losses=np.concatenate([np.full(50, 0.5), np.full(50, end)])))) == cause
+
+
+@pytest.mark.parametrize("first, cause", [(2e-4, []), (0.5e-4, ["vanishing_gradient"])])
+def test_gradients_that_vanish(first, cause):
+    last = look(100)
+    norms = {"a/kernel": first, "b/kernel": 0.1, "c/kernel": 1.0}
+    assert causes(symptoms(training(looks=[look(0), replace(last, gradient_norms=norms)]))) == cause
+
+
+def test_a_variable_that_no_gradient_reaches():
+    first = replace(look(0), gradient_norms={"a/kernel": 0.0, "b/kernel": 1.0, "c/kernel": 1.0})
+    still = [kernel("a/kernel", moved=0.0, step=0.0), kernel("b/kernel"), kernel("c/kernel")]
+    assert "gradient_cut" in causes(symptoms(training(looks=[first, look(100)], kernels=still)))
+    assert "gradient_cut" not in causes(symptoms(training(looks=[first, look(100)])))
+
+
+@pytest.mark.parametrize("share, cause", [(94, []), (96, ["classes_unbalanced"])])
+def test_one_class(share, cause):
+    assert causes(symptoms(training(labels=(np.arange(100) >= share).astype(int)))) == cause
+
+
+def test_thresholds_are_the_ones_named_here():
+    """A threshold that moves takes its tests along."""
+    assert (rules.TOO_WIDE, rules.THROWN, rules.DEAD, rules.GROWN, rules.VANISHING, rules.OFFSET) == (2.5, 0.3, 0.95, 4.0, 1e-4, 3.0)
