@@ -104,7 +104,7 @@ class StepReport(tf.train.SessionRunHook):
         self.observer = observer
 
     def begin(self):
-        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[0]
+        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]  # Estimator puts what it minimises last
 
     def after_create_session(self, session, coord):
         self.observer.begin()

@@ -262,7 +262,7 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [2]  # a quick run times small alone
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Where")] == [5]
     assert all(plot["fits"] for plot in plots)
-    assert page.locator("table").count() == 8 + 7 + 2 + 1  # results, kernels, parity stages, environment
+    assert page.locator("table").count() == 8 + 7 + 2 + 1 + 1  # results, kernels, parity stages, environment, causes
 
 
 @pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])

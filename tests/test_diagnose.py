@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from bench.data.source import QUICK_DATASETS
 from bench.diagnose.diagnose import Setting, diagnose
 from bench.diagnose.inject import write_trapped
 from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
 from bench.diagnose.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
+from bench.parity.side import PortError
 from bench.process.forkserver import with_forkserver
 from bench.run.traps import on_path
-from bench.task import UserError
 
 PORTS = f"{ROOT}/tests/ports.py"
 
@@ -107,9 +106,10 @@ def test_what_cannot_be_looked_at_is_one_line(arguments, message):
     assert run.returncode == 2 and message in run.stderr and run.stderr.count("\n") == 1
 
 
-def test_a_port_that_raises_before_it_trains_is_an_error():
-    with pytest.raises(UserError, match="raised"):
-        diagnose(f"{PORTS}:raises", Setting(batch=None, spec=QUICK_DATASETS["small"]))
+def test_a_port_that_raises_before_it_trains_is_an_error(batch):
+    with pytest.raises(PortError, match="raises raised ValueError: Dimensions must be equal") as error:
+        diagnose(f"{PORTS}:raises", Setting(batch=batch))
+    assert error.value.traceback_text.splitlines()[0].strip().startswith(f'File "{PORTS}"')
 
 
 LABELS = np.tile([0, 1], 50)

@@ -91,13 +91,18 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
     (f"{PORTS}:returns_nothing", "it returned NoneType, of no known kind"),
     (f"{PORTS}:takes_something_else", "it takes (images, targets), so it is of no known kind"),
     (f"{PORTS}:not_compiled", "its model is not compiled"),
-    (f"{PORTS}:not_a_number", "its loss is nan at the start"),
     ("bench.task", "has no train(task, observer)"),
 ])
 def test_what_cannot_be_compared_is_said_with_its_side(name, message):
     with pytest.raises(UserError, match="^candidate") as error:
         compare(f"{PORTS}:model", name)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_difference():
+    with pytest.raises(UserError, match="^reference .* its loss is nan at the start"):
+        compare(f"{PORTS}:not_a_number", f"{PORTS}:model")
+    assert compare(f"{PORTS}:model", f"{PORTS}:not_a_number", Setting(steps=3)).first_different.name == "forward"
 
 
 def test_a_port_that_never_returns_is_given_up():

@@ -54,7 +54,7 @@ def test_padding_is_that_of_tensorflow(length, size, stride):
 @pytest.mark.parametrize("optimizer, tolerance", [("sgd", 1e-6), ("adam", 2e-5)])
 def test_keras_agrees_within_float32(tiny_dataset, tmp_path, optimizer, tolerance):
     task = Task(tiny_dataset, "logits", 0, 1, tmp_path, optimizer=optimizer)
-    port = catch_port(load_train("impl_keras"), task)
+    port = catch_port(load_train("impl_keras"), task, evaluating={})
     standard = Standard(task)
     batch = Batch({"signal": tiny_dataset.probe.signal / 200}, tiny_dataset.probe.labels)
     for side in (port, standard):

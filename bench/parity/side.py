@@ -12,6 +12,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 
+import bench
 from bench.parity.port import Batch
 from bench.process.forkserver import CONTEXT
 from bench.task import Task, UserError
@@ -216,9 +217,9 @@ def _one_line(error: BaseException) -> str:
 
 
 def _own_frames(error: BaseException) -> str:
-    """The traceback from the first frame that is not the comparison's own."""
+    """The traceback from the first frame that is not of this package."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = os.path.dirname(os.path.abspath(__file__))
+    own = os.path.dirname(bench.__file__)
     first = next((place for place, frame in enumerate(frames)
                   if not os.path.abspath(frame.filename).startswith((own, os.path.dirname(os.__file__) + "/importlib"))
                   and not frame.filename.startswith("<frozen")), 0)

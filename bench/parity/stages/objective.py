@@ -7,7 +7,7 @@ import numpy as np
 from bench.parity.pairing import RANDOM_ORDER, SATURATING, Pairing, View
 from bench.parity.result import Difference, Stage
 
-SATURATED = "losses of saturated outputs"
+SATURATED, SATURATED_VALUE = "losses of saturated outputs", "value of saturated outputs"
 
 
 def loss_stage(pairing: Pairing) -> Stage:
@@ -26,12 +26,15 @@ def loss_stage(pairing: Pairing) -> Stage:
             found[f"value, {mode} mode"] = np.array(loss.value)
         view.set_weights(saturating)
         loss = view.ask("loss", view.batch(batch), False, 0)
-        found[SATURATED] = loss.per_sample if loss.per_sample is not None else np.array(loss.value)
+        found[SATURATED], found[SATURATED_VALUE] = loss.per_sample, np.array(loss.value)
         return found
 
     judged = pairing.judge(measurement)
-    if not np.isfinite(judged.reference[SATURATED]).all():  # a port of it need not be better
+    if not np.isfinite(judged.reference[SATURATED_VALUE]):  # a port of it need not be better
         judged.judgements.pop(SATURATED, None)
+        judged.judgements.pop(SATURATED_VALUE, None)
+    elif SATURATED in judged.judgements:
+        judged.judgements.pop(SATURATED_VALUE)
     unseen = [f"{side}'s per-sample losses are not seen" for side, answer in
               (("the reference", judged.reference), ("the candidate", judged.candidate))
               if answer["per-sample losses, evaluation mode"] is None]
