@@ -173,7 +173,17 @@ CAUSES = {
                           ("learning_rate", "Adam", "SGD", "AdamOptimizer", "GradientDescentOptimizer")),
     "vanishing_gradient": Cause("gradients vanish on their way to the first layers",
                                 "use ReLUs with He's initialiser, normalisation, or residual connections", ("sigmoid", "tanh", "activation")),
-    "inputs_too_large": Cause("inputs are so large that outputs saturate", "scale the inputs to size 1", ("Rescaling", "Normalization", "cast", "map")),
+    "inputs_too_large": Cause("features are large numbers", "scale the inputs to size 1", ("Rescaling", "Normalization", "cast", "map")),
+    "targets_too_large": Cause("targets are large numbers, and so are losses and gradients", "scale the targets to size 1",
+                               ("compile", "mse", "MeanSquaredError", "mean_squared_error")),
+    "out_of_reach": Cause(
+        "the last layer's activation cannot give the targets' values", "leave the last layer linear, or scale the targets",
+        ("activation", "Dense", "dense", "sigmoid", "tanh", "relu", "softmax")),
+    "loss_of_values": Cause(
+        "a loss of regression for labels that are classes", "use a cross-entropy",
+        ("mse", "MeanSquaredError", "mean_squared_error", "mae", "MeanAbsoluteError", "loss", "compile")),
+    "too_short": Cause("training ended while the loss was still falling", "train for more epochs, or raise the learning rate",
+                       ("epochs", "fit", "steps")),
     "features_not_finite": Cause("features are not finite", "clean the data", ("map", "parse_example")),
     "classes_of_outputs": Cause("the outputs do not fit the classes", "give the last layer an output for every class", ("Dense", "dense", "units")),
     "classes_unbalanced": Cause("nearly all labels are of one class", "weigh the classes or sample them alike", ("label", "labels")),

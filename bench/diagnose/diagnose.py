@@ -19,6 +19,8 @@ from bench.task import Task, UserError
 
 STEPS = 300
 TIMEOUT_S = 600.0
+WATCHED = 0.9
+"""Share of the timeout after which a program is stopped and judged by what was seen of it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
         on_stage("training")
         if kind == "contract":
             diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_contract", _task(setting))
+        elif kind == "program":
+            diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_program", WATCHED * setting.timeout)
         else:
             inputs = given or _declared(side, port)
             diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_function", inputs, setting.steps)

@@ -77,6 +77,16 @@ class LossFacts:
     of: Activation | None
 
     @property
+    def last(self) -> Activation:
+        """What the loss takes, or, where that is not known, the last activation."""
+        return self.of if self.of is not None else self.outputs[-1]
+
+    @property
+    def takes(self) -> str:
+        """`logits`, `probabilities` or `values`, or nothing where the formula is not known."""
+        return self.formula.takes if self.formula is not None else ""
+
+    @property
     def activated(self) -> str:
         """The operation that made probabilities of what the loss takes, or nothing."""
         return self.of.operation if self.of is not None and self.of.operation in ("Sigmoid", "Softmax") else ""

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 CLIP = 1e-7
+TOP = float(np.float32(1 - CLIP))
+"""1 - 1.19e-7: a wrong prediction that is certain costs -ln(1.19e-7 + 1e-7) = 15.33."""
 TOLERANCE = 1e-4
 """Of a loss, relative and absolute: formulas differ by more, float32 and clipping by less."""
 
@@ -38,7 +40,7 @@ def _binary(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _binary_of_probabilities(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    clipped = np.clip(outputs, CLIP, 1 - CLIP)
+    clipped = np.clip(outputs, CLIP, TOP)
     return -labels * np.log(clipped + CLIP) - (1 - labels) * np.log(1 - clipped + CLIP)
 
 
@@ -100,18 +102,22 @@ BINARY = (
 
 
 def recognise(outputs: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Formula | None:
-    """The first formula whose losses [samples] are those given, for outputs [samples, columns], or None.
+    """The first formula whose losses [samples] are those given, for outputs [samples, columns], or None; None too where formulas
+    of logits and of probabilities agree, as for outputs that are all alike.
 
     Only rows whose loss is neither 0 nor infinite are compared: a weight of 0 does not change a formula.
     """
     if outputs.ndim != 2 or outputs.shape[1] == 0 or not len(losses) == len(outputs) == len(labels):
         return None
     compared = np.isfinite(losses)
+    if compared.sum() < 2:
+        return None
+    found = []
     for formula in MULTICLASS if outputs.shape[1] > 1 else BINARY:
         expected = losses_of(formula, outputs, labels)
-        if expected is not None and compared.sum() >= 2 and _agree(expected[compared], losses[compared].astype(np.float64)):
-            return formula
-    return None
+        if expected is not None and _agree(expected[compared], losses[compared].astype(np.float64)):
+            found.append(formula)
+    return found[0] if len({formula.takes for formula in found}) == 1 else None
 
 
 def losses_of(formula: Formula, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray | None:

@@ -13,6 +13,12 @@ def epochs_of(received: Received) -> tuple[list[str], list[str]]:
     return received.digests[:half], received.digests[half:2 * half]
 
 
+def passes_of(received: Received) -> tuple[list[str], list[str]]:
+    """The first two passes over the data, which have as many samples as there are different ones."""
+    length = len(set(received.digests))
+    return received.digests[:length], received.digests[length:2 * length]
+
+
 def neighbours(received: Received) -> float:
     """The share of batches that come again with the same samples."""
     ends = np.cumsum(received.sizes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.diagnose.order import epochs_of, neighbours, runs_of_labels
+from bench.diagnose.order import neighbours, passes_of, runs_of_labels
 from bench.diagnose.watched import Watched
 from bench.measure.saturation import ALIKE, RIGHT
 from bench.parity.result import Explanation
@@ -55,6 +55,18 @@ VANISHING = 1e-4
 
 ONE_CLASS = 0.95
 
+LARGE = 10.0
+"""Deviation of features or targets: UMLAUT (2021) warns of inputs outside [-1, 1], LeCun et al. 1998 want a deviation of 1."""
+
+STILL_FALLING = 0.1
+"""Of the loss, over the last third of a training: sound trainings that ended measured 0.05 at most in theirs."""
+
+OUT_OF_REACH = 0.05
+"""Share of targets that no output can have."""
+
+RANGES = {"Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Relu": (0.0, np.inf)}
+"""Of the outputs of activations."""
+
 SCALED = (0.8, 1.25)
 """Features' deviation over the file's: the first values of 32 samples scatter by less."""
 
@@ -64,22 +76,24 @@ def learnt(watched: Watched) -> bool:
     knowing the classes' shares gives."""
     if not np.isfinite(watched.last_losses).all():
         return False
-    fell = float(watched.last_losses.mean()) < NOT_LEARNT * watched.entropy
-    if watched.accuracy is None:
-        return fell
-    gained = (watched.accuracy - watched.chance) / max(1 - watched.chance, 1e-9)
-    return gained > LEARNT or (fell and gained > 2 * NEAR_CHANCE)
+    gained = watched.gained
+    if watched.regression:
+        return gained is not None and gained > 2 * NEAR_CHANCE
+    baseline = watched.losses[0] if watched.entropy is None else watched.entropy
+    fell = float(watched.last_losses.mean()) < NOT_LEARNT * baseline
+    return fell if gained is None else gained > LEARNT or (fell and gained > 2 * NEAR_CHANCE)
 
 
 def certain(watched: Watched) -> list[Explanation]:
     """What is wrong whether it learnt or not."""
-    rules = (_features_not_finite, _order, _partial_batch, _scaled_in_training_only, _offset, _initial_weights, _not_restored)
+    rules = (_features_not_finite, _order, _partial_batch, _scaled_in_training_only, _offset, _initial_weights, _not_restored,
+             classes_of_outputs, _out_of_reach)
     return [found for rule in rules for found in rule(watched)]
 
 
 def symptoms(watched: Watched) -> list[Explanation]:
     """What a training that did not learn shows; the first is the likeliest."""
-    rules = (_not_finite, _thrown, _frozen, _dead, _cut, _grown, _hardly, _vanishing, _one_class)
+    rules = (_not_finite, _thrown, _frozen, _dead, _cut, _grown, _vanishing, _hardly, _one_class, _large, _loss_of_values)
     return [found for rule in rules for found in rule(watched)]
 
 
@@ -93,7 +107,9 @@ def _order(watched: Watched) -> list[Explanation]:
     received, given = watched.received, watched.given
     if watched.in_order:
         return []
-    first, second = epochs_of(received) if given is None else _two_passes(watched)
+    first, second = _two_passes(watched) if given is not None else passes_of(received)
+    if len(set(first)) <= max(received.sizes):  # a batch is all there is
+        return []
     if len(first) < 2 * max(received.sizes) or len(first) != len(second):
         return []
     if first == second and len(set(first)) > len(first) // 2:
@@ -228,11 +244,12 @@ def _cut(watched: Watched) -> list[Explanation]:
 
 
 def _not_finite(watched: Watched) -> list[Explanation]:
-    return loss_not_finite(watched.losses)
+    return loss_not_finite(watched.losses, takes_logarithms=watched.takes in ("", "probabilities"))
 
 
-def loss_not_finite(losses: np.ndarray) -> list[Explanation]:
-    """What ended losses that are not finite any more: a rate too high, if they had grown before, or else a logarithm of 0."""
+def loss_not_finite(losses: np.ndarray, takes_logarithms: bool = True) -> list[Explanation]:
+    """What ended losses that are not finite any more: a rate too high, if they had grown before or no logarithm of outputs is
+    taken, or else a logarithm of 0."""
     wrong = np.flatnonzero(~np.isfinite(losses))
     if not len(wrong):
         return []
@@ -240,8 +257,8 @@ def loss_not_finite(losses: np.ndarray) -> list[Explanation]:
     text = f"the loss is {losses[wrong[0]]} from step {wrong[0] + 1} on"
     if not len(before):
         return [explanation("log_of_zero", "loss", text)]
-    grown = before[-1] > GROWN * np.median(before)
-    return [explanation("rate_too_high" if grown else "log_of_zero", "curve", f"{text}, after {before[-1]:.4g}")]
+    grown = before[-1] > GROWN * np.median(before[:-1]) if len(before) > 1 else False
+    return [explanation("rate_too_high" if grown or not takes_logarithms else "log_of_zero", "curve", f"{text}, after {before[-1]:.4g}")]
 
 
 def _grown(watched: Watched) -> list[Explanation]:
@@ -278,4 +295,62 @@ def _vanishing(watched: Watched) -> list[Explanation]:
 def _one_class(watched: Watched) -> list[Explanation]:
     if watched.chance > ONE_CLASS:
         return [explanation("classes_unbalanced", "data", f"{watched.chance:.0%} of the labels are of one class")]
+    return []
+
+
+def classes_of_outputs(watched: Watched) -> list[Explanation]:
+    """Outputs that cannot name all classes."""
+    if watched.outputs is None or watched.labels is None or watched.regression:
+        return []
+    columns, labels = watched.outputs.shape[1], watched.labels.reshape(len(watched.labels), -1)
+    if columns == 1 and watched.activation == "Softmax":
+        return [explanation("classes_of_outputs", "forward", "a softmax over a single output is always 1")]
+    if labels.shape[1] > 1:
+        return []
+    classes, largest = len(np.unique(labels)), int(labels.max())
+    if columns == 1 and watched.takes in ("logits", "probabilities") and (classes > 2 or labels.min() < 0 or largest > 1):
+        return [explanation("classes_of_outputs", "forward", f"labels go from {labels.min():.0f} to {largest} in {classes} classes; the "
+                            "loss of a single output knows 0 and 1")]
+    if columns > 1 and largest >= columns:
+        return [explanation("classes_of_outputs", "forward", f"labels go up to {largest}; {columns} outputs are for 0 to {columns - 1}")]
+    return []
+
+
+def _out_of_reach(watched: Watched) -> list[Explanation]:
+    """Targets that the last activation cannot give."""
+    if watched.takes != "values" or watched.activation not in RANGES or not watched.regression:
+        return []
+    lowest, highest = RANGES[watched.activation]
+    outside = float(np.mean((watched.targets < lowest) | (watched.targets > highest)))
+    if outside <= OUT_OF_REACH:
+        return []
+    return [explanation("out_of_reach", "forward", f"{outside:.0%} of the targets ({watched.targets.min():.4g} to "
+                        f"{watched.targets.max():.4g}) lie outside what {watched.activation} can give, {lowest:g} to {highest:g}")]
+
+
+def _large(watched: Watched) -> list[Explanation]:
+    heads = watched.received.heads.astype(np.float64)
+    if heads.size and np.isfinite(heads).all() and heads.std() > LARGE:
+        return [explanation("inputs_too_large", "data", f"features have a deviation of {heads.std():.4g}")]
+    if watched.regression and watched.targets.std() > LARGE:
+        return [explanation("targets_too_large", "data", f"targets have a deviation of {watched.targets.std():.4g}")]
+    return []
+
+
+def _loss_of_values(watched: Watched) -> list[Explanation]:
+    if watched.takes == "values" and not watched.regression and watched.outputs is not None and watched.labels is not None:
+        return [explanation("loss_of_values", "loss", "the loss is that of a regression; its labels are "
+                            f"{len(np.unique(watched.labels))} whole numbers")]
+    return []
+
+
+def too_short(watched: Watched) -> list[Explanation]:
+    """What may be said where nothing else is: its loss falls to the very end."""
+    thirds = np.array_split(watched.losses, 3)
+    if len(watched.losses) < 9 or not np.isfinite(watched.losses).all():
+        return []
+    middle, last = (float(np.mean(third)) for third in thirds[1:])
+    if middle > 0 and (middle - last) / middle > STILL_FALLING:
+        return [explanation("too_short", "curve", f"the loss is still falling: {middle:.4g} over the middle third of the steps, {last:.4g} "
+                            "over the last")]
     return []

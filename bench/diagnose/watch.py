@@ -60,6 +60,10 @@ class Watcher(Listener):
         if self.probe is not None:
             self._look()
 
+    def live_from(self, live: Callable[[], Weights]) -> None:
+        """The weights have moved: to another session, or on from where they were seen."""
+        self._live = live
+
     def step(self, loss: float, steps: int = 1) -> None:
         super().step(loss, steps)
         if self._steps == 0 and self.port is not None:
@@ -74,7 +78,7 @@ class Watcher(Listener):
         super().evaluation(evaluation, probe)
         if self.port is not None:  # now: a session is closed by the time its training has returned
             with contextlib.suppress(RuntimeError):  # or by the time of the evaluation already
-                self.ended = self._now()
+                self.ended = self.now()
 
     def last(self) -> None:
         """The look after the last step."""
@@ -85,13 +89,14 @@ class Watcher(Listener):
                 self.port.set_weights(self.ended)
             self.looks.append(look(self.port, self.probe, self._steps))
 
-    def _now(self) -> Weights:
+    def now(self) -> Weights:
+        """The weights that training has reached."""
         return self._live() if self._live is not None else self.port.weights()
 
     def _look(self) -> None:
         began = self.clock()
         self.looking = True  # a look runs sessions of its own
-        self.ended = self._now()
+        self.ended = self.now()
         if self._live is not None:
             self.port.set_weights(self.ended)
         if len(self.weights) < 2:
@@ -161,7 +166,7 @@ def watch_training(train: Callable[[Task | None, Listener], object], task: Task 
                 values = original(session, named)
                 watcher.see(session_port(network, values, {}), lambda: values_of(original, session, named))
             else:
-                watcher._live = lambda: values_of(original, session, named)
+                watcher.live_from(lambda: values_of(original, session, named))
         result, values = original(session, (fetches, watcher.data), feed_dict, *arguments, **options)
         watcher.kept.keep(*values)
         return result

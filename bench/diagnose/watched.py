@@ -80,14 +80,35 @@ class Watched:
     evaluated: tuple[float, float, float] | None = None
     in_order: bool = False
     """Whether the order of its samples is not its own."""
+    evaluates: bool = True
+    """Whether it is known how it evaluates."""
+    takes: str = ""
+    """What its loss takes: `logits`, `probabilities` or `values`, or nothing where that is not known."""
+    activation: str = ""
+    """The operation that makes what its loss takes."""
 
     @property
-    def entropy(self) -> float:
-        """Of the labels received, in nats: the loss of predicting their shares. ln K for K balanced classes."""
-        labels = self.received.labels
-        if labels.ndim > 1 and labels.shape[1] > 1:
-            labels = labels.argmax(axis=1)
-        shares = np.unique(labels.ravel(), return_counts=True)[1] / labels.size
+    def targets(self) -> np.ndarray:
+        """The labels its outputs are for, or else those received."""
+        return self.received.labels if self.labels is None else self.labels
+
+    @property
+    def regression(self) -> bool:
+        """Whether labels are values to be approached: not whole numbers, or more than two of them for one output."""
+        targets = self.targets.reshape(len(self.targets), -1)
+        if not np.all(targets == np.round(targets)):
+            return True
+        one_output = self.outputs is not None and self.outputs.shape[1] == 1
+        return one_output and self.takes == "values" and len(np.unique(targets)) > 2
+
+    @property
+    def entropy(self) -> float | None:
+        """Of the labels received, in nats: the loss of predicting their shares. ln K for K balanced classes; None where they are
+        not classes."""
+        classes = _classes(self.received.labels)
+        if classes is None or self.regression:
+            return None
+        shares = np.unique(classes, return_counts=True)[1] / len(classes)
         return float(-(shares * np.log(shares)).sum())
 
     @property
@@ -97,16 +118,37 @@ class Watched:
 
     @property
     def accuracy(self) -> float | None:
-        """Of the final outputs: the share of samples whose label has the largest, or, of one column, is on its side of 0."""
-        if self.outputs is None or self.labels is None or not np.isfinite(self.outputs).all():
+        """Of the final outputs: the share of samples whose label has the largest, or, of one column, is on its side of 0 (of
+        logits) or of the middle between both labels. None for a regression, for labels of several classes at once, and where outputs are not known."""
+        classes = _classes(self.targets)
+        if self.outputs is None or not np.isfinite(self.outputs).all() or self.regression or classes is None:
             return None
-        outputs, labels = self.outputs, self.labels.reshape(len(self.labels), -1)
-        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else labels[:, 0]
-        return float(np.mean((outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] > 0) == labels))
+        if self.outputs.shape[1] > 1:
+            return float(np.mean(self.outputs.argmax(axis=1) == classes))
+        logits = self.takes == "logits" and self.activation != "Sigmoid"
+        threshold = 0.0 if logits else (classes.min() + classes.max()) / 2
+        return float(np.mean((self.outputs[:, 0] > threshold) == (classes > classes.min())))
 
     @property
     def chance(self) -> float:
         """The accuracy of always predicting the most frequent class."""
-        labels = self.received.labels if self.labels is None else self.labels
-        flat = labels.argmax(axis=1) if labels.ndim > 1 and labels.shape[1] > 1 else labels.ravel()
-        return float(np.unique(flat, return_counts=True)[1].max() / len(flat))
+        classes = _classes(self.targets)
+        return float(np.unique(classes, return_counts=True)[1].max() / len(classes)) if classes is not None else 0.0
+
+    @property
+    def gained(self) -> float | None:
+        """Of what can be gained over a constant prediction, the share that was: of accuracy, or, in a regression, of variance."""
+        if not self.regression:
+            return None if self.accuracy is None else (self.accuracy - self.chance) / max(1 - self.chance, 1e-9)
+        targets = self.targets.reshape(len(self.targets), -1).astype(np.float64)
+        if self.outputs is None or self.outputs.shape != targets.shape or not np.isfinite(self.outputs).all():
+            return None
+        return float(1 - np.mean((self.outputs - targets) ** 2) / max(targets.var(axis=0).mean(), 1e-30))
+
+
+def _classes(labels: np.ndarray) -> np.ndarray | None:
+    """The class of every sample, from whole numbers or one-hot rows; None where a sample can have several."""
+    flat = labels.reshape(len(labels), -1)
+    if flat.shape[1] == 1:
+        return flat[:, 0]
+    return flat.argmax(axis=1) if np.all(flat.sum(axis=1) == 1) and flat.min() >= 0 else None

@@ -137,6 +137,10 @@ class _Comparison:
         """All stages in order, as far as the ports can be compared."""
         on_stage("loading")
         self._kinds = together(self._sides, "load")
+        for side, kind in zip(self._sides, self._kinds):
+            if kind == "program":
+                raise UserError(f"{side}: it has no train(task, observer), and a program cannot be compared; name a function of it "
+                                "(file.py:function), or diagnose it")
         self._contracts = [kind == "contract" for kind in self._kinds]
         self._task = self._make_task() if any(self._contracts) else None
         self.inputs = self._find_inputs()

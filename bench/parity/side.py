@@ -154,7 +154,7 @@ def _serve(pipe, name: str, log: str, folder: str, path: list[str]) -> None:
         except UserError as error:
             answer = "error", str(error)
         except (Exception, SystemExit) as error:
-            answer = "raised", (_one_line(error), _own_frames(error))
+            answer = "raised", (one_line(error), _own_frames(error))
         pipe.send((*answer, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
@@ -171,15 +171,17 @@ class _Served:
         return own[method](*arguments) if method in own else self._of_port(method, *arguments)
 
     def _load(self) -> str:
-        """The kind of the port. One thread and deterministic operations, set before the port can run any."""
+        """The kind of the port. One thread and deterministic operations, set before the port can run any; a program keeps
+        its own settings."""
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(1)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        tf.config.experimental.enable_op_determinism()
-        tf.keras.utils.set_random_seed(0)
-        from bench.parity.ports.target import Target
+        from bench.parity.ports.target import Target, is_program
 
+        if not is_program(self._name):
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+            tf.config.experimental.enable_op_determinism()
+            tf.keras.utils.set_random_seed(0)
         self._target = Target(self._name)
         return self._target.kind
 
@@ -211,9 +213,12 @@ class _Served:
         return member(*arguments) if callable(member) else member
 
 
-def _one_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
+def one_line(error: BaseException) -> str:
+    """An exception's kind and what it says, in a line: the first, or the last if that only announces it (as TensorFlow's
+    "in user code:" does)."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith("[[")]
+    said = lines[-1 if lines[0].endswith(":") else 0][:200] if lines else ""
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _own_frames(error: BaseException) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib
 import importlib.util
 import inspect
 import os
+import runpy
 import sys
 import tempfile
 from collections.abc import Callable
@@ -38,7 +40,8 @@ class Target:
 
     def __init__(self, name: str):
         self.name = name
-        self.kind, self.function = _recognise(_find(name))
+        self.kind, self.function = (("program", functools.partial(_run, Path(name))) if is_program(name)
+                                    else _recognise(_find(name)))
         self._made = None
         self._evaluating: dict = {}
         if self.kind == "maker":
@@ -72,6 +75,24 @@ class Target:
         """What the training steps of a contract module receive; see `bench.parity.ports.watch.watch_data`. Before `port`,
         which then knows what a session is fed when it evaluates."""
         return watch_data(self.function, in_fresh_folder(task), self._evaluating)
+
+
+def is_program(name: str) -> bool:
+    """Whether it is a file without an object's name, and has no function `train` of two arguments: a script that trains when
+    it is run."""
+    path = Path(name)
+    if path.suffix != ".py" or not path.is_file():
+        return False
+    tree = ast.parse(path.read_bytes(), str(path))
+    imported = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    return "train" not in imported and not any(
+        isinstance(node, ast.FunctionDef) and node.name == "train" and len(node.args.args) == 2 for node in tree.body)
+
+
+def _run(path: Path) -> None:
+    sys.argv = [str(path)]
+    sys.path.insert(0, str(path.parent.resolve()))
+    runpy.run_path(str(path), run_name="__main__")
 
 
 def _find(name: str):
