@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.diagnose import rules
-from bench.diagnose.rules import certain, learnt, symptoms
+from bench.diagnose.rules import certain, learnt, symptoms, too_short
 from bench.diagnose.watched import Given, Kernel, Look, Watched
 from bench.parity.port import Received
 
@@ -21,7 +21,7 @@ def received(first=None, second=None, labels=None, sizes=None, heads=None):
     second = GENERATOR.permutation(SAMPLES) if second is None else second
     order = np.concatenate([first, second])
     return Received([str(number) for number in order], (LABELS if labels is None else labels)[order],
-                    GENERATOR.standard_normal((len(order), 8)) * 100 if heads is None else heads,
+                    GENERATOR.standard_normal((len(order), 8)) * 5 if heads is None else heads,
                     sizes or [BATCH] * (len(order) // BATCH), "float32", "int64")
 
 
@@ -66,7 +66,7 @@ def test_without_outputs_the_loss_alone_tells():
 
 
 ORDER = np.random.default_rng(1).permutation(SAMPLES)
-GIVEN = Given(SAMPLES, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 100, [str(number) for number in range(64)], {})
+GIVEN = Given(SAMPLES, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 5, [str(number) for number in range(64)], {})
 
 
 def test_the_same_order_in_both_passes():
@@ -115,7 +115,7 @@ def test_scaling_in_training_only_is_told_by_the_evaluation_reported():
     scaled = training(received=received(heads=heads), given=GIVEN)
     assert causes(certain(replace(scaled, evaluated=(5.0, 5.0, 0.3)))) == ["scaled_in_training_only"]
     assert certain(replace(scaled, evaluated=(0.3, 5.0, 0.3))) == []
-    same = training(received=received(heads=heads * 100), given=GIVEN)
+    same = training(received=received(heads=heads * 5), given=GIVEN)
     assert certain(replace(same, evaluated=(5.0, 5.0, 0.3))) == []
 
 
@@ -197,3 +197,61 @@ def test_one_class(share, cause):
 def test_thresholds_are_the_ones_named_here():
     """A threshold that moves takes its tests along."""
     assert (rules.TOO_WIDE, rules.THROWN, rules.DEAD, rules.GROWN, rules.VANISHING, rules.OFFSET) == (2.5, 0.3, 0.95, 4.0, 1e-4, 3.0)
+
+
+REGRESSION = {"labels": np.linspace(-1.0, 1.0, 100), "takes": "values", "activation": "BiasAdd"}
+
+
+@pytest.mark.parametrize("noise, expected", [(0.45, True), (0.55, False)])
+def test_a_regression_has_learnt_if_it_explains_variance(noise, expected):
+    targets = REGRESSION["labels"]
+    wrong = np.tile([1, -1], 50) * noise * np.sqrt(2) * targets.std() * np.sqrt(0.7 / 0.5)
+    assert learnt(training(**REGRESSION, outputs=(targets + wrong)[:, np.newaxis])) is expected
+
+
+@pytest.mark.parametrize("labels, outputs, takes, activation, wrong", [
+    (np.tile([0, 1], 50), 1, "probabilities", "Softmax", True), (np.tile([0, 1], 50), 1, "probabilities", "Sigmoid", False),
+    (np.tile([0, 1, 2, 1], 25), 1, "probabilities", "Sigmoid", True), (np.tile([-1, 1], 50), 1, "logits", "BiasAdd", True),
+    (np.tile([0, 1, 2, 1], 25), 3, "logits", "BiasAdd", False), (np.tile([0, 1, 3, 1], 25), 3, "logits", "BiasAdd", True)])
+def test_outputs_that_cannot_name_all_classes(labels, outputs, takes, activation, wrong):
+    found = causes(certain(training(labels=labels, outputs=np.zeros((100, outputs)), takes=takes, activation=activation)))
+    assert found == ["classes_of_outputs"] * wrong
+
+
+@pytest.mark.parametrize("largest, activation, cause", [
+    (1.04, "Sigmoid", []), (1.08, "Sigmoid", ["out_of_reach"]), (1.08, "BiasAdd", []), (1.08, "Relu", []), (1.08, "Tanh", ["out_of_reach"])])
+def test_targets_that_no_output_can_have(largest, activation, cause):
+    targets = np.linspace(0.01, largest, 100)
+    assert causes(certain(training(labels=targets, outputs=np.zeros((100, 1)), takes="values", activation=activation))) == cause
+
+
+@pytest.mark.parametrize("size, cause", [(9, []), (11, ["inputs_too_large"])])
+def test_large_features(size, cause):
+    heads = np.random.default_rng(3).standard_normal((2 * SAMPLES, 8)) * size
+    assert causes(symptoms(training(received=received(heads=heads)))) == cause
+
+
+@pytest.mark.parametrize("size, cause", [(15, []), (20, ["targets_too_large"])])
+def test_large_targets(size, cause):
+    targets = REGRESSION["labels"] * size  # a deviation of 0.58 of it
+    assert causes(symptoms(training(**{**REGRESSION, "labels": targets}, outputs=np.zeros((100, 1))))) == cause
+
+
+def test_a_loss_of_values_for_classes():
+    assert causes(symptoms(training(takes="values"))) == ["loss_of_values"]
+    assert symptoms(training(**REGRESSION, outputs=np.zeros((100, 1)))) == []
+
+
+@pytest.mark.parametrize("fall, cause", [(0.09, []), (0.11, ["too_short"])])
+def test_a_loss_that_is_still_falling(fall, cause):
+    assert causes(too_short(training(losses=np.repeat([1.0, 0.9, 0.9 * (1 - fall)], 30)))) == cause
+
+
+def test_what_takes_no_logarithm_of_outputs_diverged_by_its_rate():
+    nan = np.concatenate([np.full(50, 0.5), np.full(50, np.nan)])
+    assert causes(symptoms(training(losses=nan, takes="probabilities"))) == ["log_of_zero"]
+    assert causes(symptoms(training(losses=nan, takes="logits"))) == ["rate_too_high"]
+
+
+def test_one_batch_is_all_there_is():
+    assert certain(training(received=received(np.arange(32), np.arange(32), sizes=[32, 32]))) == []
