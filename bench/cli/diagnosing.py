@@ -38,10 +38,12 @@ from bench.task import LOSSES, UserError
 def diagnose_command(target, reference, batch, dataset, loss, records, seed, epochs, steps, picture, as_json) -> None:
     """Why does it not train? Trains a port while watching it, or reads a finished cell, and names the cause.
 
-    CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder, or a port as for 'parity': a module with train(task, observer), or
-    module:object or file.py:object of a function (which is code, and is run). Nothing in it needs editing.
+    CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when it is run; or a port as for
+    'parity': a module with train(task, observer), or module:object or file.py:object of a function. All but cells are code, and
+    are run. Nothing in them needs editing.
 
     \b
+    python -m bench diagnose my_program.py
     python -m bench diagnose results/cells/keras-default-large-activated-0.json
     python -m bench diagnose impl_keras --dataset large --loss activated
     python -m bench diagnose my_model.py:make_model --batch batch.npz --picture why.png
