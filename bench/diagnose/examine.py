@@ -9,8 +9,8 @@ import numpy as np
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.judge import judged, watched_of
 from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
-from bench.diagnose.rules import classes_of_outputs, scale_of
 from bench.diagnose.program import ProgramWatcher, watch_program
+from bench.diagnose.rules import classes_of_outputs, scale_of
 from bench.diagnose.watch import STRIDE, Watcher, port_after, watch_training
 from bench.diagnose.watched import Given, Watched
 from bench.parity.inputs import Inputs, dataset_inputs, evaluation_batches

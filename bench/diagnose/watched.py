@@ -119,7 +119,8 @@ class Watched:
     @property
     def accuracy(self) -> float | None:
         """Of the final outputs: the share of samples whose label has the largest, or, of one column, is on its side of 0 (of
-        logits) or of the middle between both labels. None for a regression, for labels of several classes at once, and where outputs are not known."""
+        logits) or of the middle between both labels. None for a regression, for labels of several classes at once, and
+        where outputs are not known."""
         classes = _classes(self.targets)
         if self.outputs is None or not np.isfinite(self.outputs).all() or self.regression or classes is None:
             return None

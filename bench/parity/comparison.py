@@ -51,7 +51,8 @@ TIMEOUT_S = 120.0
 @dataclass(frozen=True)
 class Setting:
     """What both sides are given. `batch` and `names` are files for ports that are functions; the others choose what
-    modules of the implementation contract train (`spec` in the place of the dataset's own). With `first_only` the comparison ends at the first difference."""
+    modules of the implementation contract train (`spec` in the place of the dataset's own). With `first_only` the
+    comparison ends at the first difference."""
 
     batch: Path | None = None
     names: Path | None = None
