@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from threading import Lock
 
 import pandas as pd
 from rich.console import Console
@@ -18,11 +19,14 @@ from bench.diagnose.trap import Trap
 from bench.implementations import IMPLEMENTATIONS
 from bench.measure import raw
 from bench.process.forkserver import with_forkserver
-from bench.run.traps import instances, spring
+from bench.run.traps import Instance, Sprung, instances, spring
 from bench.task import PROFILES, UserError
 
 COMPARED, ALONE, CLEAN = "compared.csv", "alone.csv", "clean.csv"
 """The raw rows in the folder of a full run."""
+
+STORED = 20
+"""Rows after which they are written."""
 
 
 def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], seeds: Sequence[int], alone: bool,
@@ -33,9 +37,7 @@ def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], dataset
         try:
             found = instances(traps, implementations, datasets, Path(scratch))
             with _progress(console) as progress, with_forkserver():
-                bar = progress.add_task("compared", total=len(found) * len(seeds))
-                rows = spring(found, seeds, Path(scratch), lambda sprung: progress.advance(bar))
-                store(folder / COMPARED, [asdict(row) for row in rows])
+                _compare(found, seeds, Path(scratch), folder / COMPARED, progress)
                 if alone:
                     jobs = [*_alone_jobs(traps, implementations, datasets, seeds, Path(scratch))]
                     _train(jobs, folder / ALONE, progress, "alone")
@@ -46,6 +48,20 @@ def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], dataset
                     _train(jobs, folder / CLEAN, progress, "sound ports")
         finally:
             sys.path.remove(scratch)
+
+
+def _compare(found: list[Instance], seeds: Sequence[int], scratch: Path, path: Path, progress: Progress) -> None:
+    """A run of hours that is stopped keeps what it had found."""
+    bar, rows, one = progress.add_task("compared", total=len(found) * len(seeds)), [], Lock()
+
+    def keep(sprung: Sprung) -> None:
+        with one:  # comparisons run in threads
+            rows.append(asdict(sprung))
+            progress.advance(bar)
+            if len(rows) % STORED == 0:
+                store(path, rows[-STORED:])
+
+    store(path, [asdict(row) for row in spring(found, seeds, scratch, keep)])
 
 
 def _alone_jobs(traps, implementations, datasets, seeds, scratch: Path) -> Iterable[tuple[dict, str]]:
@@ -75,7 +91,7 @@ def _train(jobs: list[tuple[dict, str]], path: Path, progress: Progress, what: s
     for identity, module in jobs:
         rows.append({**identity, **_diagnosed(module, identity["dataset"], identity["seed"])})
         progress.advance(bar)
-        if len(rows) % 20 == 0:
+        if len(rows) % STORED == 0:
             store(path, rows)
     store(path, rows)
 
