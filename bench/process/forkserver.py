@@ -10,21 +10,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from threading import Lock
 
 from bench.process import preload
 from bench.task import UserError
 
 CONTEXT = multiprocessing.get_context("forkserver")
+_STARTING = Lock()
 
 
 @contextmanager
 def with_forkserver() -> Iterator[None]:
     """Loads TensorFlow in the background; what is printed on the way goes to a file that lives as long."""
     with tempfile.NamedTemporaryFile(prefix="bench-forkserver-", suffix=".log") as log:
-        os.environ[preload.LOG] = log.name
-        CONTEXT.set_forkserver_preload([preload.__name__])
-        multiprocessing.forkserver.ensure_running()
-        del os.environ[preload.LOG]  # for the server alone: other processes keep their output
+        with _STARTING:  # comparisons run in threads
+            os.environ[preload.LOG] = log.name
+            CONTEXT.set_forkserver_preload([preload.__name__])
+            multiprocessing.forkserver.ensure_running()
+            del os.environ[preload.LOG]  # for the server alone: other processes keep their output
         yield
 
 
