@@ -20,8 +20,10 @@ def explain_loss(pairing: Pairing) -> list[Explanation]:
     moderate = pairing.with_outputs(moderation(pairing.reference, pairing.weights, batch))
     reference, candidate = (loss_facts(view, moderate, batch) for view in views)
     saturated = [loss_facts(view, pairing.with_outputs(SATURATING), batch) for view in views]
+    plain = [loss_facts(view, pairing.weights, batch) for view in views]  # where losses weigh as they do in training
     return (_hidden(reference, candidate) or _not_finite(reference, candidate) or _wrong_formula(reference, candidate, saturated[1])
-            or _not_finite(*saturated) or _multiple(reference, candidate) or _regularisation(reference, candidate)
+            or _not_finite(*saturated) or _multiple(reference, candidate) or _multiple(*plain)
+            or _regularisation(reference, candidate)
             or _other_formula(reference, candidate))
 
 
