@@ -9,12 +9,12 @@ import pytest
 from timings import write_timings
 
 from bench.measure import raw
-from bench.measure.saturation import RIGHT
+from bench.measure.saturation import NO_GRADIENT, RIGHT
 from bench.parity.result import STAGES, Difference, Parity, Stage
 from bench.parity.stored import Compared, read_comparisons, write_comparison
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
-from bench.report.findings import NO_GRADIENT, find, judge
+from bench.report.findings import find, judge
 from bench.report.frames import curves_frame, in_order, read_cells, results_frame
 from bench.report.rounds import read_rounds, throughput_frame
 from bench.report.tables import agreement_table, power, spread, training_table, tuned_table

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.diagnose import rules
-from bench.diagnose.rules import certain, learnt, symptoms, too_short
+from bench.diagnose.rules.data import OFFSET, of_data
+from bench.diagnose.rules.learnt import learnt
+from bench.diagnose.rules.network import TOO_WIDE, of_network
+from bench.diagnose.rules.symptoms import DEAD, GROWN, THROWN, VANISHING, symptoms, too_short
 from bench.diagnose.watched import Given, Kernel, Look, Watched
 from bench.parity.port import Received
 
@@ -45,6 +47,10 @@ def training(**changes):
 
 def causes(found):
     return [entry.cause for entry in found]
+
+
+def certain(training):
+    return [*of_data(training), *of_network(training)]
 
 
 def test_nothing_is_said_of_a_plain_training():
@@ -196,7 +202,7 @@ def test_one_class(share, cause):
 
 def test_thresholds_are_the_ones_named_here():
     """A threshold that moves takes its tests along."""
-    assert (rules.TOO_WIDE, rules.THROWN, rules.DEAD, rules.GROWN, rules.VANISHING, rules.OFFSET) == (2.5, 0.3, 0.95, 4.0, 1e-4, 3.0)
+    assert (TOO_WIDE, THROWN, DEAD, GROWN, VANISHING, OFFSET) == (2.5, 0.3, 0.95, 4.0, 1e-4, 3.0)
 
 
 REGRESSION = {"labels": np.linspace(-1.0, 1.0, 100), "takes": "values", "activation": "BiasAdd"}

@@ -80,7 +80,8 @@ DIAGNOSIS = {"loading": 7, "training": 6, "examining": 2}
 
 
 def _diagnose_cell(path: Path, as_json: bool) -> None:
-    from bench.diagnose.cells import diagnose_cell, state_of
+    from bench.diagnose.cells import diagnose_cell
+    from bench.diagnose.outputs import state_of
     from bench.report.diagnosis import UNKNOWN, as_lines
 
     if not path.is_file():

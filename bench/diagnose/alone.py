@@ -21,7 +21,7 @@ FAR_STEPS = (0, 10, 100, 1000, 10_000, 100_000)
 SAME = 1e-3
 
 
-def of_loss(facts: LossFacts, saturated: LossFacts, well: bool) -> list[Explanation]:
+def of_loss(facts: LossFacts, saturated: LossFacts) -> list[Explanation]:
     """What is wrong with a loss by its own numbers, at the initial weights and where outputs saturate."""
     hidden = value_of_hidden_logits(facts)
     if hidden is not None:
@@ -85,7 +85,7 @@ def of_update(view: View, weights: Weights, batch: Batch) -> list[Explanation]:
     return []
 
 
-def of_evaluations(listener: Listener, watched: Watched, loss: LossFacts) -> list[Explanation]:
+def of_evaluations(listener: Listener, watched: Watched) -> list[Explanation]:
     """Whether the last evaluation reported is that of the outputs it ended with."""
     if not listener.evaluations or watched.outputs is None or watched.accuracy is None or watched.outputs.shape[1] != 2:
         return []

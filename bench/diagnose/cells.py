@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
+from bench.diagnose.outputs import Ended, explain_outputs
 from bench.measure import raw
 from bench.parity.result import Explanation
 from bench.task import UserError
@@ -18,11 +18,6 @@ def read_ended(folder: Path, record: raw.CellRecord) -> Ended:
     last = record.evaluations[-1]
     return Ended(final[columns].to_numpy(), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
                  raw.read_steps(folder, record.name)["loss"].to_numpy())
-
-
-def state_of(ended: Ended) -> str:
-    """`trained`, `not trained` or `diverged`."""
-    return "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
 
 
 def diagnose_cell(path: Path) -> tuple[raw.CellRecord, Ended, list[Explanation]]:

@@ -8,9 +8,10 @@ import numpy as np
 
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.judge import judged, watched_of
-from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
+from bench.diagnose.outputs import Ended, explain_outputs, state_of
 from bench.diagnose.program import ProgramWatcher, watch_program
-from bench.diagnose.rules import classes_of_outputs, scale_of
+from bench.diagnose.rules.data import scale_of
+from bench.diagnose.rules.network import classes_of_outputs
 from bench.diagnose.watch import STRIDE, Watcher, port_after, watch_training
 from bench.diagnose.watched import Given, Watched
 from bench.parity.inputs import Inputs, dataset_inputs, evaluation_batches
@@ -23,6 +24,7 @@ from bench.parity.side import one_line
 from bench.task import Task, UserError
 
 FILE_SAMPLES = 64
+
 
 def examine_contract(target, task: Task) -> Diagnosis:
     """A module with `train(task, observer)`: trained as `task` says."""
@@ -57,10 +59,9 @@ def _by_outputs(name: str, watcher: Watcher, trained, task: Task) -> Diagnosis:
     last = watcher.evaluations[-1]
     ended = _ended(watcher, trained.outputs, task)
     found = explain_outputs(ended)
-    state = "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
     facts = ["its steps could not be watched one by one: judged by its outputs",
              f"accuracy {last['accuracy']:.3f}, evaluation loss {last['loss']:.5g}"]
-    return Diagnosis(name, state, found, facts, [], watcher.losses, ended)
+    return Diagnosis(name, state_of(ended), found, facts, [], watcher.losses, ended)
 
 
 def _ended(watcher: Watcher, outputs, task: Task) -> Ended | None:

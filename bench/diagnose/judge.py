@@ -9,7 +9,10 @@ import numpy as np
 from bench.diagnose import alone
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.facts import LossFacts, loss_facts, moderation, modes_of
-from bench.diagnose.rules import certain, learnt, scale_of, symptoms, too_short
+from bench.diagnose.rules.data import of_data, scale_of
+from bench.diagnose.rules.learnt import learnt
+from bench.diagnose.rules.network import of_network
+from bench.diagnose.rules.symptoms import symptoms, too_short
 from bench.diagnose.watch import Watcher
 from bench.diagnose.watched import Given, Kernel, Watched
 from bench.parity.pairing import SATURATING, View, with_outputs
@@ -20,6 +23,8 @@ BATCH_STEPS = 100
 
 
 def watched_of(watcher: Watcher, port: Port, outputs, labels, given: Given | None) -> Watched:
+    """The record of a training that ended. `outputs` [samples, columns] are those it ended with for `labels` [samples], None if it
+    did not tell; `given` is None where it brought its own data."""
     received = watcher.kept.received(watcher)
     first, second = (watcher.weights + watcher.weights[-1:])[:2] if watcher.weights else ({}, {})
     last = watcher.ended
@@ -55,9 +60,9 @@ def judged(name: str, watched: Watched, port: Port, batch: Batch, watcher: Watch
         outputs = _outputs(view, ended, examined, loss)
         watched = replace(watched, outputs=outputs, labels=np.concatenate([batch.labels for batch in examined]))
     well = learnt(watched)
-    found = [*alone.of_loss(loss, saturated, well), *certain(watched),
+    found = [*alone.of_loss(loss, saturated), *of_data(watched), *of_network(watched),
              *(alone.of_modes(modes_of(view, began, batch), variables, watched) if watched.evaluates else []),
-             *alone.of_update(view, began, batch), *alone.of_evaluations(watcher, watched, loss)]
+             *alone.of_update(view, began, batch), *alone.of_evaluations(watcher, watched)]
     if not well:
         found = list({entry.cause: entry for entry in [*found, *symptoms(watched)][::-1]}.values())[::-1] or too_short(watched)
     state = "trained" if well else "not trained" if np.isfinite(watched.losses).all() and not error else "diverged"

@@ -9,8 +9,9 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.diagnose.formulas import log_softmax
-from bench.diagnose.rules import ALIKE_OUTPUTS, NEAR_CHANCE, NO_GRADIENT, loss_not_finite
-from bench.measure.saturation import ALIKE, EPSILON, RIGHT
+from bench.diagnose.rules.learnt import NEAR_CHANCE
+from bench.diagnose.rules.symptoms import ALIKE_OUTPUTS, loss_not_finite
+from bench.measure.saturation import ALIKE, EPSILON, NO_GRADIENT, RIGHT
 from bench.parity.result import Explanation
 
 SAME = 1e-4
@@ -43,6 +44,11 @@ def near_chance(ended: Ended) -> bool:
 def diverged(ended: Ended) -> bool:
     """Whether a loss or an output is not finite."""
     return not (np.isfinite(ended.losses).all() and np.isfinite(ended.outputs).all() and np.isfinite(ended.loss))
+
+
+def state_of(ended: Ended) -> str:
+    """`trained`, `not trained` or `diverged`."""
+    return "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
 
 
 def explain_outputs(ended: Ended) -> list[Explanation]:

@@ -42,7 +42,6 @@ class ProgramWatcher(Watcher):
     model: tf.keras.Model | None = None
     session: object = None
     unseen: str = ""
-    data: list = field(default_factory=list)
     batch_losses: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:

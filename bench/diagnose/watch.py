@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import tensorflow as tf
 
 from bench.diagnose.facts import SAMPLES
 from bench.diagnose.watched import Look
@@ -20,7 +19,7 @@ from bench.parity.inputs import part
 from bench.parity.port import Batch, Port, Weights
 from bench.parity.ports.doors import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.keras import KerasPort
-from bench.parity.ports.watch import Kept, Listener, estimator_port, session_port
+from bench.parity.ports.watch import Kept, Listener, estimator_port, keep_steps, session_port
 from bench.task import Evaluation, Probe, Task
 
 SHARE = 0.03
@@ -40,6 +39,7 @@ class Watcher(Listener):
     kept: Kept = field(default_factory=lambda: Kept(STRIDE))
     estimator: object = None
     network: object = None
+    data: list = field(default_factory=list)
     evaluating: dict = field(default_factory=dict)
     weights: list[Weights] = field(default_factory=list)
     ended: Weights = field(default_factory=dict)
@@ -136,13 +136,7 @@ def watch_training(train: Callable[[Task | None, Listener], object], task: Task 
     """Runs `train` to its end under the eyes of `watcher`; what it returns."""
 
     def fit(model, *arguments, **options):
-        train_step = model.train_step
-
-        def recording(data):
-            with tf.control_dependencies([tf.numpy_function(watcher.kept.keep, tf.nest.flatten(data)[:2], [])]):
-                return train_step(tf.nest.map_structure(tf.identity, data))
-
-        model.train_step = recording
+        keep_steps(model, watcher.kept)
         if watcher.port is None and model.inputs is not None:
             watcher.see(KerasPort(model, None, None), None)
         return originals["fit"](model, *arguments, **options)

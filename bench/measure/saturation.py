@@ -21,6 +21,10 @@ ALIKE = math.log(2)
 EPSILON = float(np.finfo(np.float32).eps)
 """Within this distance of 0 or 1 the derivative of a float32 sigmoid is 0 for all purposes: 1 - EPSILON is next to 1."""
 
+NO_GRADIENT = 1e-6
+"""Below this norm nothing moves: frozen cells measured 0 to 1e-8, training ones above 1e-3 (SageMaker Debugger's vanishing
+gradient has 1e-7)."""
+
 
 @dataclass(frozen=True)
 class Rows:

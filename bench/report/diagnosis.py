@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.diagnose.cells import read_ended, state_of
+from bench.diagnose.cells import read_ended
 from bench.diagnose.diagnosis import Diagnosis
-from bench.diagnose.outputs import explain_outputs
+from bench.diagnose.outputs import explain_outputs, state_of
 from bench.measure import raw
 from bench.parity.result import Explanation
 

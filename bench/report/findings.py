@@ -8,16 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure import raw
-from bench.measure.saturation import RIGHT, Rows, saturated_rows
+from bench.measure.saturation import NO_GRADIENT, RIGHT, Rows, saturated_rows
 from bench.parity.stored import Compared
 from bench.report.parity import parity_texts
 from bench.report.tables import power, reference, spread
 
 CHANCE = (0.35, 0.65)
 """Accuracies that a frozen network of two balanced classes ends within."""
-
-NO_GRADIENT = 1e-6
-"""Below this norm nothing moves: frozen cells measured 0 to 1e-8, training ones above 1e-3."""
 
 
 @dataclass(frozen=True)

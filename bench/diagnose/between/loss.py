@@ -7,7 +7,7 @@ import numpy as np
 from bench.diagnose.causes import explanation
 from bench.diagnose.facts import LossFacts, loss_facts, moderation, value_of_hidden_logits
 from bench.measure.saturation import RIGHT
-from bench.parity.pairing import SATURATING, Pairing
+from bench.parity.pairing import SATURATING, Pairing, View
 from bench.parity.result import Explanation
 
 SAME = 1e-3
@@ -20,10 +20,9 @@ def explain_loss(pairing: Pairing) -> list[Explanation]:
     moderate = pairing.with_outputs(moderation(pairing.reference, pairing.weights, batch))
     reference, candidate = (loss_facts(view, moderate, batch) for view in views)
     saturated = [loss_facts(view, pairing.with_outputs(SATURATING), batch) for view in views]
-    plain = [loss_facts(view, pairing.weights, batch) for view in views]  # where losses weigh as they do in training
     return (_hidden(reference, candidate) or _not_finite(reference, candidate) or _wrong_formula(reference, candidate, saturated[1])
-            or _not_finite(*saturated) or _multiple(reference, candidate) or _multiple(*plain)
-            or _regularisation(reference, candidate)
+            or _not_finite(*saturated) or _multiple(reference, candidate)
+            or _multiple_in_training(pairing, views) or _regularisation(reference, candidate)
             or _other_formula(reference, candidate))
 
 
@@ -84,6 +83,11 @@ def _multiple(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
         return [explanation("mean_over_nonzero", "loss", f"{numbers}: {samples} samples, of which {weighed} have a weight")]
     extra = regularisation_of(reference) or regularisation_of(candidate)
     return [] if extra else [explanation("loss_scaled", "loss", numbers)]
+
+
+def _multiple_in_training(pairing: Pairing, views: tuple[View, View]) -> list[Explanation]:
+    """At the weights compared, where losses weigh as they do in training."""
+    return _multiple(*(loss_facts(view, pairing.weights, pairing.inputs.batches[0]) for view in views))
 
 
 def _same_formula(reference: LossFacts, candidate: LossFacts) -> bool:

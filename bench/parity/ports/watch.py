@@ -91,13 +91,7 @@ def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> R
     kept = Kept()
 
     def fit(model, *arguments, **options):
-        train_step = model.train_step
-
-        def recording(data):
-            with tf.control_dependencies([tf.numpy_function(kept.keep, tf.nest.flatten(data)[:2], [])]):
-                return train_step(tf.nest.map_structure(tf.identity, data))
-
-        model.train_step = recording
+        keep_steps(model, kept)
         return originals["fit"](model, *arguments, **options)
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
@@ -138,6 +132,17 @@ class Kept:
             raise UserError("its training was not seen: no step of Model.fit or Session.run received data")
         return Received(self.digests, np.concatenate(self.labels), np.concatenate(self.features), self.sizes, *self.dtypes,
                         listener.losses, listener.evaluations)
+
+
+def keep_steps(model: tf.keras.Model, kept: Kept) -> None:
+    """From now on a training step of Keras keeps what it receives."""
+    train_step = model.train_step
+
+    def keeping(data):
+        with tf.control_dependencies([tf.numpy_function(kept.keep, tf.nest.flatten(data)[:2], [])]):
+            return train_step(tf.nest.map_structure(tf.identity, data))
+
+    model.train_step = keeping
 
 
 def digest(sample: np.ndarray, values: int | None = None) -> str:

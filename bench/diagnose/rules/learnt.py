@@ -1,0 +1,30 @@
+"""Whether a training learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.diagnose.watched import Watched
+
+NOT_LEARNT = 0.8
+"""Of the entropy of the labels: a loss above it is next to predicting their shares. Frozen trainings measured 1.0 to 1.2,
+sound ones below 0.6."""
+
+LEARNT = 0.6
+"""Of what can be gained over always predicting one class: sound trainings measured 0.66 (real records, large) to 1."""
+
+NEAR_CHANCE = 0.15
+"""Accuracy above always predicting the most frequent class, of which half is not learning: as `bench.report.findings` has it."""
+
+
+def learnt(watched: Watched) -> bool:
+    """Whether its accuracy rose far above that of always predicting one class, or somewhat and its losses fell below what
+    knowing the classes' shares gives."""
+    if not np.isfinite(watched.last_losses).all():
+        return False
+    gained = watched.gained
+    if watched.regression:
+        return gained is not None and gained > 2 * NEAR_CHANCE
+    baseline = watched.losses[0] if watched.entropy is None else watched.entropy
+    fell = float(watched.last_losses.mean()) < NOT_LEARNT * baseline
+    return fell if gained is None else gained > LEARNT or (fell and gained > 2 * NEAR_CHANCE)
