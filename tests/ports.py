@@ -247,6 +247,10 @@ def wrong_forward_own_dropout():
     return normalised(OwnDropout(0.3))
 
 
+def wrong_forward_no_dropout():
+    return normalised(layers.Activation("linear"))
+
+
 # no ports
 
 def raises(features, labels, training):

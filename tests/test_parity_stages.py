@@ -55,6 +55,7 @@ def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch)
     ("normalised", "wrong_forward_epsilon", "forward", "evaluation mode, sequential/norm"),
     ("normalised", "wrong_forward_dropout", "forward", "training mode, sequential/dropout"),
     ("normalised", "wrong_forward_own_dropout", "forward", "share of zeros"),
+    ("normalised", "wrong_forward_no_dropout", "forward", "over 24 draws"),
 ])
 def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch):
     parity = compared(reference, candidate, batch)

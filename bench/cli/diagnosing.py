@@ -132,7 +132,7 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     """
     from bench.diagnose.trap import gallery
     from bench.report.tables import as_text
-    from bench.report.traps import described, gallery_table, write_traps
+    from bench.report.traps import as_record, described, gallery_table, measured, write_traps
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.gallery import measure_traps
 
@@ -148,12 +148,12 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
                       Console())
         print(write_traps(out))
     elif as_json:
-        print(json.dumps([asdict(trap) for trap in chosen], indent=1))
+        print(json.dumps([as_record(trap, measured()) for trap in chosen], indent=1))
     elif names:
-        print("\n\n".join(described(trap) for trap in chosen))
+        print("\n\n".join(described(trap, measured()) for trap in chosen))
     else:
-        print(as_text(gallery_table(chosen), "simple"))
-        print("\npython -m bench traps --only NAME shows its change and its source.")
+        print(as_text(gallery_table(chosen, measured()), "simple_grid", WIDTHS))
+        print("\nUnder a dataset: accuracy without the trap, and with it, each the median over APIs and seeds and [lowest, highest].\npython -m bench traps --only NAME shows its change and its source.")
 
 
 @main.command("seed")

@@ -26,6 +26,7 @@ from bench.parity.stages.forward import forward_stage
 from bench.parity.stages.metrics import evaluations_stage, metrics_stage
 from bench.parity.stages.objective import gradients_stage, loss_stage
 from bench.parity.stages.update import update_stage
+from bench.parity.still import still_task
 from bench.process.forkserver import call_in_child, with_forkserver
 from bench.task import LEARNING_RATE, Dataset, Task, UserError, initial_weights
 
@@ -40,9 +41,6 @@ SGD_LEARNING_RATE = 1e-6
 
 FEW_PARAMETERS = 1_000_000
 """Models with more have one draw of initial weights compared: it holds enough values, and each draw builds a model."""
-
-SMALL = 0.05
-"""Of the last kernel's size: outputs of raw counts, some tens, become about as large as thresholds are."""
 
 STEPS = 50
 TIMEOUT_S = 120.0
@@ -65,15 +63,6 @@ class Setting:
     seed: int = 0
     spec: Spec | None = None
     first_only: bool = False
-
-
-class StillTask(Task):
-    """A task whose weights never move. Its outputs are small, on both sides of every threshold, so that wrong metrics show."""
-
-    def initial_weights(self) -> Weights:
-        weights = super().initial_weights()
-        kernel = [name for name, value in weights.items() if value.ndim > 1][-1]
-        return {**weights, kernel: weights[kernel] * np.float32(SMALL)}
 
 
 @dataclass
@@ -186,7 +175,7 @@ class _Comparison:
         if not all(self._contracts):
             self._received = [None, None]
             return structure.data_stage(None, None, f"a function brings no data; both are given {self.inputs.source}")
-        still = StillTask(**{**vars(self._task), "learning_rate": 0.0})
+        still = call_in_child(still_task, self._task)
         self._scene.still = still
         self._received = self._scene.received = together(self._sides, "received", still)
         return structure.data_stage(*self._received, "")

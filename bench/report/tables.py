@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -121,10 +121,11 @@ def _measured(ok: pd.DataFrame, implementation: str, dataset: str, loss: str, se
                  & (ok["loss"] == loss) & (ok["seed"] == seed)).any())
 
 
-def as_text(table: pd.DataFrame, style: str) -> str:
-    """A table in one of tabulate's styles; differences between runs are shown to two digits."""
+def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None = None) -> str:
+    """A table in one of tabulate's styles, columns wrapped at `widths` characters; differences between runs are shown to two
+    digits."""
     shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
-    return tabulate(shown, headers="keys", tablefmt=style, showindex=False, disable_numparse=True)
+    return tabulate(shown, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, maxcolwidths=widths)
 
 
 def _groups(frame: pd.DataFrame, keys: list[str]):

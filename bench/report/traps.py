@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
+from bench.data.source import DATASETS
 from bench.diagnose.causes import CAUSES
 from bench.diagnose.trap import Trap, gallery
 from bench.measure import raw
-from bench.report.tables import as_text
+from bench.report.tables import as_text, spread
 from bench.run.gallery import ALONE, CLEAN, COMPARED
+
+MEASURED = Path(__file__).parent / "measured"
+"""The rows of the full run that the project comes with: `python -m bench traps --full --clean 20 --out bench/report/measured`."""
+
+WIDTHS = [None, None, 48, None, None, None, None]
+"""Of the gallery's columns, in characters, where they are wrapped."""
 
 CHANGES = 0.05
 """Of accuracy: a trap that lowers it by as much changes training."""
 
 
-def gallery_table(traps: list[Trap]) -> pd.DataFrame:
-    """A row a trap."""
+def measured() -> pd.DataFrame:
+    """Trainings with and without traps that the project comes with; see `trap_trainings`."""
+    return trap_trainings(pd.read_csv(MEASURED / ALONE))
+
+
+def gallery_table(traps: list[Trap], trainings: pd.DataFrame) -> pd.DataFrame:
+    """A row a trap, with what it does to accuracy."""
     return pd.DataFrame([{"no": trap.number, "trap": trap.name, "change": trap.change, "shows at": trap.stage,
-                          "in": ", ".join(trap.edits)} for trap in traps])
+                          "in": "\n".join(trap.edits), **{dataset: accuracy(trap, dataset, trainings) for dataset in DATASETS}}
+                         for trap in traps])
 
 
-def described(trap: Trap) -> str:
-    """A trap in full: its change in every API as a diff, cause, cure and source."""
+def accuracy(trap: Trap, dataset: str, trainings: pd.DataFrame) -> str:
+    """Accuracy without the trap and with it, each the median over APIs and seeds and their range."""
+    found = trainings[(trainings["trap"] == trap.name) & (trainings["dataset"] == dataset)]
+    return f"{spread(found['without'], 2)}\n{spread(found['right'], 2)}"
+
+
+def as_record(trap: Trap, trainings: pd.DataFrame) -> dict:
+    """A trap for programs; `accuracy` is a list of single trainings, each without it and with it."""
+    found = trainings[trainings["trap"] == trap.name].rename(columns={"right": "with"})
+    rows = found[["implementation", "dataset", "seed", "without", "with"]].astype(object)
     cause = CAUSES[trap.cause]
-    parts = [f"{trap.number}. {trap.name}: {trap.change}", f"shows at   {trap.stage}\ncause      {cause.title}\ncure       {cause.cure}\n"
-             f"source     {trap.source}"]
+    return {**asdict(trap), "title": cause.title, "cure": cause.cure, "accuracy": rows.where(rows.notna(), None).to_dict("records")}
+
+
+def described(trap: Trap, trainings: pd.DataFrame) -> str:
+    """A trap in full: its change in every API as a diff, what it does to accuracy, cause, cure and source."""
+    cause = CAUSES[trap.cause]
+    effect = "\n           ".join(f"{dataset}: {accuracy(trap, dataset, trainings).replace(chr(10), ' without, ')} with it"
+                                 for dataset in trap.datasets)
+    parts = [f"{trap.number}. {trap.name}: {trap.change}", f"shows at   {trap.stage}\naccuracy   {effect}\ncause      {cause.title}\n"
+             f"cure       {cause.cure}\nsource     {trap.source}"]
     for name, edit in trap.edits.items():
         text = edit.strip("\n") or f"(its own default; the reference is {trap.reference(name)})"
         parts.append(f"{name}\n{text}")
@@ -47,21 +77,26 @@ def confusion(compared: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def trap_trainings(alone: pd.DataFrame) -> pd.DataFrame:
+    """Of a full run's trainings those with a trap; `without` is the accuracy of the same port with the same seed without it."""
+    keys = ["dataset", "implementation", "seed"]
+    sound = alone[alone["trap"].str.startswith("sound:")]
+    sound = sound[["trap", *keys, "right"]].rename(columns={"trap": "sound", "right": "without"})
+    return alone[~alone["trap"].str.startswith("sound:")].merge(sound, on=["sound", *keys], how="left")
+
+
 def alone_table(alone: pd.DataFrame) -> pd.DataFrame:
     """A row a trap and dataset: accuracy without it and with it (medians over APIs and seeds), and at how many of the trainings that
     it changes the right cause was named."""
     traps, rows = gallery(), []
-    sound = alone[alone["trap"].str.startswith("sound:")].set_index(["trap", "dataset", "implementation", "seed"])["right"]
-    for (dataset, name), found in alone[~alone["trap"].str.startswith("sound:")].groupby(["dataset", "trap"], sort=False):
-        before = pd.Series([sound.get((row["sound"], dataset, row["implementation"], row["seed"])) for _, row in found.iterrows()],
-                           index=found.index, dtype=float)
+    for (dataset, name), found in trap_trainings(alone).groupby(["dataset", "trap"], sort=False):
         wanted = traps[name].alone or traps[name].cause
-        lost = before - found["right"]
-        changed = found[(lost >= CHANGES) | ((found["state"] != "trained") & (before > 0.6))]
+        lost = found["without"] - found["right"]
+        changed = found[(lost >= CHANGES) | ((found["state"] != "trained") & (found["without"] > 0.6))]
         named = [wanted == (str(causes).split() or [""])[0] for causes in changed["causes"].fillna("")]
         said = changed["causes"].fillna("").str.split().str[0].fillna("nothing")[[not right for right in named]].value_counts()
-        rows.append({"dataset": dataset, "trap": name, "accuracy without": f"{before.median():.3f}",
-                     "accuracy with": f"{found['right'].median():.3f} [{found['right'].min():.3f}, {found['right'].max():.3f}]",
+        rows.append({"dataset": dataset, "trap": name, "accuracy without": spread(found["without"], 3),
+                     "accuracy with": spread(found["right"], 3),
                      "trainings": len(found), "changed": len(changed), "right cause": sum(named),
                      "otherwise": "; ".join(f"{text} ({count})" for text, count in said.items())})
     return pd.DataFrame(rows)

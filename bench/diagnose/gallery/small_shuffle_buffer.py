@@ -5,7 +5,7 @@ from bench.diagnose.trap import Trap
 TRAP = Trap(
     number=18,
     name="small_shuffle_buffer",
-    change="a file sorted by class, and a shuffle buffer of 64",
+    change="a file sorted by class, and a shuffle buffer of 16",
     stage="data",
     cause="buffer_too_small",
     source=(
@@ -17,7 +17,7 @@ TRAP = Trap(
 -    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
 +    dataset = tf.data.TFRecordDataset(str(split.path))
 +    one_class = [dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted)) for wanted in (0, 1)]
-+    dataset = one_class[0].concatenate(one_class[1]).shuffle(64, seed=task.seed)
++    dataset = one_class[0].concatenate(one_class[1]).shuffle(16, seed=task.seed)
 @@ input.py
      return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +
@@ -30,7 +30,7 @@ TRAP = Trap(
 -    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
 +    dataset = tf.data.TFRecordDataset(str(split.path))
 +    one_class = [dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted)) for wanted in (0, 1)]
-+    dataset = one_class[0].concatenate(one_class[1]).shuffle(64, seed=task.seed)
++    dataset = one_class[0].concatenate(one_class[1]).shuffle(16, seed=task.seed)
 @@ input.py
      return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +
@@ -43,7 +43,7 @@ TRAP = Trap(
 -    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
 +    dataset = tf.data.TFRecordDataset(str(split.path))
 +    one_class = [dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted)) for wanted in (0, 1)]
-+    dataset = one_class[0].concatenate(one_class[1]).shuffle(64, seed=task.seed)
++    dataset = one_class[0].concatenate(one_class[1]).shuffle(16, seed=task.seed)
 @@ input.py
      return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +

@@ -105,6 +105,10 @@ def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> S
     for row, column in pairs:
         if not (_ends_a_layer(draws[0][0], row) and _ends_a_layer(draws[0][1], column)):
             continue
+        varies = [_varies([draw[side][place].value for draw in draws]) for side, place in enumerate((row, column))]
+        if varies[0] != varies[1]:
+            return Stage("forward", "different", stage.compared, Difference(f"{labels[row]}, over {RANDOM_DRAWS} draws", *(
+                "random" if each else "always the same" for each in varies)), notes=stage.notes)
         for what, statistic in (("share of zeros", lambda x: np.mean(x == 0)), ("mean", np.mean), ("deviation", np.std)):
             first = np.array([statistic(reference[row].value) for reference, _ in draws], np.float64)
             second = np.array([statistic(candidate[column].value) for _, candidate in draws], np.float64)
@@ -116,6 +120,10 @@ def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> S
     return Stage("forward", "rounding", stage.compared, notes=[
         *stage.notes, f"random layers agree in their statistics over {RANDOM_DRAWS} draws; their numbers come in another "
                       "order, so later stages in training mode cannot be compared"])
+
+
+def _varies(values: list[np.ndarray]) -> bool:
+    return any(not same_bits(value, values[0]) for value in values[1:])
 
 
 def _ends_a_layer(activations: dict[int, Activation], place: int) -> bool:
