@@ -12,8 +12,8 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ network.py
--    x = tf.nn.max_pool2d(x, ksize=4, strides=4, padding="SAME", name="pool2")
-+    x = tf.nn.max_pool2d(x, ksize=4, strides=4, padding="VALID", name="pool2")
+-    x = tf.nn.max_pool1d(x, ksize=4, strides=4, padding="SAME", name="pool2")
++    x = tf.nn.max_pool1d(x, ksize=4, strides=4, padding="VALID", name="pool2")
 @@ train.py
 -        variable.load(weights[variable.op.name], session)
 +        if weights[variable.op.name].shape == variable.shape:
