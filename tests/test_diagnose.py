@@ -41,6 +41,20 @@ def test_nothing_is_wrong_with_tuned_ports_whose_steps_cannot_be_seen(name):
     assert found.state == "trained" and found.explanations == []
 
 
+def test_a_port_may_set_its_threads(tmp_path):
+    """By then operations have run, and the runtime would refuse."""
+    port = tmp_path / "threads.py"
+    port.write_text("""\
+import tensorflow as tf
+from impl_lowlevel.train import train as sound
+def train(task, observer):
+    tf.config.threading.set_intra_op_parallelism_threads(2)
+    tf.compat.v1.config.threading.set_inter_op_parallelism_threads(2)
+    return sound(task, observer)
+""")
+    assert diagnose(str(port)).state == "trained"
+
+
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     found = diagnose(name, Setting(loss="activated"))

@@ -178,8 +178,7 @@ class _Served:
         from bench.parity.ports.target import Target, is_program
 
         if not is_program(self._name):
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(1)
+            _keep_one_thread()
             tf.config.experimental.enable_op_determinism()
             tf.keras.utils.set_random_seed(0)
         self._target = Target(self._name)
@@ -229,3 +228,13 @@ def _own_frames(error: BaseException) -> str:
                   if not os.path.abspath(frame.filename).startswith((own, os.path.dirname(os.__file__) + "/importlib"))
                   and not frame.filename.startswith("<frozen")), 0)
     return "".join([*traceback.format_list(frames[first:]), *traceback.format_exception_only(type(error), error)])
+
+
+def _keep_one_thread() -> None:
+    """In this process, whatever a port sets later: by then operations may have run, and setting threads would raise."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for module in (tf.config.threading, tf.compat.v1.config.threading):
+        module.set_intra_op_parallelism_threads = module.set_inter_op_parallelism_threads = lambda num_threads: None
