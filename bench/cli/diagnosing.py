@@ -132,7 +132,7 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     """
     from bench.diagnose.trap import gallery
     from bench.report.tables import as_text
-    from bench.report.traps import as_record, described, gallery_table, measured, write_traps
+    from bench.report.traps import WIDTHS, as_record, described, gallery_table, measured, write_traps
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.gallery import measure_traps
 

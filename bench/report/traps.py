@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +20,10 @@ MEASURED = Path(__file__).parent / "measured"
 
 WIDTHS = [None, None, 48, None, None, None, None]
 """Of the gallery's columns, in characters, where they are wrapped."""
+
+FIELDS = ["trap", "sound", "implementation", "profile", "dataset", "seed", "stage", "cause", "state", "causes", "evidence", "right",
+          "slowed"]
+"""Of rows, as far as they are read."""
 
 CHANGES = 0.05
 """Of accuracy: a trap that lowers it by as much changes training."""
@@ -39,12 +44,12 @@ def gallery_table(traps: list[Trap], trainings: pd.DataFrame) -> pd.DataFrame:
 def accuracy(trap: Trap, dataset: str, trainings: pd.DataFrame) -> str:
     """Accuracy without the trap and with it, each the median over APIs and seeds and their range."""
     found = trainings[(trainings["trap"] == trap.name) & (trainings["dataset"] == dataset)]
-    return f"{spread(found['without'], 2)}\n{spread(found['right'], 2)}"
+    return f"{spread(found['without'], 2)}\n{spread(found['with'], 2)}"
 
 
 def as_record(trap: Trap, trainings: pd.DataFrame) -> dict:
     """A trap for programs; `accuracy` is a list of single trainings, each without it and with it."""
-    found = trainings[trainings["trap"] == trap.name].rename(columns={"right": "with"})
+    found = trainings[trainings["trap"] == trap.name]
     rows = found[["implementation", "dataset", "seed", "without", "with"]].astype(object)
     cause = CAUSES[trap.cause]
     return {**asdict(trap), "title": cause.title, "cure": cause.cure, "accuracy": rows.where(rows.notna(), None).to_dict("records")}
@@ -63,79 +68,103 @@ def described(trap: Trap, trainings: pd.DataFrame) -> str:
     return "\n\n".join(parts)
 
 
-def confusion(compared: pd.DataFrame) -> pd.DataFrame:
-    """A row a trap and dataset: how many instances there were, at how many the right stage and cause were named, and what was said
-    of the others."""
-    traps, rows = gallery(), []
-    for (dataset, name), found in compared.groupby(["dataset", "trap"], sort=False):
-        trap = traps[name]
-        stage, cause = found["stage"] == trap.stage, found["cause"] == trap.cause
-        others = (found["stage"] + ": " + found["cause"].fillna(""))[~(stage & cause)].value_counts()
-        rows.append({"dataset": dataset, "trap": name, "stage": trap.stage, "cause": trap.cause, "instances": len(found),
-                     "right stage": int(stage.sum()), "right cause": int(cause.sum()),
-                     "otherwise": "; ".join(f"{text} ({count})" for text, count in others.items())})
-    return pd.DataFrame(rows)
-
-
 def trap_trainings(alone: pd.DataFrame) -> pd.DataFrame:
-    """Of a full run's trainings those with a trap; `without` is the accuracy of the same port with the same seed without it."""
+    """Of a full run's trainings those with a trap: `with` is the accuracy of their outputs, `without` that of the same port with
+    the same seed without the trap."""
     keys = ["dataset", "implementation", "seed"]
     sound = alone[alone["trap"].str.startswith("sound:")]
     sound = sound[["trap", *keys, "right"]].rename(columns={"trap": "sound", "right": "without"})
-    return alone[~alone["trap"].str.startswith("sound:")].merge(sound, on=["sound", *keys], how="left")
+    trapped = alone[~alone["trap"].str.startswith("sound:")].rename(columns={"right": "with"})
+    return trapped.merge(sound, on=["sound", *keys], how="left")
 
 
-def alone_table(alone: pd.DataFrame) -> pd.DataFrame:
-    """A row a trap and dataset: accuracy without it and with it (medians over APIs and seeds), and at how many of the trainings that
-    it changes the right cause was named."""
+def matrix(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
+    """The confusion matrix, a row a trap: by dataset, at how many comparisons its stage and its cause were named, and of how many
+    trainings that it changed its cause was named without a reference. What else was said, `misses` has."""
     traps, rows = gallery(), []
-    for (dataset, name), found in trap_trainings(alone).groupby(["dataset", "trap"], sort=False):
-        wanted = traps[name].alone or traps[name].cause
-        lost = found["without"] - found["right"]
-        changed = found[(lost >= CHANGES) | ((found["state"] != "trained") & (found["without"] > 0.6))]
-        named = [wanted == (str(causes).split() or [""])[0] for causes in changed["causes"].fillna("")]
-        said = changed["causes"].fillna("").str.split().str[0].fillna("nothing")[[not right for right in named]].value_counts()
-        rows.append({"dataset": dataset, "trap": name, "accuracy without": spread(found["without"], 3),
-                     "accuracy with": spread(found["right"], 3),
-                     "trainings": len(found), "changed": len(changed), "right cause": sum(named),
-                     "otherwise": "; ".join(f"{text} ({count})" for text, count in said.items())})
+    judged = {"": judged_comparisons(compared), " alone": judged_trainings(trainings)}
+    for name in dict.fromkeys(name for found in judged.values() for name in found["trap"]):
+        row = {"trap": name, "stage": traps[name].stage, "cause": traps[name].cause}
+        for way, found in judged.items():
+            for dataset in dict.fromkeys(found["dataset"]):
+                of = found[(found["trap"] == name) & (found["dataset"] == dataset)]
+                row[f"{dataset}{way}"] = f"{of['right'].sum()} of {len(of)}" if len(of) else "-"
+        rows.append(row)
     return pd.DataFrame(rows)
+
+
+def misses(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
+    """What was named otherwise, a row each."""
+    judged = {"with a reference": judged_comparisons(compared), "alone": judged_trainings(trainings)}
+    columns = ["trap", "implementation", "dataset", "seed", "wanted", "said"]
+    return pd.DataFrame([{"asked": asked, **row} for asked, found in judged.items()
+                         for row in found.loc[found["wanted"] != found["said"], columns].to_dict("records")],
+                        columns=["asked", *columns])
+
+
+def judged_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
+    """Rows of comparisons with what should be `wanted`, what was `said`, and whether that is `right`: stage and cause."""
+    return _judged(compared, lambda trap: f"{trap.stage}: {trap.cause}", compared["stage"] + ": " + compared["cause"].fillna(""))
+
+
+def judged_trainings(trainings: pd.DataFrame) -> pd.DataFrame:
+    """The same of trainings that their trap changed: accuracy lower by `CHANGES` or more, or not trained."""
+    worse = (trainings["without"] - trainings["with"] >= CHANGES) | (trainings["state"] != "trained")
+    changed = trainings[worse]
+    first = changed["causes"].fillna("").str.split().str[0].fillna("nothing")
+    return _judged(changed, lambda trap: trap.alone or trap.cause, first.where(changed["state"] != "error", changed["evidence"]))
+
+
+def _judged(rows: pd.DataFrame, wanted: Callable[[Trap], str], said: pd.Series) -> pd.DataFrame:
+    traps = gallery()
+    found = rows.assign(wanted=[wanted(traps[name]) for name in rows["trap"]], said=said)
+    return found.assign(right=found["wanted"] == found["said"])
 
 
 def summary(compared: pd.DataFrame, alone: pd.DataFrame, clean: pd.DataFrame) -> list[str]:
     """The numbers that matter, each with what it is of."""
     texts = []
     if len(compared):
-        table = confusion(compared)
-        total = table["instances"].sum()
-        texts.append(f"With a reference: right stage {table['right stage'].sum()} of {total}, right cause {table['right cause'].sum()} "
-                     f"of {total} ({table['right cause'].sum() / total:.1%}).")
+        found, total = judged_comparisons(compared), len(compared)
+        stages = (found["stage"] == found["wanted"].str.split(": ").str[0]).sum()
+        texts.append(f"With a reference: right stage {stages} of {total}, right stage and cause {_share(found['right'])}.")
     if len(alone):
-        table = alone_table(alone)
-        changed = table["changed"].sum()
-        texts.append(f"Without a reference: {changed} trainings changed by their trap (accuracy lower by {CHANGES} or more, or not "
-                     f"trained), right cause {table['right cause'].sum()} of them ({table['right cause'].sum() / max(changed, 1):.1%}).")
-    for what, rows in (("Sound ports", clean), ("The ports without their traps", alone[alone["trap"].str.startswith("sound:")]
-                                                if len(alone) else alone)):
-        if len(rows):
-            causes = rows["causes"].fillna("")
-            alarms = rows[causes != ""]
-            dead = alarms["causes"].str.split().str[0].eq("dead_relus").sum()
-            texts.append(f"{what}: {len(rows)} trainings, {len(alarms)} with something found wrong, {dead} of them dead ReLUs.")
-    if len(alone):
-        texts.append(f"Watching slowed trainings by {alone['slowed'].median():.1%} (median; 95 % of them by less than "
-                     f"{alone['slowed'].quantile(0.95):.1%}).")
+        found = judged_trainings(trap_trainings(alone))
+        texts.append(f"Without a reference: {len(found)} trainings changed by their trap (accuracy lower by {CHANGES} or more, or not "
+                     f"trained), right cause {_share(found['right'])}.")
+    unchanged = alone[alone["trap"].str.startswith("sound:")]
+    texts += [_alarms(what, rows) for what, rows in (("Sound ports", clean), ("The ports without their traps", unchanged)) if len(rows)]
+    slowed = pd.concat([alone["slowed"].astype(float), clean["slowed"].astype(float)]).dropna()
+    if len(slowed):
+        texts.append(f"Watching slowed {len(slowed)} trainings by {slowed.median():.1%} (median; 95 % of them by less than "
+                     f"{slowed.quantile(0.95):.1%}, all by less than {slowed.max():.1%}).")
     return texts
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame(columns=FIELDS)
+
+
+def _share(right: pd.Series) -> str:
+    return f"{right.sum()} of {len(right)} ({right.mean():.1%})" if len(right) else "0 of 0"
+
+
+def _alarms(what: str, rows: pd.DataFrame) -> str:
+    named = rows["causes"].fillna("")
+    counts = ", ".join(f"{count} with {cause}" for cause, count in named[named != ""].value_counts().items())
+    errors = (rows["state"] == "error").sum()
+    return (f"{what}: {len(rows)} trainings, something found wrong with {(named != '').sum()}{f' ({counts})' if counts else ''}"
+            + (f"; {errors} could not be looked at." if errors else "."))
 
 
 def write_traps(folder: Path) -> str:
     """Writes traps.md from the rows of a full run; the text of its summary."""
-    frames = [pd.read_csv(folder / name) if (folder / name).is_file() else pd.DataFrame() for name in (COMPARED, ALONE, CLEAN)]
-    texts = summary(*frames)
+    compared, alone, clean = (_read(folder / name) for name in (COMPARED, ALONE, CLEAN))
+    texts = summary(compared, alone, clean)
     parts = ["# Traps", "\n".join(f"- {text}" for text in texts)]
-    if len(frames[0]):
-        parts.append("## With a reference\n\n" + as_text(confusion(frames[0]), "github"))
-    if len(frames[1]):
-        parts.append("## Without a reference\n\n" + as_text(alone_table(frames[1]), "github"))
+    trainings = trap_trainings(alone)
+    if len(compared) or len(trainings):
+        parts.append("## The matrix\n\n" + as_text(matrix(compared, trainings), "github"))
+        parts.append("## Named otherwise\n\n" + as_text(misses(compared, trainings), "github"))
     raw.write_text(folder / "traps.md", "\n\n".join(parts) + "\n")
     return "\n" + "\n".join(f"- {text}" for text in texts) + f"\n\n{folder / 'traps.md'} has the tables."
