@@ -55,6 +55,15 @@ def train(task, observer):
     assert diagnose(str(port)).state == "trained"
 
 
+@pytest.mark.parametrize("name, causes", [("lowlevel", ["partial_batch_dropped"]), ("estimator", [])])
+def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
+    """On small every training batch is full, so that dropping the remainder does harm in evaluation alone; but these graphs take
+    batches of 32 and no others."""
+    with on_path(tmp_path):
+        found = diagnose(write_trapped(gallery()["last_batch_dropped"], name, tmp_path))
+    assert found.state == "trained" and [entry.cause for entry in found.explanations] == causes and len(found.looks) > 4
+
+
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     found = diagnose(name, Setting(loss="activated"))

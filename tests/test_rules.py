@@ -72,7 +72,7 @@ def test_without_outputs_the_loss_alone_tells():
 
 
 ORDER = np.random.default_rng(1).permutation(SAMPLES)
-GIVEN = Given(SAMPLES, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 5, [str(number) for number in range(64)], {})
+GIVEN = Given(SAMPLES, 100, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 5, [str(number) for number in range(64)], {})
 
 
 def test_the_same_order_in_both_passes():
@@ -101,6 +101,8 @@ def test_a_dropped_batch_shows_where_samples_are_no_multiple():
     whole = received()
     assert causes(certain(training(received=whole, given=given))) == ["partial_batch_dropped"]
     assert certain(training(received=whole, given=GIVEN)) == []
+    evaluated = training(received=whole, given=GIVEN, outputs=np.zeros((96, 2)), labels=np.tile([0, 1], 48))
+    assert causes(certain(evaluated)) == ["partial_batch_dropped"]
 
 
 @pytest.mark.parametrize("mean, cause", [(290, []), (310, ["features_shifted"])])

@@ -21,7 +21,7 @@ from bench.parity.ports.watch import HEAD, digest, session_port
 from bench.parity.result import Explanation
 from bench.parity.rounding import same_bits
 from bench.parity.side import one_line
-from bench.task import Task, UserError
+from bench.task import Task, Trained, UserError
 
 FILE_SAMPLES = 64
 
@@ -45,31 +45,41 @@ def examine_contract(target, task: Task) -> Diagnosis:
     slowed = watcher.slowed
     watcher.last()
     port = port_after(watcher, task)
-    outputs = trained.outputs if trained is not None else None
+    outputs, labels = _predicted(trained, task)
     given = _given(task, inputs, watcher.weights[0] if watcher.weights else {})
-    watched = watched_of(watcher, port, outputs, task.dataset.evaluation_labels, given)
+    watched = watched_of(watcher, port, outputs, labels, given)
     if not error:
         watched = replace(watched, evaluated=_evaluated(watcher, port, task, watched))
     return replace(judged(target.name, watched, port, inputs.batches[0], watcher, error), slowed=slowed,
-                   ended=_ended(watcher, outputs, task))
+                   ended=_ended(watcher, outputs, labels))
+
+
+def _predicted(trained: Trained | None, task: Task) -> tuple[np.ndarray | None, np.ndarray]:
+    """The outputs that a training returned, and their labels: those of the whole evaluation split, or of its full batches."""
+    labels = task.dataset.evaluation_labels
+    if trained is None:
+        return None, labels
+    if len(trained.outputs) not in (len(labels), len(labels) // task.batch_size * task.batch_size):
+        raise UserError(f"it returned outputs of {len(trained.outputs)} samples; the evaluation split has {len(labels)}")
+    return trained.outputs, labels[:len(trained.outputs)]
 
 
 def _by_outputs(name: str, watcher: Watcher, trained, task: Task) -> Diagnosis:
     """A training whose steps do not go through the doors one by one, as a loop within one call: what its outputs say."""
     last = watcher.evaluations[-1]
-    ended = _ended(watcher, trained.outputs, task)
+    ended = _ended(watcher, *_predicted(trained, task))
     found = explain_outputs(ended)
     facts = ["its steps could not be watched one by one: judged by its outputs",
              f"accuracy {last['accuracy']:.3f}, evaluation loss {last['loss']:.5g}"]
     return Diagnosis(name, state_of(ended), found, facts, [], watcher.losses, ended)
 
 
-def _ended(watcher: Watcher, outputs, task: Task) -> Ended | None:
+def _ended(watcher: Watcher, outputs: np.ndarray | None, labels: np.ndarray) -> Ended | None:
     if not watcher.evaluations or outputs is None:
         return None
     last = watcher.evaluations[-1]
     norm = watcher.looks[-1].gradient_norm if watcher.looks else None
-    return Ended(outputs, task.dataset.evaluation_labels, last["loss"], last["accuracy"], norm, np.array(watcher.losses))
+    return Ended(outputs, labels, last["loss"], last["accuracy"], norm, np.array(watcher.losses))
 
 
 def examine_function(target, inputs: Inputs, steps: int) -> Diagnosis:
@@ -125,7 +135,8 @@ def _given(task: Task, inputs: Inputs, began: Weights) -> Given:
     signal = np.concatenate([batch.features["signal"] for batch in inputs.batches])
     kernels = {name: any(same_bits(value, other) for other in began.values())
                for name, value in task.initial_weights().items() if value.ndim > 1}
-    return Given(task.dataset.train.samples, task.batch_size, signal[:, :HEAD], [digest(row, STRIDE) for row in signal], kernels)
+    return Given(task.dataset.train.samples, task.dataset.evaluation.samples, task.batch_size, signal[:, :HEAD],
+                 [digest(row, STRIDE) for row in signal], kernels)
 
 
 def _evaluated(watcher: Watcher, port: Port, task: Task, watched: Watched) -> tuple[float, float, float] | None:

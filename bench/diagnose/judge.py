@@ -17,6 +17,7 @@ from bench.diagnose.watch import Watcher
 from bench.diagnose.watched import Given, Kernel, Watched
 from bench.parity.pairing import SATURATING, View, with_outputs
 from bench.parity.port import Batch, Port, Weights
+from bench.parity.result import Explanation
 
 BATCH_STEPS = 100
 """Steps in which one batch is to be learnt by heart (TheDeepChecker, AUTOTRAINER: a network that cannot is at fault)."""
@@ -64,12 +65,20 @@ def judged(name: str, watched: Watched, port: Port, batch: Batch, watcher: Watch
              *(alone.of_modes(modes_of(view, began, batch), variables, watched) if watched.evaluates else []),
              *alone.of_update(view, began, batch), *alone.of_evaluations(watcher, watched)]
     if not well:
-        found = list({entry.cause: entry for entry in [*found, *symptoms(watched)][::-1]}.values())[::-1] or too_short(watched)
+        found = _once([*found, *symptoms(watched)]) or too_short(watched)
     state = "trained" if well else "not trained" if np.isfinite(watched.losses).all() and not error else "diverged"
     facts = _facts(watched, error)
     if not well and not found:
         facts.append(_one_batch(port, began, batch))
     return Diagnosis(name, state, found, facts, watched.looks, watched.losses.tolist())
+
+
+def _once(found: list[Explanation]) -> list[Explanation]:
+    """Every cause with the evidence that was found first."""
+    first: dict[str, Explanation] = {}
+    for entry in found:
+        first.setdefault(entry.cause, entry)
+    return list(first.values())
 
 
 def _outputs(view: View, weights: Weights, batches: list[Batch], loss: LossFacts) -> np.ndarray | None:

@@ -53,10 +53,12 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Given:
-    """What a training was given: number of training samples and batch size; the first values of the file's first samples
-    ([samples, values]) and their digests, in the file's order; the names of initial kernels, and whether it began with them."""
+    """What a training was given: number of training and of evaluation samples, and batch size; the first values of the file's
+    first samples ([samples, values]) and their digests, in the file's order; the names of initial kernels, and whether it
+    began with them."""
 
     samples: int
+    evaluation_samples: int
     batch_size: int
     heads: np.ndarray
     order: list[str]

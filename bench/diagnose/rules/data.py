@@ -63,11 +63,15 @@ def _two_passes(watched: Watched) -> tuple[list[str], list[str]]:
 
 def _partial_batch(watched: Watched) -> list[Explanation]:
     given, sizes = watched.given, watched.received.sizes
-    if given is None or given.samples % given.batch_size == 0 or len(sizes) * given.batch_size < given.samples:
+    if given is None:
         return []
-    if set(sizes) == {given.batch_size}:
+    multiple = given.samples % given.batch_size == 0 or len(sizes) * given.batch_size < given.samples
+    if not multiple and set(sizes) == {given.batch_size}:
         return [explanation("partial_batch_dropped", "data", f"every batch has {given.batch_size} samples, and {given.samples} are no "
                             "multiple of that")]
+    if watched.outputs is not None and len(watched.outputs) < given.evaluation_samples:
+        return [explanation("partial_batch_dropped", "data", f"it evaluates {len(watched.outputs)} samples, full batches of "
+                            f"{given.batch_size}; there are {given.evaluation_samples}")]
     return []
 
 

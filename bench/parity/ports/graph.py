@@ -87,14 +87,16 @@ class GraphPort:
         feed = running.feed(Batch(features, running.any_labels(features)), draw)
         values = running.session.run(running.activations, feed)
         samples = len(next(iter(features.values())))
-        return [Activation(tensor.op.name, tensor.op.type, value) for tensor, value in zip(running.activations, values)
-                if value.ndim and len(value) == samples]
+        fed = len(feed[next(iter(running.network.features.values()))])
+        return [Activation(tensor.op.name, tensor.op.type, value[:samples]) for tensor, value in zip(running.activations, values)
+                if value.ndim and len(value) == fed]
 
     def loss(self, batch: Batch, training: bool, draw: int) -> Loss:
         running = self._synced(training)
         value, per_sample, regularisation = running.session.run(
             [running.network.loss, running.sample_losses, running.regularisation], running.feed(batch, draw))
-        per_sample = per_sample[0] if per_sample and per_sample[0].shape == (len(batch),) else None
+        per_sample = per_sample[0][:len(batch)] if per_sample else None
+        per_sample = per_sample if per_sample is not None and per_sample.shape == (len(batch),) else None
         return Loss(float(value), per_sample, float(sum(regularisation)))
 
     def gradients(self, batch: Batch, draw: int) -> dict[str, np.ndarray | None]:
@@ -240,9 +242,11 @@ class _Running:
                     self.by_name[name].load(value, self.session)
 
     def feed(self, batch: Batch, draw: int) -> dict:
+        """Where the graph has a fixed number of samples, as after `batch(drop_remainder=True)`, a smaller batch is filled up with
+        its own."""
         network = self.network
-        feed = {**network.constants, network.labels: batch.labels,
-                **{tensor: batch.features[name] for name, tensor in network.features.items()}}
+        feed = {**network.constants, network.labels: _filled(batch.labels, network.labels),
+                **{tensor: _filled(batch.features[name], tensor) for name, tensor in network.features.items()}}
         if self.random:
             shapes = self.session.run([operation.inputs[0] for operation in self.random], feed)
             feed.update({
@@ -267,3 +271,8 @@ class _Running:
                    and operation.outputs[0].shape.rank == 1
                    and not computed.isdisjoint(graph_ops.ancestors(operation.outputs, floating=True))]
         return vectors[-1:]
+
+
+def _filled(values: np.ndarray, tensor: tf.Tensor) -> np.ndarray:
+    size = tensor.shape[0] if tensor.shape.rank else None
+    return np.resize(values, (size, *values.shape[1:])) if size is not None and len(values) < size else values
