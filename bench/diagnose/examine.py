@@ -114,7 +114,9 @@ def examine_program(target, most_s: float) -> Diagnosis:
             return Diagnosis(target.name, "not trained", found, [f"it ended with {error}"], [], [])
     if not watcher.losses:
         raise UserError(f"its training cannot be watched: {watcher.unseen}" if watcher.unseen else
-                        "its training was not seen: looked for are Model.fit, Estimator.train, and Session.run of an update")
+                        "its training was not seen: looked for are Model.fit, Estimator.train, and Session.run of an update. "
+                        "For a loop of one's own, compile its model with its loss and its optimizer in a function that returns it, and "
+                        "name that: FILE.py:FUNCTION")
     watcher.last()
     port = watcher.port if watcher.model is not None else session_port(watcher.network, watcher.weights[0], watcher.evaluating)
     watched = replace(watched_of(watcher, port, None, None, None), evaluates=watcher.model is not None or bool(watcher.evaluating))
