@@ -52,6 +52,7 @@ class Watcher(Listener):
         self._steps = 0
         self._due = 0
         self._began = 0.0
+        self._look_s = 0.0
 
     def see(self, port: Port, live: Callable[[], Weights] | None) -> None:
         """The network is known: `live` gives its weights, None if the port has them itself. Looks before the first step."""
@@ -71,7 +72,7 @@ class Watcher(Listener):
         self._steps += steps
         elapsed = self.clock() - self._began
         due = self._steps >= self._due and self.port is not None and self.probe is not None
-        if due and (self._steps <= 2 or self.spent_s <= SHARE * elapsed):
+        if due and (self._steps <= 2 or self.spent_s + self._look_s <= SHARE * elapsed):
             self._look()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
@@ -104,8 +105,11 @@ class Watcher(Listener):
         self.looks.append(look(self.port, self.probe, self._steps))
         self.looking = False
         self._due = max(1, 2 * self._steps)
+        self._look_s = self.clock() - began
         if self._steps > 2:
-            self.spent_s += self.clock() - began
+            self.spent_s += self._look_s
+        else:
+            self._began += self._look_s
 
     @property
     def slowed(self) -> float:
