@@ -153,7 +153,8 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
         print("\n\n".join(described(trap, measured()) for trap in chosen))
     else:
         print(as_text(gallery_table(chosen, measured()), "simple_grid", WIDTHS))
-        print("\nUnder a dataset: accuracy without the trap, and with it, each the median over APIs and seeds and [lowest, highest].\npython -m bench traps --only NAME shows its change and its source.")
+        print("\nAccuracy: without the trap and, below, with it; median over APIs and seeds, [lowest, highest].\n"
+              "python -m bench traps --only NAME shows its change, its cure and its source.")
 
 
 @main.command("seed")

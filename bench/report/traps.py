@@ -37,8 +37,8 @@ def measured() -> pd.DataFrame:
 def gallery_table(traps: list[Trap], trainings: pd.DataFrame) -> pd.DataFrame:
     """A row a trap, with what it does to accuracy."""
     return pd.DataFrame([{"no": trap.number, "trap": trap.name, "change": trap.change, "shows at": trap.stage,
-                          "in": "\n".join(trap.edits), **{dataset: accuracy(trap, dataset, trainings) for dataset in DATASETS}}
-                         for trap in traps])
+                          "in": "\n".join(trap.edits),
+                          **{f"accuracy on {dataset}": accuracy(trap, dataset, trainings) for dataset in DATASETS}} for trap in traps])
 
 
 def accuracy(trap: Trap, dataset: str, trainings: pd.DataFrame) -> str:
