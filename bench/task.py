@@ -23,11 +23,13 @@ from typing import Protocol
 
 import numpy as np
 
-CLASSES = 2
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 ADAM_EPSILON = 1e-7
 """Keras's default. ``tf.compat.v1`` has 1e-8: left alone, that would be a difference between the ports."""
+
+SHUFFLE_BYTES = 2**26
+"""So much of a split is held in memory to be shuffled: the whole of ours. A larger split is streamed through it."""
 
 OPTIMIZERS = {
     "adam": "Adam, which is what the benchmark trains with",
@@ -51,9 +53,10 @@ class UserError(Exception):
 
 @dataclass(frozen=True)
 class Split:
-    """One TFRecord file of samples: features ``signal`` (int16 bytes), ``label`` and ``index`` (int64)."""
+    """TFRecord files of samples: features ``signal`` (bytes), ``label`` and ``index`` (int64). The samples are in random
+    order."""
 
-    path: Path
+    files: list[str]
     samples: int
 
     def batches(self, batch_size: int = BATCH_SIZE) -> int:
@@ -63,7 +66,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Batch:
-    """``signal`` is float32 [samples, length] in raw counts (200 per mV); ``labels`` int64 [samples]."""
+    """``signal`` is float32 [samples, length], of ours in raw counts (200 per mV); ``labels`` int64 [samples]."""
 
     signal: np.ndarray
     labels: np.ndarray
@@ -73,12 +76,15 @@ class Batch:
 class Dataset:
     """Checked files, ready to be read.
 
-    ``digest`` tells two datasets apart; ``evaluation_labels`` int64 [samples] are those of the evaluation split in
-    file order; ``probe`` is the fixed batch on which gradients are watched.
+    ``values`` is the type of the values on disk, ``int16`` or ``float32``, little-endian. ``digest`` tells two datasets
+    apart; ``evaluation_labels`` int64 [samples] are those of the evaluation split in file order; ``probe`` is the fixed
+    batch on which gradients are watched.
     """
 
     name: str
     length: int
+    classes: int
+    values: str
     digest: str
     train: Split
     evaluation: Split
@@ -119,12 +125,23 @@ class Task:
         """Passes over the training split in all epochs together."""
         return self.epochs * self.passes_per_epoch
 
+    @property
+    def shuffle_buffer(self) -> int:
+        """Samples out of which the next one is drawn: the whole training split, or what fits into `SHUFFLE_BYTES`."""
+        held = SHUFFLE_BYTES // (self.dataset.length * np.dtype(self.dataset.values).itemsize)
+        return min(self.dataset.train.samples, max(held, self.batch_size))
+
+    @property
+    def fits_in_memory(self) -> bool:
+        """Whether the whole training split is held in memory anyway."""
+        return self.shuffle_buffer == self.dataset.train.samples
+
     def initial_weights(self) -> dict[str, np.ndarray]:
         """The weights every implementation starts from; see `initial_weights`."""
-        return initial_weights(self.dataset.length, self.seed)
+        return initial_weights(self.dataset.length, self.dataset.classes, self.seed)
 
 
-def initial_weights(length: int, seed: int) -> dict[str, np.ndarray]:
+def initial_weights(length: int, classes: int, seed: int) -> dict[str, np.ndarray]:
     """Glorot-uniform kernels and zero biases, float32, drawn by NumPy in the order of the layers.
 
     Source: Glorot and Bengio 2010, AISTATS, equation 16; fans as ``tf.keras.initializers.GlorotUniform`` counts them.
@@ -136,7 +153,7 @@ def initial_weights(length: int, seed: int) -> dict[str, np.ndarray]:
         "conv1": (16, 1, 16),
         "conv2": (16, 16, 32),
         "dense1": (pooled * 32, 64),
-        "dense2": (64, CLASSES),
+        "dense2": (64, classes),
     }
     generator = np.random.default_rng(seed)
     weights = {}
@@ -150,7 +167,7 @@ def initial_weights(length: int, seed: int) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The whole evaluation split after an epoch; ``loss`` is the mean over samples, class 1 is positive."""
+    """The whole evaluation split after an epoch; ``loss`` is the mean over samples, every class but 0 is positive."""
 
     global_step: int
     accuracy: float

@@ -44,7 +44,7 @@ def train(task: Task, observer: Observer) -> Trained:
 def model_fn(features, labels, mode, params, watched):
     """The network for one mode; `watched` is the hook that looks at the gradients while evaluating."""
     task = params["task"]
-    outputs = build_network(features, task.loss)
+    outputs = build_network(features, task.dataset.classes, task.loss)
     if mode == tf.estimator.ModeKeys.PREDICT:
         return tf.estimator.EstimatorSpec(mode, predictions={"outputs": outputs})
 

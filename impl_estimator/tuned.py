@@ -67,7 +67,7 @@ def model_fn(features, labels, mode, params, watched):
     if mode != tf.estimator.ModeKeys.TRAIN:
         return default_model_fn(features, labels, mode, params, watched)
     task = params["task"]
-    build_network(features, task.loss)  # makes the variables, which a loop cannot
+    build_network(features, task.dataset.classes, task.loss)  # makes the variables, which a loop cannot
     optimizer = build_optimizer(task)
     samples = tf.shape(labels)[0]
 
@@ -75,7 +75,7 @@ def model_fn(features, labels, mode, params, watched):
         signal, label = (values[start:start + task.batch_size] for values in (features, labels))
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=label, logits=build_network(signal, task.loss))
+                labels=label, logits=build_network(signal, task.dataset.classes, task.loss))
         # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
         train_op = optimizer.minimize(
             tf.reduce_mean(losses), tf.train.get_global_step(), gate_gradients=optimizer.GATE_NONE)

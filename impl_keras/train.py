@@ -11,7 +11,7 @@ def train(task: Task, observer: Observer) -> Trained:
     """Trains, evaluates after every epoch, and predicts the evaluation split."""
     dataset = training_dataset(task)
     evaluation = evaluation_dataset(task.dataset.evaluation, task)
-    model = build_network(task.dataset.length, task.loss)
+    model = build_network(task.dataset.length, task.dataset.classes, task.loss)
     model.set_weights(list(task.initial_weights().values()))
     model.compile(
         optimizer=build_optimizer(task),
@@ -121,14 +121,14 @@ def gradients_on(batch, model: tf.keras.Model):
 
 
 class OfLargerOutput:
-    """Makes a counting metric of probabilities one of two outputs: the class predicted is the larger output's."""
+    """Makes a counting metric of probabilities one of outputs: the class predicted is that of the largest."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(y_true, tf.argmax(y_pred, axis=-1), sample_weight)
 
 
 class TruePositives(OfLargerOutput, tf.keras.metrics.TruePositives):
-    """Samples of class 1 taken for class 1."""
+    """Samples of a positive class taken for a positive one."""
 
 
 class TrueNegatives(OfLargerOutput, tf.keras.metrics.TrueNegatives):
@@ -136,8 +136,8 @@ class TrueNegatives(OfLargerOutput, tf.keras.metrics.TrueNegatives):
 
 
 class FalsePositives(OfLargerOutput, tf.keras.metrics.FalsePositives):
-    """Samples of class 0 taken for class 1."""
+    """Samples of class 0 taken for a positive one."""
 
 
 class FalseNegatives(OfLargerOutput, tf.keras.metrics.FalseNegatives):
-    """Samples of class 1 taken for class 0."""
+    """Samples of a positive class taken for class 0."""

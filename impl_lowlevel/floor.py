@@ -26,7 +26,7 @@ def train(task: Task, observer: Observer) -> Trained:
             observer.begin()
             for _ in range(task.passes):
                 observer.step(float(train_call()), steps)
-            return Trained(np.empty((0, 2), np.float32), sum(
+            return Trained(np.empty((0, task.dataset.classes), np.float32), sum(
                 variable.shape.num_elements() for variable in tf.trainable_variables()))
 
 
@@ -35,12 +35,12 @@ def build_loop(task: Task, steps: int) -> tf.Tensor:
     signal = tf.get_variable("signal", initializer=task.dataset.probe.signal, trainable=False)
     labels = tf.constant(task.dataset.probe.labels)
     optimizer = build_optimizer(task)
-    build_network(signal, task.loss)  # makes the variables, which a loop cannot
+    build_network(signal, task.dataset.classes, task.loss)  # makes the variables, which a loop cannot
 
     def train_step(step, loss_sum):
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=labels, logits=build_network(signal, task.loss))
+                labels=labels, logits=build_network(signal, task.dataset.classes, task.loss))
         loss = tf.reduce_mean(losses)
         train_op = optimizer.minimize(loss, gate_gradients=optimizer.GATE_NONE)
         with tf.control_dependencies([train_op]):

@@ -34,22 +34,24 @@ def build_input(task: Task, dataset: tf.data.Dataset) -> Input:
 def training_dataset(task: Task) -> tf.data.Dataset:
     """(signal, label) batches of all epochs, in a new order each."""
     tf.set_random_seed(task.seed)
-    split = task.dataset.train
-    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
     return _batches(dataset, task).repeat(task.passes).prefetch(2)
 
 
 def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
     """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
 
-    Parsed once and kept in memory as float32. One thread of its own keeps off those that compute, and takes less from
-    them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's cache when
-    it is used.
+    Parsed once and kept in memory as float32, if they fit. One thread of its own keeps off those that compute, and takes
+    less from them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's
+    cache when it is used.
     """
     tf.set_random_seed(task.seed)
-    split = task.dataset.train
-    dataset = tf.data.TFRecordDataset(str(split.path)).batch(task.batch_size).map(_parser(task)).unbatch().cache()
-    dataset = dataset.shuffle(split.samples, seed=task.seed).batch(batches * task.batch_size)
+    dataset, parse = _records(task), _parser(task)
+    if task.fits_in_memory:
+        dataset = dataset.batch(task.batch_size).map(parse).unbatch().cache()
+    dataset = dataset.shuffle(task.shuffle_buffer, seed=task.seed).batch(batches * task.batch_size)
+    if not task.fits_in_memory:
+        dataset = dataset.map(parse)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
     options.autotune.enabled = False
@@ -58,7 +60,13 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
     """One pass over the split in file order."""
-    return _batches(tf.data.TFRecordDataset(str(split.path)), task).prefetch(2)
+    return _batches(tf.data.TFRecordDataset(split.files), task).prefetch(2)
+
+
+def _records(task: Task) -> tf.data.Dataset:
+    """The training split's, of its files in a new order in every epoch."""
+    files = task.dataset.train.files
+    return tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed))
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
@@ -72,7 +80,7 @@ def _parser(task: Task) -> Callable:
             "signal": tf.io.FixedLenFeature([], tf.string),
             "label": tf.io.FixedLenFeature([], tf.int64),
         })
-        signal = tf.io.decode_raw(features["signal"], tf.int16)
+        signal = tf.io.decode_raw(features["signal"], task.dataset.values)
         signal = tf.ensure_shape(signal, [None, task.dataset.length])
         return tf.cast(signal, tf.float32), features["label"]
 

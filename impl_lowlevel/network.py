@@ -2,10 +2,8 @@
 
 import tensorflow.compat.v1 as tf
 
-from bench.task import CLASSES
 
-
-def build_network(signal: tf.Tensor, loss: str) -> tf.Tensor:
+def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
     """From raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes]."""
     x = signal[:, :, tf.newaxis]
     x = tf.nn.relu(conv1d(x, filters=16, kernel_size=16, stride=4, name="conv1"))
@@ -14,7 +12,7 @@ def build_network(signal: tf.Tensor, loss: str) -> tf.Tensor:
     x = tf.nn.max_pool1d(x, ksize=4, strides=4, padding="SAME", name="pool2")
     x = tf.reshape(x, [-1, x.shape[1] * x.shape[2]])
     x = tf.nn.relu(dense(x, units=64, name="dense1"))
-    x = dense(x, units=CLASSES, name="dense2")
+    x = dense(x, units=classes, name="dense2")
     return tf.sigmoid(x) if loss == "activated" else x
 
 

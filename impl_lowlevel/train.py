@@ -27,7 +27,7 @@ def build_model(task: Task) -> Model:
     """Input, network, loss and optimizer in the current graph."""
     tf.set_random_seed(task.seed)
     batch = build_input(task, training_dataset(task))
-    outputs = build_network(batch.signal, task.loss)
+    outputs = build_network(batch.signal, task.dataset.classes, task.loss)
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
     loss = tf.reduce_mean(sample_losses)
     global_step = tf.train.get_or_create_global_step()
@@ -91,10 +91,10 @@ def evaluate(model: Model, session: tf.Session) -> tuple:
         global_step=int(session.run(model.global_step)),
         accuracy=float(np.mean(predicted == labels)),
         loss=float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(labels))),
-        true_positives=int(np.sum((predicted == 1) & (labels == 1))),
+        true_positives=int(np.sum((predicted > 0) & (labels > 0))),
         true_negatives=int(np.sum((predicted == 0) & (labels == 0))),
-        false_positives=int(np.sum((predicted == 1) & (labels == 0))),
-        false_negatives=int(np.sum((predicted == 0) & (labels == 1))),
+        false_positives=int(np.sum((predicted > 0) & (labels == 0))),
+        false_negatives=int(np.sum((predicted == 0) & (labels > 0))),
     )
     return evaluation, outputs
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LEVELS = {"task": 0, "implementations": 1, "process": 1, "data": 1, "measure": 2, "parity": 3, "diagnose": 4, "run": 5,
-          "report": 6, "cli": 7, "__main__": 8}
+LEVELS = {"task": 0, "implementations": 1, "process": 1, "data": 2, "measure": 3, "parity": 4, "diagnose": 5, "run": 6,
+          "report": 7, "cli": 8, "__main__": 9}
 
 
 def imported_bench_parts(path: Path) -> set[str]:

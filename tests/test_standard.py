@@ -17,11 +17,11 @@ BATCH = Batch({"x": GENERATOR.standard_normal((5, 130))}, GENERATOR.integers(0, 
 def weights():
     generator = np.random.default_rng(1)
     return {name: value * 0.2 + 0.05 * generator.standard_normal(value.shape)
-            for name, value in initial_weights(130, 1).items()}
+            for name, value in initial_weights(130, 2, 1).items()}
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
-@pytest.mark.parametrize("name", list(initial_weights(130, 0)))
+@pytest.mark.parametrize("name", list(initial_weights(130, 2, 0)))
 def test_gradients_are_the_numerical_derivatives(loss, name):
     standard, generator, step = Standard(Task(None, loss, 0, 1, None)), np.random.default_rng(2), 1e-6
     standard.set_weights(weights())

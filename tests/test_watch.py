@@ -26,7 +26,7 @@ class Slow(Standard):
 def watched(look_s, step_s=0.01):
     port = Slow(Task(None, "logits", 0, 1, None))
     port.look_s = look_s
-    port.set_weights(initial_weights(130, 0))
+    port.set_weights(initial_weights(130, 2, 0))
     watcher = Watcher(probe=PROBE, clock=lambda: port.now)
     watcher.begin()
     watcher.see(port, None)

@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.cli.group import main
 from bench.data.source import DATASETS
 from bench.implementations import IMPLEMENTATIONS
+from bench.run.data_options import data_options
 from bench.run.progress import stage_progress
 from bench.task import LOSSES, UserError
 
@@ -27,7 +28,7 @@ from bench.task import LOSSES, UserError
 @click.option("--dataset", type=click.Choice(list(DATASETS)), default="small", show_default=True,
               help="What a module with train(task, observer) trains on.")
 @click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True, help="Which loss it trains.")
-@click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records.")
+@data_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and sample order.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="  [default: as of 'all']")
 @click.option("--steps", type=click.IntRange(min=10), default=300, show_default=True, metavar="N",
@@ -35,7 +36,7 @@ from bench.task import LOSSES, UserError
 @click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png",
               help="Draw loss, gradient norm, saturation and dead units over the steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def diagnose_command(target, reference, batch, dataset, loss, records, seed, epochs, steps, picture, as_json) -> None:
+def diagnose_command(target, reference, batch, dataset, loss, chosen, seed, epochs, steps, picture, as_json) -> None:
     """Why does it not train? Trains a port while watching it, or reads a finished cell, and names the cause.
 
     CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when it is run; or a port as for
@@ -50,20 +51,20 @@ def diagnose_command(target, reference, batch, dataset, loss, records, seed, epo
 
     The exit code is 0 if nothing was found wrong, 1 if something was, 2 if it could not be looked at.
     """
-    from bench.cli.measuring import source_of
     from bench.diagnose.diagnose import Setting, diagnose
     from bench.parity.side import PortError
     from bench.report.diagnosis import diagnosis_lines, draw_diagnosis
     from bench.run.check import check_tensorflow
+    from bench.run.data_options import open_one
 
     if target.endswith(".json"):
         _diagnose_cell(Path(target), as_json)
     check_tensorflow(needs_estimator=False)
-    source = source_of(records)
-    if reference is not None:
-        _diagnose_against(reference, target, batch, dataset, loss, source, seed, as_json)
-    setting = Setting(batch, dataset, loss, source, seed, epochs, steps)
     try:
+        source, spec = open_one(chosen, dataset, Console(stderr=True))
+        if reference is not None:
+            _diagnose_against(reference, target, batch, spec, loss, source, seed, as_json)
+        setting = Setting(batch, dataset, loss, source, seed, epochs, steps, spec)
         with stage_progress(Console(stderr=True), DIAGNOSIS) as on_stage:
             diagnosis = diagnose(target, setting, on_stage)
     except PortError as error:
@@ -96,12 +97,12 @@ def _diagnose_cell(path: Path, as_json: bool) -> None:
     sys.exit(1 if found or state != "trained" else 0)
 
 
-def _diagnose_against(reference, target, batch, dataset, loss, source, seed, as_json) -> None:
+def _diagnose_against(reference, target, batch, spec, loss, source, seed, as_json) -> None:
     from bench.diagnose.explain import explained
-    from bench.parity import Setting
+    from bench.parity import Setting, compared_spec
     from bench.report.parity import as_lines
 
-    setting = Setting(batch=batch, dataset=dataset, loss=loss, source=source, seed=seed, first_only=True)
+    setting = Setting(batch=batch, spec=compared_spec(spec), loss=loss, source=source, seed=seed, first_only=True)
     with stage_progress(Console(stderr=True)) as on_stage:
         parity = explained(reference, target, setting, on_stage)
     print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
@@ -168,12 +169,13 @@ def seed_command(records, out) -> None:
     Both datasets, all three APIs, in the stages in which its author looked for the cause: the network, the data, the
     gradients, the predictions. A few minutes.
     """
-    from bench.cli.measuring import source_of
+    from bench.data.records import Records
+    from bench.data.synthetic import Synthetic
     from bench.report.seed import write_seed
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.seed import replay
 
     check_tensorflow(needs_estimator=True)
     check_writable(out)
-    replay(source_of(records), out, Console())
+    replay(Records(records) if records else Synthetic(), out, Console())
     print(f"\n{write_seed(out)}")

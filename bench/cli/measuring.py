@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 
 from bench.cli.group import main
-from bench.data.source import DATASETS, EPOCHS, QUICK_DATASETS, QUICK_EPOCHS
+from bench.data.source import DATASETS, EPOCHS, QUICK_EPOCHS
+from bench.run.data_options import data_options
 from bench.run.quantities import Duration, Numbers, Percentage
 from bench.task import BATCH_SIZE, LOSSES, PROFILES, UserError
 
@@ -30,9 +31,6 @@ def grid_options(command):
         click.option("--epochs", type=click.IntRange(min=1), metavar="N",
                      help="Epochs of every cell.  [default: "
                           + "".join(f"{count} on {name}, " for name, count in EPOCHS.items()) + "quick: 3]"),
-        click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
-                     help="A folder of WFDB records (.hea, .dat, .atr) to cut the samples from, in place of synthetic "
-                          "ones."),
         click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True,
                      help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
                           + ". Of both, tuned is trained with the first loss and seed alone; throughput is of both alike."),
@@ -46,6 +44,7 @@ def grid_options(command):
         click.option("--quick", is_flag=True, help="Few samples, epochs and rounds: proves an installation in a "
                                                    "minute or two; its figures mean nothing."),
     ]
+    command = data_options(command)
     for option in reversed(options):
         command = option(command)
     return command
@@ -164,37 +163,11 @@ def compare_command(before, after, fail_over, force) -> None:
     sys.exit(1 if comparison.slower else 0)
 
 
-@main.command("data")
-@click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)), help="  [default: both]")
-@click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", default=Path("samples.png"),
-              show_default=True, help="Where the picture goes.")
-def data_command(datasets, records, picture) -> None:
-    """Make the datasets if need be, list them, and draw two samples of each class."""
-    from bench.data.picture import draw_samples
-    from bench.process.forkserver import with_forkserver
-    from bench.run.check import check_tensorflow, check_writable
-    from bench.run.runner import prepare_dataset
-
-    console = Console()
-    check_tensorflow(needs_estimator=False)
-    check_writable(picture.parent)
-    source = source_of(records)
-    with with_forkserver(), console.status("preparing the datasets ..."):
-        prepared = [prepare_dataset(source, DATASETS[name], console) for name in datasets or list(DATASETS)]
-    for dataset in prepared:
-        console.print(f"{dataset.name}: {dataset.length:,} values a sample, {dataset.train.samples:,} for training, "
-                      f"{dataset.evaluation.samples:,} for evaluation, {source.name}, in {dataset.train.path.parent}",
-                      highlight=False, soft_wrap=True)
-    draw_samples(prepared, picture)
-    console.print(f"two samples of each class: {picture}", highlight=False)
-
-
-def _measure(implementations, datasets, losses, seeds, epochs, records, profile, precision, budget, out, quick,
-             keep_others) -> None:
+def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, precision, budget, out, quick, keep_others) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.process.forkserver import with_forkserver
     from bench.run.check import check_tensorflow, check_writable
+    from bench.run.data_options import open_source
     from bench.run.plan import plan_of
     from bench.run.runner import Grid, run_grid
     from bench.run.variants import variants_of
@@ -204,18 +177,17 @@ def _measure(implementations, datasets, losses, seeds, epochs, records, profile,
     check_tensorflow(needs_estimator="impl_estimator" in modules.values())
     check_writable(out)
     with with_forkserver():
-        source = source_of(records)
-        datasets = datasets or list(DATASETS)
+        source, specs = open_source(chosen, datasets, quick, console)
         default_epochs = QUICK_EPOCHS if quick else EPOCHS
         profiles = list(PROFILES) if profile == "both" else [profile]
         seeds = range(seeds or (1 if quick else 3))
         grid = Grid(
-            _cells(modules, profiles, datasets, losses or list(LOSSES), seeds),
-            {name: (QUICK_DATASETS if quick else DATASETS)[name] for name in datasets},
-            {name: epochs or default_epochs[name] for name in datasets},
+            _cells(modules, profiles, list(specs), losses or list(LOSSES), seeds),
+            specs,
+            {name: epochs or default_epochs[spec.size] for name, spec in specs.items()},
             source,
             variants_of(modules, profiles),
-            {name: plan_of(name, quick, precision, budget) for name in datasets},
+            {name: plan_of(spec.size, quick, precision, budget) for name, spec in specs.items()},
             precision,
             quick)
         try:
@@ -236,13 +208,6 @@ def _cells(modules, profiles, datasets, losses, seeds) -> list:
     first, *others = profiles
     return [*interleaved(modules, first, datasets, losses, seeds),
             *(cell for profile in others for cell in interleaved(modules, profile, datasets, losses[:1], seeds[:1]))]
-
-
-def source_of(records: Path | None):
-    from bench.data.records import Records
-    from bench.data.synthetic import Synthetic
-
-    return Synthetic() if records is None else Records(records)
 
 
 def _show_report(out: Path, console: Console) -> None:

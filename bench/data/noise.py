@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.data.source import Samples
-from bench.data.store import write_tfrecords
+from bench.data.shards import write_tfrecords
 from bench.task import Batch, Dataset, Split
 
 AMPLITUDE = 200
@@ -26,6 +26,6 @@ def noise_dataset(name: str, length: int, samples: int, batch_size: int, folder:
     for part, drawn in (("train", train), ("evaluation", evaluation)):
         write_tfrecords(folder / f"{name}-{part}.tfrecord", drawn)
     return Dataset(
-        name, length, f"noise-{length}-{samples}", Split(folder / f"{name}-train.tfrecord", samples),
-        Split(folder / f"{name}-evaluation.tfrecord", batch_size), evaluation.labels,
+        name, length, 2, "int16", f"noise-{length}-{samples}", Split([str(folder / f"{name}-train.tfrecord")], samples),
+        Split([str(folder / f"{name}-evaluation.tfrecord")], batch_size), evaluation.labels,
         Batch(train.signal[:batch_size].astype(np.float32), train.labels[:batch_size]))

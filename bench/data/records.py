@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import wfdb
 
-from bench.data.source import COUNTS_PER_MV, FREQUENCY, Samples, Spec, shuffled
+from bench.data.sums import check_sums, folder_digest
+from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec, as_counts
+from bench.data.wfdb_files import Header, read_annotations, read_counts, read_header
 from bench.task import UserError
 
-PREMATURE = "V"
+PREMATURE = ("V",)
 BEATS = set("NLRBAaJSVrFejnE/fQ?")
 """Annotation symbols that mark a beat (WFDB Applications Guide, annotation codes)."""
+
+AT = {"beats": 130, "strips": 60_000}
+"""Where samples are cut out, and their usual length: around every beat, or everywhere."""
 
 HELD_OUT = ((0.2, 0.3), (0.7, 0.8))
 """Stretches of each record's duration that are for evaluation; no sample reaches over their ends. Two of them,
 away from the ends: rhythms drift over half an hour, and the last fifth alone is another classification task."""
 
 STRIP_HOP = 900
-"""Values between the starts of two strips of one record: strips of one part overlap."""
+"""Values between the starts of two strips of one record, at most: long strips of one part overlap."""
 
 PREMATURE_PER_STRIP = 3
 SEED = 0
 VERSION = 1
 """To be raised when the same records give other samples."""
 
+SUFFIXES = {".hea", ".dat", ".atr"}
+
 
 @dataclass(frozen=True)
 class Record:
-    """The first signal of a record in counts of 1/200 mV with the baseline removed, and its beats."""
+    """A record without its signal: its beats' places, and which of them are positive."""
 
-    name: str
-    signal: np.ndarray
+    header: Header
     beats: np.ndarray
-    premature: np.ndarray
+    positive: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -49,88 +54,93 @@ class Part:
 
 
 class Records:
-    """Beats and strips of all records of a folder, each record split by time."""
+    """Beats or strips of all records of a folder, each record split by time; class 1 is with beats of `positive` symbols."""
 
     name = "wfdb"
 
-    def __init__(self, folder: Path):
-        """Reads and checks every record.
+    def __init__(self, folder: Path, positive: tuple[str, ...] = PREMATURE, at: str | None = None, channel: str = "0",
+                 frequency: float | None = FREQUENCY, option: str = "--records"):
+        """Reads and checks every record; `at` is one of `AT`, by default what the dataset's length is usual for. `option` is
+        what the folder was given by.
 
         Raises:
             UserError: the folder or one of its records cannot be used; the message says which and why.
         """
+        self.folder, self.positive, self.at, self.channel = folder, positive, at, channel
+        self._where = f"{option} {folder}"
         if not folder.is_dir():
-            raise UserError(f"--records {folder}: there is no such folder")
+            raise UserError(f"{self._where}: there is no such folder")
         headers = sorted(folder.glob("*.hea"))
         if not headers:
-            raise UserError(f"--records {folder}: no WFDB record in it (no .hea file)")
-        self.folder = folder
-        self.records = [read_record(header) for header in headers]
-        self.digest = _digest(folder)
+            raise UserError(f"{self._where}: no WFDB record in it (no .hea file)")
+        check_sums(folder, [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES])
+        self.records = [read_record(header, positive, channel, frequency) for header in headers]
+        self.digest = folder_digest(folder, SUFFIXES)
 
     def recipe(self, spec: Spec) -> dict:
-        return {"source": self.name, "version": VERSION, "seed": SEED, "sha256": self.digest}
+        return {"source": self.name, "version": VERSION, "seed": SEED, "sha256": self.digest, "positive": self.positive,
+                "at": self.at, "channel": self.channel}
 
-    def draw(self, spec: Spec) -> tuple[Samples, Samples]:
-        """As many samples as the spec asks for, or as the rarer class allows.
+    def sizes(self, spec: Spec) -> dict[str, int]:
+        return {split: len(self._windows(spec, split)[1]) for split in SPLITS}
 
-        Raises:
-            UserError: one of the two classes is missing in a part.
-        """
-        train, evaluation = np.random.default_rng([SEED, spec.length]).spawn(2)
-        for_training, held_out = parts_of(self.records)
-        return (
-            self._draw_split(spec, spec.train, "training", for_training, train),
-            self._draw_split(spec, spec.evaluation, "evaluation", held_out, evaluation),
-        )
+    def draw(self, spec: Spec, split: str, start: int, stop: int) -> Samples:
+        windows, labels = self._windows(spec, split)
+        signal = np.empty((stop - start, spec.length), np.int16)
+        chosen = windows[start:stop]
+        for record in {window[0].header.name: window[0] for window in chosen}.values():
+            whole = read_signal(self.folder, record.header)
+            for place, (other, begin) in enumerate(chosen):
+                if other is record:
+                    signal[place] = whole[begin:begin + spec.length]
+        return Samples(signal, labels[start:stop])
 
-    def _draw_split(self, spec: Spec, samples: int, split: str, parts: list[Part], generator) -> Samples:
-        cut = _beat_windows if spec.name == "small" else _strip_windows
-        windows = [(part.record, start, label) for part in parts for start, label in cut(part, spec.length)]
+    def _windows(self, spec: Spec, split: str) -> tuple[list[tuple[Record, int]], np.ndarray]:
+        """Where the samples of a split begin, and their labels: as many as the spec asks for, or as the rarer class allows,
+        balanced and in random order."""
+        generator = np.random.default_rng([SEED, spec.length]).spawn(2)[SPLITS.index(split)]
+        cut = _beat_windows if (self.at or _usual(spec)) == "beats" else _strip_windows
+        windows = [(part.record, start, label) for part in parts_of(self.records)[SPLITS.index(split)]
+                   for start, label in cut(part, spec.length)]
         labels = np.array([label for _, _, label in windows], int)
-        each = min(samples // 2, np.sum(labels == 0), np.sum(labels == 1))
+        each = min(getattr(spec, split) // 2, np.sum(labels == 0), np.sum(labels == 1))
         if each == 0:
             missing = [f"class {label}" for label in (0, 1) if not np.any(labels == label)]
+            what = "training" if split == "train" else split
             raise UserError(
-                f"--records {self.folder}: two classes are needed, but the {split} part holds no sample of "
-                f"{' or '.join(missing)} for {spec.name!r} (1 = with beats annotated V, 0 = without)")
-        chosen = np.concatenate([generator.choice(np.flatnonzero(labels == label), each, replace=False)
-                                 for label in (0, 1)])
-        signal = np.stack([windows[i][0].signal[windows[i][1]:windows[i][1] + spec.length] for i in chosen])
-        return shuffled(signal, labels[chosen], generator)
+                f"{self._where}: two classes are needed, but the {what} part holds no sample of {' or '.join(missing)} for "
+                f"{spec.name!r} (1 = with beats annotated {' or '.join(self.positive)}, 0 = without)")
+        chosen = np.concatenate([generator.choice(np.flatnonzero(labels == label), each, replace=False) for label in (0, 1)])
+        chosen = chosen[generator.permutation(len(chosen))]
+        return [windows[i][:2] for i in chosen], labels[chosen].astype(np.int64)
 
 
-def read_record(header: Path) -> Record:
-    """One record, checked against its own header.
+def read_record(path: Path, positive: tuple[str, ...] = PREMATURE, channel: str = "0", frequency: float | None = FREQUENCY) -> Record:
+    """One record, its signal checked against its own header; at any sampling if `frequency` is None.
 
     Raises:
         UserError: a file is missing, cut short or disagrees with the header, or the sampling is another one.
     """
-    name = header.stem
-    if not header.with_suffix(".atr").is_file():
-        raise UserError(f"{header.parent}: record {name} has no annotation file {name}.atr")
-    try:
-        record = wfdb.rdrecord(str(header.with_suffix("")), physical=False, channels=[0])
-        annotation = wfdb.rdann(str(header.with_suffix("")), "atr")
-    except Exception as error:  # wfdb raises whatever its parsing runs into, a path in a header included
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{header.parent}: record {name} cannot be read: its .hea, .dat or .atr file is damaged, "
-                        f"missing or cut short ({reason})") from error
-    if record.checksum != record.calc_checksum():
-        raise UserError(f"{header.parent}: record {name}: {name}.hea disagrees with the signal file (checksum)")
-    if record.fs != FREQUENCY:
-        raise UserError(f"{header.parent}: record {name} is sampled at {record.fs} Hz; {FREQUENCY} Hz is needed")
-    counts = (record.d_signal[:, 0] - record.baseline[0]) * (COUNTS_PER_MV / record.adc_gain[0])
-    is_beat = np.isin(annotation.symbol, list(BEATS))
-    symbols = np.array(annotation.symbol)[is_beat]
-    return Record(name, np.round(counts), annotation.sample[is_beat], symbols == PREMATURE)
+    header = read_header(path, channel)
+    read_counts(path.parent, header)
+    places, symbols = read_annotations(path.parent, header)
+    if frequency is not None and header.frequency != frequency:
+        raise UserError(f"{path.parent}: record {header.name} is sampled at {header.frequency:g} Hz; {frequency} Hz is needed")
+    is_beat = np.isin(symbols, list(BEATS | set(positive)))
+    return Record(header, places[is_beat], np.isin(symbols[is_beat], positive))
+
+
+def read_signal(folder: Path, header: Header) -> np.ndarray:
+    """The signal of a record, int16 in counts of 1/200 of its unit with the baseline removed."""
+    counts = (read_counts(folder, header) - header.baseline) * (COUNTS_PER_MV / header.gain)
+    return as_counts(np.round(counts))
 
 
 def parts_of(records: list[Record]) -> tuple[list[Part], list[Part]]:
     """What every record gives to training and to evaluation."""
     for_training, held_out = [], []
     for record in records:
-        duration = len(record.signal)
+        duration = record.header.length
         boundaries = [0, *(int(share * duration) for stretch in HELD_OUT for share in stretch), duration]
         parts = [Part(record, start, end) for start, end in zip(boundaries, boundaries[1:])]
         for_training += parts[::2]
@@ -138,26 +148,21 @@ def parts_of(records: list[Record]) -> tuple[list[Part], list[Part]]:
     return for_training, held_out
 
 
-def _beat_windows(part: Part, length: int):
-    """(start, label) of every beat with its R wave in the middle; label 1 is a premature ventricular beat."""
+def _usual(spec: Spec) -> str:
+    return "beats" if spec.size == "small" else "strips"
+
+
+def _beat_windows(part: Part, length: int) -> Iterator[tuple[int, int]]:
+    """(start, label) of every beat with its R wave in the middle; label 1 is a positive one."""
     starts = part.record.beats - length // 2
     inside = (starts >= part.start) & (starts + length <= part.end)
-    return zip(starts[inside], part.record.premature[inside].astype(int))
+    return zip(starts[inside], part.record.positive[inside].astype(int))
 
 
-def _strip_windows(part: Part, length: int):
-    """(start, label) of strips with at least three premature beats, or with none."""
-    premature = part.record.beats[part.record.premature]
-    for start in range(part.start, part.end - length + 1, STRIP_HOP):
-        count = np.sum((premature >= start) & (premature < start + length))
+def _strip_windows(part: Part, length: int) -> Iterator[tuple[int, int]]:
+    """(start, label) of strips with at least three positive beats, or with none."""
+    positive = part.record.beats[part.record.positive]
+    for start in range(part.start, part.end - length + 1, min(length, STRIP_HOP)):
+        count = np.sum((positive >= start) & (positive < start + length))
         if count == 0 or count >= PREMATURE_PER_STRIP:
             yield start, int(count > 0)
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 over the names and the contents of the records' files."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in {".hea", ".dat", ".atr"}:
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

@@ -1,24 +1,32 @@
 """Datasets on disk: TFRecords in a cache folder, named by the hash of their recipe, checked whenever they are used.
 
-A folder of the cache holds `train.tfrecord`, `evaluation.tfrecord`, `arrays.npz` (the evaluation labels, and the
-first batch of the training split as the probe) and `manifest.json`, which records the recipe, the counts and the
-SHA-256 of each file. It is written beside its place and renamed into it, so a folder that exists is whole.
+A folder of the cache holds `train-N-of-M.tfrecord`, `evaluation-N-of-M.tfrecord`, `arrays.npz` (the evaluation labels, and the
+first batch of the training split as the probe) and `manifest.json`, which records the recipe, the counts and the SHA-256 of
+each file. It is made beside its place and renamed into it, so a folder that exists is whole; what has been made of one that
+is not stays, and the next attempt goes on from there.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
-import tempfile
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 
-from bench.data.source import Samples, Source, Spec
-from bench.task import BATCH_SIZE, Batch, Dataset, Split, UserError
+from bench.data.shards import Shard, read_side, sha256, shards_of, side_of, write_shard
+from bench.data.source import SPLITS, Source, Spec
+from bench.process.forkserver import call_in_child, with_forkserver
+from bench.task import Batch, Dataset, Split, UserError
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when the files change their layout."""
 
 
@@ -37,39 +45,35 @@ def open_dataset(source: Source, spec: Spec) -> Dataset | None:
     folder = folder_of(source, spec)
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
-        if any(_sha256(folder / name) != digest for name, digest in manifest["sha256"].items()):
-            return None
+        with ThreadPoolExecutor() as pool:
+            if list(pool.map(lambda name: sha256(folder / name), manifest["sha256"])) != list(manifest["sha256"].values()):
+                return None
         arrays = np.load(folder / "arrays.npz", allow_pickle=False)
+        splits = [Split([str(folder / name) for name in manifest["files"][split]], manifest["samples"][split]) for split in SPLITS]
         return Dataset(
-            spec.name,
-            spec.length,
-            _digest(source, spec),
-            Split(folder / "train.tfrecord", manifest["samples"]["train"]),
-            Split(folder / "evaluation.tfrecord", manifest["samples"]["evaluation"]),
-            arrays["evaluation_labels"],
-            Batch(arrays["probe_signal"].astype(np.float32), arrays["probe_labels"]),
-        )
+            spec.name, spec.length, spec.classes, spec.values, _digest(source, spec), *splits, arrays["evaluation_labels"],
+            Batch(arrays["probe_signal"].astype(np.float32), arrays["probe_labels"]))
     except (OSError, ValueError, KeyError):
         return None
 
 
-def make_dataset(source: Source, spec: Spec) -> Dataset:
-    """The dataset, drawn and written now, in place of a cached one that is there. Needs TensorFlow.
+def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None] = lambda share: None) -> Dataset:
+    """The dataset, drawn and written now, in place of a cached one that is there; its shards in processes of their own, one a
+    core. `on_progress` is told the share that is done.
 
     Raises:
         UserError: the samples cannot be drawn or the cache folder cannot be written.
     """
     folder = folder_of(source, spec)
-    train, evaluation = source.draw(spec)
+    shards = shards_of(spec, source.sizes(spec))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
-            made = Path(scratch, "made")
-            made.mkdir()
-            _write(made, _recipe(source, spec), train, evaluation)
+        with _making(folder) as making:
+            _check_space(spec, shards, making)
+            _write_shards(source, spec, shards, making, on_progress)
+            _complete(making, _recipe(source, spec), shards)
             if folder.exists():
-                folder.rename(Path(scratch, "replaced"))
-            made.rename(folder)
+                shutil.rmtree(folder)
+            making.rename(folder)
     except OSError as error:
         raise UserError(f"cannot write the dataset to {folder.parent}: {error.strerror or error}") from error
     dataset = open_dataset(source, spec)
@@ -78,56 +82,81 @@ def make_dataset(source: Source, spec: Spec) -> Dataset:
     return dataset
 
 
+@contextmanager
+def _making(folder: Path) -> Iterator[Path]:
+    """The folder in which a dataset is made, by one process at a time. It stays if it holds whole shards."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    cache, making = os.open(folder.parent, os.O_RDONLY), folder.parent / f".{folder.name}"
+    try:
+        fcntl.flock(cache, fcntl.LOCK_EX)
+        making.mkdir(exist_ok=True)
+        yield making
+    finally:
+        if making.exists() and not any(making.glob("*.npz")):
+            shutil.rmtree(making)
+        os.close(cache)
+
+
+def _check_space(spec: Spec, shards: list[Shard], folder: Path) -> None:
+    needed = sum(shard.stop - shard.start for shard in shards) * spec.row_bytes
+    made = sum(path.stat().st_size for path in folder.iterdir())
+    free = shutil.disk_usage(folder).free
+    if needed - made > free:
+        raise UserError(f"cannot write the dataset to {folder.parent}: it takes {needed / 2**20:,.1f} MiB, and {free / 2**20:,.1f} MiB "
+                        "are free; the environment variable XDG_CACHE_HOME names another place")
+
+
+def _write_shards(source: Source, spec: Spec, shards: list[Shard], folder: Path, on_progress: Callable[[float], None]) -> None:
+    missing = [shard for shard in shards if not _is_whole(folder, shard)]
+    done = len(shards) - len(missing)
+    with with_forkserver(), ThreadPoolExecutor(os.cpu_count()) as pool:  # each thread waits for a process
+        jobs = [pool.submit(call_in_child, write_shard, source, spec, shard, folder) for shard in missing]
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                done += 1
+                on_progress(done / len(shards))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _is_whole(folder: Path, shard: Shard) -> bool:
+    """Whether an earlier attempt made it."""
+    try:
+        return read_side(folder, shard).sha256 == sha256(folder / shard.name)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _complete(folder: Path, recipe: dict, shards: list[Shard]) -> None:
+    """Puts together what lies beside the shards, and writes the manifest last."""
+    sides = {shard: read_side(folder, shard) for shard in shards}
+    first = next(side for shard, side in sides.items() if shard.split == "train")
+    np.savez(
+        folder / "arrays.npz",
+        evaluation_labels=np.concatenate([side.labels for shard, side in sides.items() if shard.split == "evaluation"]),
+        probe_signal=first.head,
+        probe_labels=first.labels[:len(first.head)],
+    )
+    for path in folder.iterdir():  # of an attempt that was killed
+        if path.name not in {"arrays.npz", *(shard.name for shard in shards), *(side_of(shard) for shard in shards)}:
+            path.unlink()
+    manifest = {
+        "recipe": recipe,
+        "samples": {split: sum(len(side.labels) for shard, side in sides.items() if shard.split == split) for split in SPLITS},
+        "files": {split: [shard.name for shard in shards if shard.split == split] for split in SPLITS},
+        "sha256": {"arrays.npz": sha256(folder / "arrays.npz"), **{shard.name: side.sha256 for shard, side in sides.items()}},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
+    for shard in shards:
+        (folder / side_of(shard)).unlink()
+
+
 def _recipe(source: Source, spec: Spec) -> dict:
-    return {"format": FORMAT, "name": spec.name, "length": spec.length, "train": spec.train,
-            "evaluation": spec.evaluation, **source.recipe(spec)}
+    return {"format": FORMAT, "name": spec.name, "length": spec.length, "train": spec.train, "evaluation": spec.evaluation,
+            "classes": spec.classes, "values": spec.values, "shard_bytes": spec.shard_bytes, **source.recipe(spec)}
 
 
 def _digest(source: Source, spec: Spec) -> str:
     return hashlib.sha256(json.dumps(_recipe(source, spec), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _write(folder: Path, recipe: dict, train: Samples, evaluation: Samples) -> None:
-    write_tfrecords(folder / "train.tfrecord", train)
-    write_tfrecords(folder / "evaluation.tfrecord", evaluation)
-    np.savez(
-        folder / "arrays.npz",
-        evaluation_labels=evaluation.labels,
-        probe_signal=train.signal[:BATCH_SIZE],
-        probe_labels=train.labels[:BATCH_SIZE],
-    )
-    manifest = {
-        "recipe": recipe,
-        "samples": {"train": len(train.labels), "evaluation": len(evaluation.labels)},
-        "sha256": {path.name: _sha256(path) for path in sorted(folder.iterdir())},
-    }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
-
-
-def write_tfrecords(path: Path, samples: Samples) -> None:
-    """One example a sample: `signal` as little-endian int16 bytes (half the size and 30 times faster to write
-    than a float list), `label`, and `index`, the sample's place in the file."""
-    import tensorflow as tf  # takes seconds, and a cached dataset does not need it
-
-    def integer(value):
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
-
-    try:
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for index, (signal, label) in enumerate(zip(samples.signal, samples.labels)):
-                payload = tf.train.BytesList(value=[signal.astype("<i2").tobytes()])
-                writer.write(tf.train.Example(features=tf.train.Features(feature={
-                    "signal": tf.train.Feature(bytes_list=payload),
-                    "label": integer(int(label)),
-                    "index": integer(index),
-                })).SerializeToString())
-    except tf.errors.OpError as error:
-        raise OSError(error.message) from error
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.data import ecg
-from bench.data.source import COUNTS_PER_MV, FREQUENCY, Samples, Spec, shuffled
+from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec, as_counts, shuffled
 
 SAMPLES_PER_PATIENT = {"small": 40, "large": 4}
 GAIN = (0.3, 1.7)
@@ -28,19 +28,25 @@ class Synthetic:
     def recipe(self, spec: Spec) -> dict:
         return {"source": self.name, "version": VERSION, "seed": self.seed}
 
-    def draw(self, spec: Spec) -> tuple[Samples, Samples]:
-        train, evaluation = np.random.default_rng([self.seed, spec.length]).spawn(2)
-        return _split(spec, spec.train, train), _split(spec, spec.evaluation, evaluation)
+    def sizes(self, spec: Spec) -> dict[str, int]:
+        return {"train": spec.train, "evaluation": spec.evaluation}
+
+    def draw(self, spec: Spec, split: str, start: int, stop: int) -> Samples:
+        """A whole shard: every one has patients and a generator of its own."""
+        place, number = SPLITS.index(split), start // spec.shard_samples
+        generator = (np.random.default_rng([self.seed, spec.length, place, number]) if number else
+                     np.random.default_rng([self.seed, spec.length]).spawn(2)[place])
+        return _shard(spec, stop - start, generator)
 
 
-def _split(spec: Spec, samples: int, generator: np.random.Generator) -> Samples:
-    each = SAMPLES_PER_PATIENT[spec.name]
+def _shard(spec: Spec, samples: int, generator: np.random.Generator) -> Samples:
+    each = SAMPLES_PER_PATIENT[spec.size]
     labels = np.arange(samples) % 2
-    draw = _beats if spec.name == "small" else _strips
+    draw = _beats if spec.size == "small" else _strips
     patients = []
     for start in range(0, samples, each):
         beats = draw(spec.length, labels[start:start + each], generator)
-        patients.append(np.round((beats + ecg.noise(*beats.shape, generator)) * COUNTS_PER_MV))
+        patients.append(as_counts(np.round((beats + ecg.noise(*beats.shape, generator)) * COUNTS_PER_MV)))
     return shuffled(np.concatenate(patients), labels, generator)
 
 

@@ -14,7 +14,7 @@ from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.lines import with_lines
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
 from bench.parity.side import Side
-from bench.process.forkserver import call_in_child, with_forkserver
+from bench.process.forkserver import with_forkserver
 from bench.task import Task, UserError
 
 STEPS = 300
@@ -64,8 +64,8 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
 
 def _task(setting: Setting) -> Task:
     spec = setting.spec or DATASETS[setting.dataset]
-    dataset = open_dataset(setting.source, spec) or call_in_child(make_dataset, setting.source, spec)
-    return Task(dataset, setting.loss, setting.seed, setting.epochs or EPOCHS[setting.dataset], Path("."))
+    dataset = open_dataset(setting.source, spec) or make_dataset(setting.source, spec)
+    return Task(dataset, setting.loss, setting.seed, setting.epochs or EPOCHS[spec.size], Path("."))
 
 
 def _declared(side: Side, port: str) -> Inputs:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from bench.data.source import Source, Spec
+from bench.data.source import Source, Spec, at_most
 from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
@@ -28,13 +28,24 @@ from bench.parity.stages.objective import gradients_stage, loss_stage
 from bench.parity.stages.update import update_stage
 from bench.parity.still import still_task
 from bench.process.forkserver import call_in_child, with_forkserver
-from bench.task import LEARNING_RATE, Dataset, Task, UserError, initial_weights
+from bench.task import BATCH_SIZE, LEARNING_RATE, Dataset, Task, UserError, initial_weights
 
 DATASETS = {
     "small": Spec("small", length=130, train=400, evaluation=500),
     "large": Spec("large", length=60_000, train=80, evaluation=36),
 }
 """Datasets of which neither split is a multiple of the batch."""
+
+
+def compared_spec(spec: Spec) -> Spec:
+    """As many samples of a dataset as a comparison takes, and a partial last batch among them."""
+    fewer = at_most(spec, DATASETS[spec.size])
+    return replace(fewer, train=_uneven(fewer.train), evaluation=_uneven(fewer.evaluation))
+
+
+def _uneven(samples: int) -> int:
+    return samples - 1 if samples % BATCH_SIZE == 0 and samples > 1 else samples
+
 
 SGD_LEARNING_RATE = 1e-6
 """Small enough for gradients of raw counts, which have norms of some hundreds."""
@@ -154,7 +165,7 @@ class _Comparison:
     def _make_task(self) -> Task:
         setting = self._setting
         spec, source = setting.spec or DATASETS[setting.dataset], setting.source
-        dataset: Dataset = open_dataset(source, spec) or call_in_child(make_dataset, source, spec)
+        dataset: Dataset = open_dataset(source, spec) or make_dataset(source, spec)
         rate = SGD_LEARNING_RATE if setting.optimizer == "sgd" else LEARNING_RATE
         return Task(dataset, setting.loss, setting.seed, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
 
@@ -251,7 +262,7 @@ class _Comparison:
         return wide if same_names and not narrow else None
 
     def _standard_view(self) -> View | None:
-        own = initial_weights(self._task.dataset.length, self._task.seed)
+        own = initial_weights(self._task.dataset.length, self._task.dataset.classes, self._task.seed)
         shapes = {variable.name: variable.shape for variable in self._reference_variables}
         if shapes != {name: value.shape for name, value in own.items()}:
             return None

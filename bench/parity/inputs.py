@@ -66,7 +66,7 @@ def draw_inputs(spec: InputSpec) -> Inputs:
 def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
     """The first batches of a dataset's training split. Needs TensorFlow."""
     wanted = min(dataset.train.samples, batch_size * batches)
-    whole = _read(dataset.train, wanted)
+    whole = _read(dataset, dataset.train, wanted)
     starts = range(0, wanted - batch_size + 1, batch_size)
     return Inputs([part(whole, start, start + batch_size) for start in starts],
                   _with_partial_last(part(whole, 0, batch_size)), f"{len(starts)} batches of {dataset.name}")
@@ -74,17 +74,18 @@ def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
 
 def evaluation_batches(dataset: Dataset, batch_size: int) -> list[Batch]:
     """The evaluation split of a dataset, in file order. Needs TensorFlow."""
-    whole = _read(dataset.evaluation, dataset.evaluation.samples)
+    whole = _read(dataset, dataset.evaluation, dataset.evaluation.samples)
     return [part(whole, start, start + batch_size) for start in range(0, len(whole), batch_size)]
 
 
-def _read(split: Split, wanted: int) -> Batch:
+def _read(dataset: Dataset, split: Split, wanted: int) -> Batch:
     import tensorflow as tf  # takes seconds to load, and the other inputs do not need it
 
+    values = np.dtype(dataset.values).newbyteorder("<")
     signal, labels = [], []
-    for record in tf.data.TFRecordDataset(str(split.path)).take(wanted).as_numpy_iterator():
+    for record in tf.data.TFRecordDataset(split.files).take(wanted).as_numpy_iterator():
         example = tf.train.Example.FromString(record).features.feature
-        signal.append(np.frombuffer(example["signal"].bytes_list.value[0], "<i2").astype(np.float32))
+        signal.append(np.frombuffer(example["signal"].bytes_list.value[0], values).astype(np.float32))
         labels.append(example["label"].int64_list.value[0])
     return Batch({"signal": np.stack(signal)}, np.array(labels))
 

@@ -16,12 +16,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench.data.records import Records
 from bench.data.source import DATASETS, EPOCHS
-from bench.data.store import make_dataset, open_dataset
-from bench.data.synthetic import Synthetic
 from bench.implementations import load_train
 from bench.run.check import check_tensorflow
+from bench.run.data_options import data_options, open_one
+from bench.run.datasets import prepare_dataset
 from bench.run.errors import one_line_errors
 from bench.task import LOSSES, PROFILES, Evaluation, Probe, Task, UserError
 
@@ -62,15 +61,14 @@ def main(module: str) -> None:
               help=f"[default: {', '.join(f'{count} on {name}' for name, count in EPOCHS.items())}]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Draws the initial weights and the order of samples.")
-@click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
-              help="A folder of WFDB records (.hea, .dat, .atr) to cut the samples from, in place of synthetic ones.")
+@data_options
 @click.option("--model-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Keep the checkpoints there, in an empty folder.  [default: a temporary folder, removed at the end]")
 @click.option("--tensorboard", is_flag=True,
               help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
                    "model directory.  [then by default: runs/...]")
 @click.pass_obj
-def command(module, dataset_name, loss, profile, epochs, seed, records, model_dir, tensorboard) -> None:
+def command(module, dataset_name, loss, profile, epochs, seed, chosen, model_dir, tensorboard) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
     Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
@@ -78,17 +76,16 @@ def command(module, dataset_name, loss, profile, epochs, seed, records, model_di
     check_tensorflow(needs_estimator=module == "impl_estimator")
     if tensorboard and profile == "tuned":
         raise UserError("--tensorboard: the tuned profile writes no summaries, they are part of what it saves")
-    source = Synthetic() if records is None else Records(records)
     console = Console()
+    source, spec = open_one(chosen, dataset_name, console)
     if tensorboard and model_dir is None:
-        model_dir = Path("runs", f"{module}-{dataset_name}-{loss}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
+        model_dir = Path("runs", f"{module}-{spec.name}-{loss}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
     with _folder(model_dir) as folder:
-        with console.status("loading TensorFlow and the dataset ..."):
+        dataset = prepare_dataset(source, spec, console)
+        with console.status("loading TensorFlow ..."):
             _import_tensorflow_quietly()
             train = load_train(module, profile)
-            spec = DATASETS[dataset_name]
-            dataset = open_dataset(source, spec) or make_dataset(source, spec)
-        task = Task(dataset, loss, seed, epochs or EPOCHS[dataset_name], folder, summaries=tensorboard)
+        task = Task(dataset, loss, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard)
         with _progress(console) as progress:
             observer = ConsoleObserver(task, progress)
             try:

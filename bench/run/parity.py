@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
 
-from bench.data.source import Source
+from bench.data.source import Source, Spec
 from bench.diagnose.explain import explained
-from bench.parity import Setting
+from bench.parity import Setting, compared_spec
 from bench.parity.stored import Compared, write_comparison
 from bench.run.progress import stage_progress
 from bench.task import UserError
@@ -18,13 +17,14 @@ STEPS = {"small": 50, "large": 10}
 QUICK_STEPS = 5
 
 
-def compare_implementations(modules: dict[str, str], datasets: Iterable[str], loss: str, source: Source, quick: bool,
+def compare_implementations(modules: dict[str, str], specs: dict[str, Spec], loss: str, source: Source, quick: bool,
                             folder: Path, console: Console) -> None:
     """Compares every implementation with the first, on every dataset (a quick run: on the first), and stores the answers in
     `folder`."""
     (reference, reference_module), *others = modules.items()
-    for dataset in list(datasets)[:1 if quick else None]:
-        setting = Setting(dataset=dataset, loss=loss, source=source, steps=QUICK_STEPS if quick else STEPS[dataset])
+    for dataset, spec in list(specs.items())[:1 if quick else None]:
+        setting = Setting(dataset=dataset, spec=compared_spec(spec), loss=loss, source=source,
+                          steps=QUICK_STEPS if quick else STEPS[spec.size])
         for name, module in others:
             compared = _compare(Compared(name, reference, dataset, None), reference_module, module, setting, console)
             write_comparison(folder, compared)

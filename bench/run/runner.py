@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.data.source import Source, Spec
-from bench.data.store import make_dataset, open_dataset
 from bench.measure import raw
 from bench.measure.rounds_raw import read_variants
 from bench.measure.throughput import AGAIN
 from bench.process.forkserver import CONTEXT, call_in_child
 from bench.run.cells import Cell
 from bench.run.costs import measure_imports
+from bench.run.datasets import prepare_dataset
 from bench.run.environment import describe_environment
 from bench.run.parity import compare_implementations
 from bench.run.rounds import Plan, measure_rounds
@@ -53,7 +53,8 @@ class Grid:
     def settings(self, datasets: dict[str, Dataset]) -> dict:
         """What must be equal for cells to stand in one table."""
         return {name: {"source": self.source.name, "digest": dataset.digest, "epochs": self.epochs[name],
-                       "train": dataset.train.samples, "evaluation": dataset.evaluation.samples}
+                       "train": dataset.train.samples, "evaluation": dataset.evaluation.samples, "classes": dataset.classes,
+                       "length": dataset.length}
                 for name, dataset in datasets.items()}
 
 
@@ -67,9 +68,9 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> b
         UserError: the data cannot be made, or other cells in `folder` do not fit to these.
         KeyboardInterrupt: the cell that was running leaves no record; the finished ones are whole.
     """
-    with console.status("loading TensorFlow and preparing the datasets ..."):
+    with console.status("loading TensorFlow ..."):
         environment = call_in_child(describe_environment)
-        datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
+    datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
     settings = _prepare_folder(folder, grid.settings(datasets), keep_others)
     if not keep_others:
         compare_implementations(grid.modules, grid.specs, grid.cells[0].loss, grid.source, grid.quick, folder, console)
@@ -126,17 +127,6 @@ def _rounds_progress(console: Console) -> Iterator[Callable[[str, float], None]]
         yield lambda what, share: progress.update(bar, description=what, completed=share)
 
 
-def prepare_dataset(source: Source, spec: Spec, console: Console) -> Dataset:
-    """The cached dataset, or one made now."""
-    dataset = open_dataset(source, spec)
-    if dataset is None:
-        began = time.monotonic()
-        dataset = call_in_child(make_dataset, source, spec)
-        console.print(f"made dataset {spec.name} ({source.name}): {dataset.train.samples} + "
-                      f"{dataset.evaluation.samples} samples in {time.monotonic() - began:.0f} s", highlight=False)
-    return dataset
-
-
 def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
     """Empties the folder of earlier measurements, or checks that they go together with the coming ones."""
     if not keep_others:
@@ -165,14 +155,15 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], folder: Path, console: 
         console=console, speed_estimate_period=600, refresh_per_second=2, transient=True)
     statuses = []
     with progress:
-        total = sum(WORK[cell.dataset] for cell in grid.cells)
+        work = {name: WORK[spec.size] for name, spec in grid.specs.items()}
+        total = sum(work[cell.dataset] for cell in grid.cells)
         bar = progress.add_task("", total=total, done=0, cells=len(grid.cells))
         for done, cell in enumerate(grid.cells, start=1):
             progress.update(bar, description=cell.name)
             epochs = grid.epochs[cell.dataset]
             record = _run_in_process(cell, datasets[cell.dataset], epochs, folder,
-                                     lambda: progress.advance(bar, WORK[cell.dataset] / epochs))
-            progress.update(bar, completed=sum(WORK[cell.dataset] for cell in grid.cells[:done]), done=done)
+                                     lambda: progress.advance(bar, work[cell.dataset] / epochs))
+            progress.update(bar, completed=sum(work[cell.dataset] for cell in grid.cells[:done]), done=done)
             console.print(_line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True)
             statuses.append(record.status)
     return statuses

@@ -19,13 +19,13 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ network.py
--    return tf.layers.dense(x, CLASSES, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
-+    return tf.layers.dense(x, CLASSES, activation=tf.sigmoid, name="dense2")
+-    return tf.layers.dense(x, classes, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
++    return tf.layers.dense(x, classes, activation=tf.sigmoid, name="dense2")
 """,
         "keras": """
 @@ network.py
--        layers.Dense(CLASSES, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
-+        layers.Dense(CLASSES, activation=tf.nn.sigmoid, name="dense2"),
+-        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
++        layers.Dense(classes, activation=tf.nn.sigmoid, name="dense2"),
 """,
     },
 )

@@ -24,7 +24,7 @@ TRAP = Trap(
 """,
         "keras": """
 @@ network.py
- from bench.task import CLASSES
+ import tensorflow as tf
 +
 +
 +class Dropout(tf.keras.layers.Dropout):

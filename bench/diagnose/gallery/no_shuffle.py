@@ -12,18 +12,18 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
 """,
         "estimator": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
 """,
         "keras": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
 """,
     },
 )

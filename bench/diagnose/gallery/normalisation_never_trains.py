@@ -26,7 +26,7 @@ TRAP = Trap(
 """,
         "keras": """
 @@ network.py
- from bench.task import CLASSES
+ import tensorflow as tf
 +
 +
 +class BatchNormalization(tf.keras.layers.BatchNormalization):

@@ -12,24 +12,24 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
-+    return _batches(dataset, task).shuffle(split.samples, seed=task.seed).repeat(task.passes).prefetch(2)
++    dataset = _records(task)
++    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
 """,
         "estimator": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
-+    return _batches(dataset, task).shuffle(split.samples, seed=task.seed).repeat(task.passes).prefetch(2)
++    dataset = _records(task)
++    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
 """,
         "keras": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
-+    return _batches(dataset, task).shuffle(split.samples, seed=task.seed).repeat(task.passes).prefetch(2)
++    dataset = _records(task)
++    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
 """,
     },
 )

@@ -14,8 +14,8 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
 +    one_class = [dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted)) for wanted in (0, 1)]
 +    dataset = one_class[0].concatenate(one_class[1]).shuffle(16, seed=task.seed)
 @@ input.py
@@ -27,8 +27,8 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
 +    one_class = [dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted)) for wanted in (0, 1)]
 +    dataset = one_class[0].concatenate(one_class[1]).shuffle(16, seed=task.seed)
 @@ input.py
@@ -40,8 +40,8 @@ TRAP = Trap(
 """,
         "keras": """
 @@ input.py
--    dataset = tf.data.TFRecordDataset(str(split.path)).shuffle(split.samples, seed=task.seed)
-+    dataset = tf.data.TFRecordDataset(str(split.path))
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
 +    one_class = [dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted)) for wanted in (0, 1)]
 +    dataset = one_class[0].concatenate(one_class[1]).shuffle(16, seed=task.seed)
 @@ input.py

@@ -17,8 +17,8 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ network.py
--    return tf.layers.dense(x, CLASSES, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
-+    return tf.layers.dense(x, CLASSES, activation=tf.nn.softmax, name="dense2")
+-    return tf.layers.dense(x, classes, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
++    return tf.layers.dense(x, classes, activation=tf.nn.softmax, name="dense2")
 """,
     },
 )

@@ -12,8 +12,8 @@ TRAP = Trap(
     edits={
         "keras": """
 @@ network.py
--        layers.Dense(CLASSES, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
-+        layers.Dense(CLASSES, activation=tf.nn.softmax, name="dense2"),
+-        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
++        layers.Dense(classes, activation=tf.nn.softmax, name="dense2"),
 """,
     },
 )

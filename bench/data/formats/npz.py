@@ -1,0 +1,83 @@
+"""NumPy's `.npz`: an array of samples and one of labels, never unpickled and never read as a whole."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from bench.data.formats.chunk import LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
+
+
+def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
+    """The arrays [samples, length] and [samples] of a file; `signal` and `label` are their names.
+
+    Raises:
+        Unreadable: it is damaged, or holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            of_labels = chosen(names, label, LABELS, "label", "--label-name")
+            of_signal = chosen([name for name in names if name != of_labels], signal, SIGNALS, "signal", "--signal-name")
+            with archive.open(f"{of_labels}.npy") as labels, archive.open(f"{of_signal}.npy") as signals:
+                sizes = [archive.getinfo(f"{name}.npy").file_size for name in (of_signal, of_labels)]
+                yield from _rows(_Array(signals, of_signal, sizes[0]), _Array(labels, of_labels, sizes[1]))
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+        raise Unreadable(f"is damaged, or no .npz file ({str(error)[:200]})") from error
+    except Exception as error:
+        if type(error).__module__ in ("zlib", "lzma", "_lzma"):
+            raise Unreadable(f"is damaged ({error})") from error
+        raise
+
+
+class _Array:
+    """The rows of one `.npy` member, read in their order."""
+
+    def __init__(self, file: BinaryIO, name: str, size: int):
+        self.file, self.name = file, name
+        version = np.lib.format.read_magic(file)
+        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+        if header is None:
+            raise Unreadable(f"has an array {name!r} of the unknown .npy version {version}")
+        self.shape, columns_first, self.dtype = header(file)
+        if self.dtype.hasobject:
+            raise Unreadable(f"has an array {name!r} of Python objects (pickle), which is code and never loaded")
+        if self.dtype.kind not in "biufUS":
+            raise Unreadable(f"has an array {name!r} of {self.dtype}, which are no numbers")
+        if columns_first and len(self.shape) > 1:
+            raise Unreadable(f"has an array {name!r} stored column by column: save numpy.ascontiguousarray of it")
+        self.row_values = int(np.prod([int(number) for number in self.shape[1:]], dtype=object))
+        self.row_bytes = self.row_values * self.dtype.itemsize
+        if not self.shape or file.tell() + self.shape[0] * self.row_bytes != size:
+            raise Unreadable(f"has an array {name!r} that announces the shape {self.shape}, which is not what it holds")
+
+    def take(self, rows: int) -> np.ndarray:
+        content = self.file.read(rows * self.row_bytes)
+        return np.frombuffer(content, self.dtype).reshape(-1, *self.shape[1:])
+
+    def end(self) -> None:
+        """Reads on to the end, where the checksum is checked."""
+        if self.file.read(1):
+            raise Unreadable(f"has more bytes in the array {self.name!r} than it announces")
+
+
+def _rows(signals: _Array, labels: _Array) -> Iterator[Chunk]:
+    if labels.row_values != 1:
+        raise Unreadable(f"has labels {labels.name!r} of shape {labels.shape}; one a sample is needed: of one-hot rows, take the argmax")
+    if len(signals.shape) < 2 or signals.row_values != max(signals.shape[1:]) or not 1 <= signals.row_values <= LENGTH:
+        raise Unreadable(f"has the signal {signals.name!r} of shape {signals.shape}; [samples, length] is needed")
+    if signals.dtype.kind in "US":
+        raise Unreadable(f"has the signal {signals.name!r} of texts; numbers are needed")
+    total = signals.shape[0]
+    if labels.shape[0] != total:
+        raise Unreadable(f"has {total} samples in {signals.name!r}, but {labels.shape[0]} labels in {labels.name!r}")
+    step = rows_at_once(signals.row_bytes)
+    for start in range(0, total, step):
+        rows = min(step, total - start)
+        yield Chunk(signals.take(rows).reshape(rows, -1), labels.take(rows).reshape(rows), (start + rows) / total)
+    signals.end()
+    labels.end()

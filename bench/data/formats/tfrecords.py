@@ -1,0 +1,80 @@
+"""A folder of TFRecords of `tf.train.Example`: a feature of numbers, or of int16 bytes, and one of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bench.data.formats.chunk import LABELS, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The TFRecord files of a folder, in the order of their names."""
+    return sorted(path for path in folder.iterdir() if ".tfrec" in path.name and path.is_file()
+                  and path.resolve().parent == folder.resolve())
+
+
+def read(folder: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
+    """The examples of all files; `signal` and `label` are names of features. Needs TensorFlow.
+
+    Raises:
+        Unreadable: a file is damaged, or holds something else.
+    """
+    import tensorflow as tf  # takes seconds, and no other format needs it
+
+    files = files_of(folder)
+    for number, path in enumerate(files):
+        try:
+            rows: list = []
+            for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+                rows.append(_parsed(record, signal, label, tf))
+                if len(rows) == rows_at_once(rows[0][0].nbytes):
+                    yield _chunk(rows, number / len(files))
+                    rows = []
+            if rows:
+                yield _chunk(rows, (number + 1) / len(files))
+        except tf.errors.OpError as error:
+            raise Unreadable(f"holds {path.name}, which is damaged ({error.message.splitlines()[0][:200]})") from error
+        except Unreadable as error:
+            raise Unreadable(f"holds {path.name}, which {error}") from error
+
+
+def _parsed(record: bytes, signal: str | None, label: str | None, tf) -> tuple[np.ndarray, object]:
+    try:
+        features = tf.train.Example.FromString(record).features.feature
+    except Exception as error:  # protobuf's DecodeError is another class in every release
+        raise Unreadable("holds a record that is no tf.train.Example") from error
+    names = sorted(features)
+    of_labels = chosen(names, label, LABELS, "label", "--label-name")
+    of_signal = chosen([name for name in names if name != of_labels], signal, SIGNALS, "signal", "--signal-name")
+    labels = _values(features[of_labels])
+    if len(labels) != 1:
+        raise Unreadable(f"has {len(labels)} labels {of_labels!r} in one example")
+    return _numbers(features[of_signal], of_signal), labels[0]
+
+
+def _values(feature) -> list:
+    kind = feature.WhichOneof("kind")
+    values = list(getattr(feature, kind).value) if kind else []
+    return [value.decode(errors="replace") for value in values] if kind == "bytes_list" else values
+
+
+def _numbers(feature, name: str) -> np.ndarray:
+    kind = feature.WhichOneof("kind")
+    if kind == "float_list":
+        return np.array(feature.float_list.value, np.float32)
+    if kind == "int64_list":
+        return np.array(feature.int64_list.value, np.int64)
+    content = feature.bytes_list.value if kind else []
+    if len(content) != 1 or len(content[0]) % 2:
+        raise Unreadable(f"has a signal {name!r} that is neither numbers nor bytes of int16")
+    return np.frombuffer(content[0], "<i2")
+
+
+def _chunk(rows: list, done: float) -> Chunk:
+    lengths = sorted({len(signal) for signal, _ in rows})
+    if len(lengths) > 1:
+        raise Unreadable(f"has samples of {lengths[0]} and of {lengths[-1]} values; all must be of one length")
+    return Chunk(np.stack([signal for signal, _ in rows]), np.array([label for _, label in rows]), done)

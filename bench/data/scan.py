@@ -1,0 +1,132 @@
+"""One pass over samples: what there is, and whether it can be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from bench.data.formats.chunk import LENGTH, Chunk, Unreadable
+
+CLASSES = 1000
+"""Different labels, at most: more are no classes."""
+
+COUNTS = np.iinfo(np.int16)
+EXAMPLES = 256
+"""Samples that are kept to be looked at, drawn with equal chances from all (Vitter 1985, ACM TOMS 11:37, algorithm R)."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What was found. `classes` are the labels in their order, and `balance` how many samples have each; `low` and `high` are the
+    range of the values, which are all whole numbers if `whole`; `duplicates` samples are equal to an earlier one, `constant`
+    ones hold one value; `examples` float32 [up to 256, length]; `labels` int64 [samples] are places in `classes`."""
+
+    length: int
+    classes: list[str]
+    balance: list[int]
+    low: float
+    high: float
+    whole: bool
+    duplicates: int
+    constant: int
+    examples: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def values(self) -> str:
+        """The type in which the values are stored: int16 if they fit, which is half the size."""
+        return "int16" if self.whole and COUNTS.min <= self.low and self.high <= COUNTS.max else "float32"
+
+
+def scan(chunks: Iterable[Chunk], rows: BinaryIO | None = None, on_progress: Callable[[float], None] = lambda share: None) -> Scan:
+    """Looks at all samples, and writes their values as float32 to `rows`.
+
+    Raises:
+        Unreadable: they differ in length, hold a value that is no number, or do not belong to two classes or more.
+    """
+    generator = np.random.default_rng(0)
+    names: dict[str, int] = {}
+    labels, digests, examples = [], [], []
+    length, count, constant, whole, low, high = 0, 0, 0, True, np.inf, -np.inf
+    for chunk in chunks:
+        signal = chunk.signal
+        if count == 0:
+            length = signal.shape[1]
+            if not 1 <= length <= LENGTH:
+                raise Unreadable(f"has samples of {length:,} values; 1 to {LENGTH:,} can be read")
+        if signal.shape[1] != length:
+            raise Unreadable(f"has samples of {length} and of {signal.shape[1]} values; all must be of one length")
+        narrow = _as_float32(signal, count)
+        labels.append(_places(chunk.labels, names, count))
+        digests.append(np.array([hash(row.tobytes()) for row in narrow], np.int64))
+        low, high = min(low, float(narrow.min())), max(high, float(narrow.max()))
+        constant += int(np.sum(np.ptp(narrow, axis=1) == 0))
+        whole = whole and bool(np.all(narrow == np.round(narrow)))
+        _keep(examples, narrow, count, generator)
+        if rows is not None:
+            rows.write(narrow.astype("<f4").tobytes())
+        count += len(narrow)
+        on_progress(chunk.done)
+    if count == 0:
+        raise Unreadable("holds no sample")
+    order = _in_order(list(names))
+    balance = np.bincount(np.concatenate(labels), minlength=len(order))
+    if len(order) < 2:
+        raise Unreadable(f"has one class only, {order[0]!r}: two or more are needed")
+    rank = np.array([order.index(name) for name in names])
+    return Scan(length, order, [int(balance[names[name]]) for name in order], low, high, whole,
+                count - len(np.unique(np.concatenate(digests))), constant, np.stack(examples), rank[np.concatenate(labels)])
+
+
+def _as_float32(signal: np.ndarray, before: int) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(signal, np.float32)
+    wrong = ~np.isfinite(narrow)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise Unreadable(f"has {signal[row, column]} as value {column} of sample {before + row} (counted from 0): missing, or no number "
+                         "that fits into float32")
+    return narrow
+
+
+def _places(labels: np.ndarray, names: dict[str, int], before: int) -> np.ndarray:
+    """Labels as places in `names`, to which new ones are added."""
+    found = np.empty(len(labels), np.int64)
+    for row, label in enumerate(labels):
+        name = _name(label)
+        if not name:
+            raise Unreadable(f"has no label for sample {before + row} (counted from 0)")
+        found[row] = names.setdefault(name, len(names))
+        if len(names) > CLASSES:
+            raise Unreadable(f"has more than {CLASSES:,} different labels, such as {name[:40]!r}; are they classes?")
+    return found
+
+
+def _name(label) -> str:
+    """A label as text: 1.0 is `1`."""
+    try:
+        number = float(label)
+    except (TypeError, ValueError):
+        return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
+    if np.isnan(number):
+        return ""
+    return str(int(number)) if np.isfinite(number) and number == int(number) else str(label)
+
+
+def _in_order(names: list[str]) -> list[str]:
+    try:
+        return sorted(names, key=float)
+    except ValueError:
+        return sorted(names)
+
+
+def _keep(examples: list, rows: np.ndarray, before: int, generator: np.random.Generator) -> None:
+    for number, row in enumerate(rows, start=before):
+        place = number if number < EXAMPLES else generator.integers(0, number + 1)
+        if number < EXAMPLES:
+            examples.append(row.copy())
+        elif place < EXAMPLES:
+            examples[place] = row.copy()

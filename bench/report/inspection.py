@@ -1,0 +1,83 @@
+"""What an inspection of data says."""
+
+from __future__ import annotations
+
+from bench.data.estimate import SATURATED
+from bench.run.inspection import Inspection
+
+UNBALANCED = 0.9
+"""Share of one class above which always predicting it looks like learning."""
+
+HUGE = 2.0**24
+"""Whole numbers above it are not all different in float32."""
+
+
+def as_record(inspection: Inspection) -> dict:
+    """For programs."""
+    found = inspection.scan
+    return {"path": str(inspection.path), "samples": len(found.labels), "length": found.length,
+            "classes": dict(zip(found.classes, found.balance)), "lowest": found.low, "highest": found.high, "stored_as": found.values,
+            "scale": scale(inspection), "duplicates": found.duplicates, "constant": found.constant, "logit_step": inspection.logit_step,
+            "sha256": inspection.sha256, "checksums": str(inspection.sums) if inspection.sums else None,
+            "warnings": warnings(inspection)}
+
+
+def inspection_lines(inspection: Inspection) -> str:
+    """For people."""
+    found = inspection.scan
+    samples = len(found.labels)
+    shares = ", ".join(f"{printable(name)}: {count:,} ({count / samples:.1%})" for name, count in zip(found.classes, found.balance))
+    lines = [
+        f"samples      {samples:,}",
+        f"length       {found.length:,} values",
+        f"range        {found.low:g} to {found.high:g}, stored as {found.values}",
+        f"scale        {scale(inspection)}",
+        f"classes      {len(found.classes)}: {shares}",
+        f"duplicates   {found.duplicates:,} equal to an earlier sample",
+        f"constant     {found.constant:,} hold one value",
+        f"saturation   one step of training can move a logit by about {inspection.logit_step:,.3g}; a sigmoid is flat from {SATURATED:.1f} on",
+        f"SHA-256      {inspection.sha256}"]
+    return "\n".join([*lines, *(f"warning: {text}" for text in warnings(inspection))])
+
+
+def scale(inspection: Inspection) -> str:
+    """What the values look like."""
+    found = inspection.scan
+    typical = float(abs(found.examples).mean())
+    kind = "whole numbers, as of a converter" if found.whole else "fractions"
+    if 0 <= found.low and found.high <= 1:
+        kind = "within 0 to 1, as if normalised"
+    elif abs(float(found.examples.mean())) < 0.1 and 0.8 < float(found.examples.std()) < 1.25:
+        kind = "mean 0 and deviation 1, as if standardised"
+    return f"{kind}; {typical:.3g} on average, without sign"
+
+
+def warnings(inspection: Inspection) -> list[str]:
+    """What somebody who trains on it should know."""
+    found, texts = inspection.scan, []
+    samples = len(found.labels)
+    if inspection.logit_step > SATURATED:
+        texts.append(f"the scale ({float(abs(found.examples).mean()):.3g}) times the length ({found.length:,}) makes saturation likely: one step can "
+                     f"move a logit by about {inspection.logit_step:,.3g}, and a sigmoid is flat from {SATURATED:.1f} on, so a port that activates its outputs "
+                     f"freezes at once; values {inspection.logit_step / SATURATED:,.2g} times smaller would not do that")
+    if max(found.balance) > UNBALANCED * samples:
+        texts.append(f"{max(found.balance) / samples:.1%} of the samples are of class {printable(found.classes[found.balance.index(max(found.balance))])}: "
+                     "always predicting it is as accurate")
+    few = [printable(name) for name, count in zip(found.classes, found.balance) if count < 2]
+    if few:
+        texts.append(f"of class {', '.join(few)} there is a single sample; two are needed, one for evaluation")
+    if found.duplicates:
+        texts.append(f"{found.duplicates:,} samples are there twice, and may be in training and evaluation both")
+    if found.constant:
+        texts.append(f"{found.constant:,} samples hold one value only: nothing can be learnt from them")
+    if found.whole and max(abs(found.low), abs(found.high)) > HUGE:
+        texts.append("values beyond 16,777,216 are rounded to float32")
+    if inspection.sums is None:
+        texts.append("no SHA256SUMS.txt beside it: damage that leaves the format whole, such as another digit, cannot be noticed "
+                     "(keep the SHA-256 above, or write one with sha256sum)")
+    return texts
+
+
+def printable(text: str) -> str:
+    """A text from a file without control characters, for the terminal."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]

@@ -1,0 +1,135 @@
+"""Which samples: ours, real records in their place, or data of one's own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench.data.own import OwnData, OwnFile
+from bench.data.records import AT, Records
+from bench.data.source import DATASETS, QUICK_DATASETS, Source, Spec, at_most
+from bench.data.synthetic import Synthetic
+from bench.run.progress import share_progress
+from bench.task import UserError
+
+MOST = 10**9
+"""Samples: as many as there are."""
+
+OPTIONS = [
+    click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
+                 help="A folder of WFDB records (.hea, .dat, .atr) to cut both datasets from, in place of synthetic samples."),
+    click.option("--data", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Samples of your own, of any length and for any classes: .npz, .csv, .parquet, a folder of TFRecords, or a "
+                      "folder of WFDB records. A fifth of each class is for evaluation ('data inspect' tells what is in a file)."),
+    click.option("--label-name", metavar="NAME", help="With --data: the array, column or feature that holds the labels; of a CSV "
+                                                      "without names the column's number, from 0 or as -1.  [default: label]"),
+    click.option("--signal-name", metavar="NAME", help="With --data: the array, column of lists or feature that holds the signal.  "
+                                                       "[default: signal]"),
+    click.option("--positive", metavar="A,B", help="With --data of WFDB records: the annotation symbols that make class 1.  "
+                                                   "[default: V]"),
+    click.option("--at", type=click.Choice(list(AT)), help="With --data of WFDB records: cut samples out around beats, or strips that "
+                                                           "hold three positive beats or none.  [default: beats]"),
+    click.option("--length", type=click.IntRange(min=1), metavar="N", help="With --data of WFDB records: values a sample.  [default: "
+                 + ", ".join(f"{length:,} at {at}" for at, length in AT.items()) + "]"),
+    click.option("--channel", metavar="NAME", help="With --data of WFDB records: the signal's number, from 0, or its name.  "
+                                                   "[default: 0]"),
+]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """What was given of the options above."""
+
+    records: Path | None = None
+    data: Path | None = None
+    label_name: str | None = None
+    signal_name: str | None = None
+    positive: str | None = None
+    at: str | None = None
+    length: int | None = None
+    channel: str | None = None
+
+    @property
+    def of_records(self) -> dict[str, object]:
+        """Those for WFDB records."""
+        return {"--positive": self.positive, "--at": self.at, "--length": self.length, "--channel": self.channel}
+
+    @property
+    def of_files(self) -> dict[str, object]:
+        """Those for other formats."""
+        return {"--label-name": self.label_name, "--signal-name": self.signal_name}
+
+
+def data_options(command):
+    """Adds the options to a command, which receives them all as one `DataOptions`, named `chosen`."""
+    names = list(DataOptions.__dataclass_fields__)
+
+    @functools.wraps(command)
+    def with_chosen(*arguments, **options):
+        return command(*arguments, chosen=DataOptions(**{name: options.pop(name) for name in names}), **options)
+
+    for option in reversed(OPTIONS):
+        with_chosen = option(with_chosen)
+    return with_chosen
+
+
+def open_source(chosen: DataOptions, datasets: Sequence[str], quick: bool, console: Console) -> tuple[Source, dict[str, Spec]]:
+    """Where samples come from, and the datasets to be made of them, by name.
+
+    Raises:
+        UserError: the options contradict each other, or the data cannot be used.
+    """
+    if chosen.data is None:
+        _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
+        source = Synthetic() if chosen.records is None else Records(chosen.records)
+        return source, {name: (QUICK_DATASETS if quick else DATASETS)[name] for name in datasets or DATASETS}
+    if chosen.records is not None or datasets:
+        raise UserError(f"--data and {'--records' if chosen.records else '--dataset'} exclude each other")
+    source, spec = _open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
+    return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
+
+
+def open_one(chosen: DataOptions, dataset: str, console: Console) -> tuple[Source, Spec]:
+    """The same for a single dataset, which of ours is `dataset`."""
+    source, specs = open_source(chosen, [] if chosen.data else [dataset], False, console)
+    return source, next(iter(specs.values()))
+
+
+def holds_records(folder: Path) -> bool:
+    """Whether it is a folder of WFDB records."""
+    return folder.is_dir() and any(folder.glob("*.hea"))
+
+
+def own_file(chosen: DataOptions) -> OwnFile:
+    """The file of `--data`, which holds no WFDB records."""
+    _refuse(chosen.of_records, "is for WFDB records")
+    return OwnFile(chosen.data, chosen.signal_name, chosen.label_name)
+
+
+def _open_records(chosen: DataOptions) -> tuple[Records, Spec]:
+    _refuse(chosen.of_files, "is for files; WFDB records have --positive and --channel")
+    at = chosen.at or next(iter(AT))
+    positive = tuple(symbol.strip() for symbol in (chosen.positive or "V").split(","))
+    if any(len(symbol) != 1 for symbol in positive):
+        raise UserError(f"--positive {chosen.positive}: annotation symbols of one character each are needed, such as V,E")
+    source = Records(chosen.data, positive, at, chosen.channel or "0", None, "--data")
+    spec = Spec(at, chosen.length or AT[at], MOST, MOST)
+    return source, replace(spec, **source.sizes(spec))
+
+
+def _open_file(chosen: DataOptions, console: Console) -> tuple[OwnData, Spec]:
+    own = own_file(chosen)
+    with share_progress(console, f"reading {own.path.name}") as on_progress:
+        source = OwnData(own, on_progress)
+    return source, source.spec
+
+
+def _refuse(options: dict[str, object], why: str) -> None:
+    given = next((name for name, value in options.items() if value is not None), None)
+    if given:
+        raise UserError(f"{given} {why}")

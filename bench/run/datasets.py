@@ -1,0 +1,28 @@
+"""Datasets for a run: those of the cache, or made now."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+
+from bench.data.source import Source, Spec
+from bench.data.store import make_dataset, open_dataset
+from bench.run.progress import share_progress
+from bench.task import Dataset
+
+
+def prepare_dataset(source: Source, spec: Spec, console: Console) -> Dataset:
+    """The cached dataset, or one made now.
+
+    Raises:
+        UserError: the samples cannot be drawn, or not be written.
+    """
+    dataset = open_dataset(source, spec)
+    if dataset is None:
+        began = time.monotonic()
+        with share_progress(console, f"making the dataset {spec.name}") as on_progress:
+            dataset = make_dataset(source, spec, on_progress)
+        console.print(f"made dataset {spec.name} ({source.name}): {dataset.train.samples:,} + "
+                      f"{dataset.evaluation.samples:,} samples in {time.monotonic() - began:.0f} s", highlight=False)
+    return dataset
