@@ -23,6 +23,12 @@ def cache(tmp_path_factory):
     return folder
 
 
+def both_splits(source, spec) -> list:
+    """Training and evaluation samples of a dataset."""
+    sizes = source.sizes(spec)
+    return [source.draw(spec, split, 0, sizes[split]) for split in sizes]
+
+
 def run_module(*arguments, **options) -> subprocess.CompletedProcess:
     """`python -m ARGUMENTS` in a process of its own."""
     return subprocess.run([sys.executable, "-m", *map(str, arguments)], cwd=options.pop("cwd", ROOT), text=True,

@@ -12,8 +12,8 @@ PROBE = Probe(np.float32(1.5), np.zeros((2, 2), np.float32))
 
 def task_of(samples: int, epochs: int, passes_per_epoch: int = 1) -> Task:
     probe = Batch(np.zeros((2, 130), np.float32), np.zeros(2, np.int64))
-    split = Split(Path("train"), samples)
-    dataset = Dataset("small", 130, "", split, Split(Path("evaluation"), 4), np.zeros(4, np.int64), probe)
+    split = Split(["train"], samples)
+    dataset = Dataset("small", 130, 2, "int16", "", split, Split(["evaluation"], 4), np.zeros(4, np.int64), probe)
     return Task(dataset, "logits", 0, epochs, Path("model"), passes_per_epoch=passes_per_epoch)
 
 

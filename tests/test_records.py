@@ -2,9 +2,9 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import run_module, write_record
+from conftest import both_splits, run_module, write_record
 
-from bench.data.records import Part, Records, _strip_windows, parts_of, read_record
+from bench.data.records import Part, Records, _strip_windows, parts_of, read_record, read_signal
 from bench.data.source import Spec
 from bench.task import UserError
 
@@ -26,13 +26,14 @@ def copy(folder, tmp_path):
 
 def test_a_record_is_read_in_counts_without_its_baseline(folder):
     record = read_record(folder / "100.hea")
-    assert abs(np.median(record.signal)) < 3
-    assert record.signal[record.beats].mean() == pytest.approx(240, abs=3)
-    assert 0 < record.premature.sum() < len(record.beats)
+    signal = read_signal(folder, record.header)
+    assert abs(np.median(signal)) < 3
+    assert signal[record.beats].mean() == pytest.approx(240, abs=3)
+    assert 0 < record.positive.sum() < len(record.beats)
 
 
 def test_beats_have_the_r_wave_in_the_middle_and_both_classes(folder):
-    train, evaluation = Records(folder).draw(BEATS)
+    train, evaluation = both_splits(Records(folder), BEATS)
     assert train.signal.shape == (60, 130) and train.labels.mean() == 0.5 and evaluation.labels.mean() == 0.5
     assert np.all(np.abs(train.signal.argmax(axis=1) - 65) <= 12)
     wide = (train.signal > 120).sum(axis=1)
@@ -43,17 +44,17 @@ def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
     record = read_record(folder / "100.hea")
     for_training, held_out = parts_of([record])
     spans = sorted((part.start, part.end) for part in for_training + held_out)
-    assert spans[0][0] == 0 and spans[-1][1] == len(record.signal)
+    assert spans[0][0] == 0 and spans[-1][1] == record.header.length
     assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:]))
-    assert sum(part.end - part.start for part in held_out) == pytest.approx(0.2 * len(record.signal), abs=4)
+    assert sum(part.end - part.start for part in held_out) == pytest.approx(0.2 * record.header.length, abs=4)
 
 
 def test_a_strip_needs_three_premature_beats_or_none(folder):
     record = read_record(folder / "100.hea")
-    part = Part(record, 0, len(record.signal))
-    premature = record.beats[record.premature]
+    part = Part(record, 0, record.header.length)
+    premature = record.beats[record.positive]
     labels = dict(_strip_windows(part, 2000))
-    for start in range(0, len(record.signal) - 2000 + 1, 900):
+    for start in range(0, record.header.length - 2000 + 1, 900):
         count = np.sum((premature >= start) & (premature < start + 2000))
         assert labels.get(start) == {0: 0, 1: None, 2: None}.get(count, 1)
 
@@ -97,7 +98,7 @@ def damage_header(folder):
 
 @pytest.mark.parametrize("damage, message", [
     (damage_truncated, "cut short"), (damage_disagreeing, "checksum"), (damage_no_annotation, "no annotation file 100.atr"),
-    (damage_other_frequency, "250 Hz; 360 Hz is needed"), (damage_outside, "record 100 cannot be read"),
+    (damage_other_frequency, "250 Hz; 360 Hz is needed"), (damage_outside, "names the file '../100.dat', which is not in its folder"),
     (damage_header, "record 100 cannot be read")])
 def test_a_damaged_record_is_refused_by_name(copy, damage, message):
     damage(copy)
@@ -108,7 +109,7 @@ def test_a_damaged_record_is_refused_by_name(copy, damage, message):
 def test_one_class_alone_is_refused(tmp_path):
     write_record(tmp_path, "201", premature_share=0.0)
     with pytest.raises(UserError, match="two classes are needed.*class 1"):
-        Records(tmp_path).draw(BEATS)
+        Records(tmp_path).sizes(BEATS)
 
 
 @pytest.mark.parametrize("prepare, message", [

@@ -1,11 +1,12 @@
 import os
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_module
+from conftest import both_splits, run_module
 
-from bench.data import store
+from bench.data import shards, store
 from bench.data.source import Samples, Spec
 from bench.data.synthetic import Synthetic
 from bench.task import UserError
@@ -19,12 +20,12 @@ def cache_here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def read_back(path):
+def read_back(paths):
     import tensorflow as tf
 
     features = {"signal": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64),
                 "index": tf.io.FixedLenFeature([], tf.int64)}
-    rows = [tf.io.parse_single_example(example, features) for example in tf.data.TFRecordDataset(str(path))]
+    rows = [tf.io.parse_single_example(example, features) for example in tf.data.TFRecordDataset(paths)]
     return (np.stack([np.frombuffer(row["signal"].numpy(), "<i2") for row in rows]),
             np.array([int(row["label"]) for row in rows]), np.array([int(row["index"]) for row in rows]))
 
@@ -33,8 +34,8 @@ def test_samples_come_back_from_tfrecords_as_they_were(tmp_path):
     generator = np.random.default_rng(0)
     signal = generator.integers(-32768, 32768, (20, 130)).astype(np.int16)
     labels = generator.integers(0, 2, 20)
-    store.write_tfrecords(tmp_path / "samples.tfrecord", Samples(signal, labels))
-    read_signal, read_labels, indices = read_back(tmp_path / "samples.tfrecord")
+    shards.write_tfrecords(tmp_path / "samples.tfrecord", Samples(signal, labels))
+    read_signal, read_labels, indices = read_back(str(tmp_path / "samples.tfrecord"))
     assert np.array_equal(read_signal, signal) and np.array_equal(read_labels, labels)
     assert np.array_equal(indices, np.arange(20))
 
@@ -43,11 +44,11 @@ def test_a_made_dataset_is_found_again_and_holds_what_was_drawn(cache_here):
     assert store.open_dataset(Synthetic(), SPEC) is None
     made = store.make_dataset(Synthetic(), SPEC)
     found = store.open_dataset(Synthetic(), SPEC)
-    train, evaluation = Synthetic().draw(SPEC)
+    train, evaluation = both_splits(Synthetic(), SPEC)
     assert found.digest == made.digest and (found.train.samples, found.evaluation.samples) == (48, 16)
     assert np.array_equal(found.evaluation_labels, evaluation.labels)
     assert np.array_equal(found.probe.signal, train.signal[:32]) and found.probe.signal.dtype == np.float32
-    assert np.array_equal(read_back(found.train.path)[0], train.signal)
+    assert np.array_equal(read_back(found.train.files)[0], train.signal)
 
 
 def test_another_recipe_has_another_folder(cache_here):
@@ -58,12 +59,12 @@ def test_another_recipe_has_another_folder(cache_here):
 def test_nothing_but_whole_datasets_is_left_in_the_cache(cache_here):
     dataset = store.make_dataset(Synthetic(), SPEC)
     store.make_dataset(Synthetic(), SPEC)
-    assert [path.name for path in store.cache_folder().iterdir()] == [dataset.train.path.parent.name]
+    assert [path.name for path in store.cache_folder().iterdir()] == [Path(dataset.train.files[0]).parent.name]
 
 
-@pytest.mark.parametrize("name", ["train.tfrecord", "evaluation.tfrecord", "arrays.npz", "manifest.json"])
+@pytest.mark.parametrize("name", ["train-00000-of-00001.tfrecord", "evaluation-00000-of-00001.tfrecord", "arrays.npz", "manifest.json"])
 def test_a_changed_or_shortened_file_is_noticed(cache_here, name):
-    path = store.make_dataset(Synthetic(), SPEC).train.path.parent / name
+    path = Path(store.make_dataset(Synthetic(), SPEC).train.files[0]).parent / name
     content = path.read_bytes()
     path.write_bytes(content[:-1])
     assert store.open_dataset(Synthetic(), SPEC) is None

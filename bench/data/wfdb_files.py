@@ -46,7 +46,7 @@ def read_header(path: Path, channel: str = "0") -> Header:
     where = f"{path.parent}: record {path.stem}"
     if path.stat().st_size > HEADER_BYTES:
         raise UserError(f"{where}: {path.name} is larger than {HEADER_BYTES // 1024} KiB, and no header")
-    _check_first_line(path, where)
+    _check_lines(path, where)
     try:
         header = wfdb.rdheader(str(path.with_suffix("")))
         names, formats = list(header.file_name or []), list(header.fmt or [])
@@ -54,8 +54,6 @@ def read_header(path: Path, channel: str = "0") -> Header:
         raise UserError(f"{where} cannot be read: {path.name} is damaged ({_reason(error)})") from error
     if not names or not header.sig_len or header.sig_len < 0 or not header.fs or not header.fs > 0:
         raise UserError(f"{where} cannot be read: {path.name} is damaged: it names no signal, length or frequency")
-    for name in names:
-        check_inside(path.parent, name, where)
     _check_sizes(path.parent, header, names, formats, where)
     place = _channel(header, channel, where)
     gain, baseline = header.adc_gain[place], header.baseline[place]
@@ -117,14 +115,16 @@ def check_inside(folder: Path, name: str, where: str) -> None:
         raise UserError(f"{where} names the file {name!r}, which is not in its folder: refused")
 
 
-def _check_first_line(path: Path, where: str) -> None:
-    """A record that consists of others names them there: NAME/SEGMENTS."""
+def _check_lines(path: Path, where: str) -> None:
+    """The first line names the record, which may consist of others (NAME/SEGMENTS), and every other line a file."""
     lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip() and not line.startswith("#")]
     name = lines[0].split()[0] if lines else ""
     if re.fullmatch(r"[\w-]+/\d+", name):
         raise UserError(f"{where} consists of several segments; give their folder, with a header each")
     if name != path.stem:
         raise UserError(f"{where} cannot be read: {path.name} is damaged: it begins with {name[:40]!r}")
+    for line in lines[1:]:
+        check_inside(path.parent, line.split()[0], where)
 
 
 def _check_sizes(folder: Path, header, names: list[str], formats: list[str], where: str) -> None:

@@ -14,6 +14,9 @@ from bench.task import Task
 SMALL = 0.05
 """Of the last kernel's size: outputs of raw counts, some tens, become about as large as thresholds are."""
 
+FEWEST = 8
+"""Samples to choose a cut from."""
+
 THRESHOLD = 0.5
 """Of probabilities, and by mistake of logits."""
 
@@ -21,7 +24,7 @@ THRESHOLD = 0.5
 @dataclass(frozen=True)
 class StillTask(Task):
     """Starts from `weights` and stays there. The standard network's accuracy by the larger output, its accuracy by a threshold
-    and the shares of both classes are four different numbers."""
+    and the shares of both classes are four different numbers, where there are two classes."""
 
     weights: Weights = field(default_factory=dict)
 
@@ -39,11 +42,14 @@ def still_task(task: Task) -> StillTask:
     batches = evaluation_batches(task.dataset, task.batch_size)
     outputs = np.concatenate([network.forward(batch.features, False, 0)[-1].value for batch in batches])
     labels = np.concatenate([batch.labels for batch in batches])
+    still = {**vars(task), "learning_rate": 0.0}
+    if task.dataset.classes != 2 or len(labels) < FEWEST:
+        return StillTask(**still, weights=weights)
     chance = [float(np.mean(labels == label)) for label in (0, 1)]
     larger, accuracy = _cut(outputs[:, 1] - outputs[:, 0], labels, chance)
     above, _ = _cut(outputs[:, 1], labels, [*chance, accuracy])
     weights[bias] = np.array([larger - above, -above], np.float32) + np.float32(THRESHOLD)
-    return StillTask(**{**vars(task), "learning_rate": 0.0}, weights=weights)
+    return StillTask(**still, weights=weights)
 
 
 def _cut(values: np.ndarray, labels: np.ndarray, others: list[float]) -> tuple[float, float]:

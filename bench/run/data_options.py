@@ -21,6 +21,9 @@ MOST = 10**9
 """Samples: as many as there are."""
 
 OPTIONS = [
+    click.option("--samples", type=click.IntRange(min=8), metavar="N",
+                 help="Training samples of each of our datasets, and a quarter as many for evaluation: those that do not fit into "
+                      "memory are streamed.  [default: 4,000 and 1,000 on small, 400 and 100 on large]"),
     click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
                  help="A folder of WFDB records (.hea, .dat, .atr) to cut both datasets from, in place of synthetic samples."),
     click.option("--data", type=click.Path(path_type=Path), metavar="FILE",
@@ -45,6 +48,7 @@ OPTIONS = [
 class DataOptions:
     """What was given of the options above."""
 
+    samples: int | None = None
     records: Path | None = None
     data: Path | None = None
     label_name: str | None = None
@@ -87,9 +91,8 @@ def open_source(chosen: DataOptions, datasets: Sequence[str], quick: bool, conso
     if chosen.data is None:
         _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
         source = Synthetic() if chosen.records is None else Records(chosen.records)
-        return source, {name: (QUICK_DATASETS if quick else DATASETS)[name] for name in datasets or DATASETS}
-    if chosen.records is not None or datasets:
-        raise UserError(f"--data and {'--records' if chosen.records else '--dataset'} exclude each other")
+        return source, {name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples) for name in datasets or DATASETS}
+    _refuse({"--records": chosen.records, "--dataset": datasets or None, "--samples": chosen.samples}, "and --data exclude each other")
     source, spec = _open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
     return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
 
@@ -98,6 +101,10 @@ def open_one(chosen: DataOptions, dataset: str, console: Console) -> tuple[Sourc
     """The same for a single dataset, which of ours is `dataset`."""
     source, specs = open_source(chosen, [] if chosen.data else [dataset], False, console)
     return source, next(iter(specs.values()))
+
+
+def _sized(spec: Spec, samples: int | None) -> Spec:
+    return spec if samples is None else replace(spec, train=samples, evaluation=samples // 4)
 
 
 def holds_records(folder: Path) -> bool:
