@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure import raw
+from bench.measure.files import left_out
 from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.tax import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
@@ -109,7 +110,7 @@ def imports_of(folder: Path, problems: list[str]) -> pd.DataFrame:
     try:
         return raw.read_imports(folder)
     except raw.RawFileError as error:
-        problems.append(f"Left out the timed imports: {error}.")
+        problems.append(left_out("the timed imports", error))
         return pd.DataFrame(columns=["implementation", "import_s"])
 
 
@@ -145,7 +146,8 @@ def cost_answer(throughput: pd.DataFrame) -> Answer:
         return Answer(QUESTION, "Not measured in this run.", "It takes two implementations, and rounds.")
     worst = default.loc[default["relative"].idxmin()]
     tuned = throughput[throughput["profile"] == "tuned"]
-    own = tuned[(tuned["dataset"] == worst["dataset"]) & (tuned["implementation"] == worst["implementation"])]
+    own = tuned[(tuned["dataset"] == worst["dataset"]) & (tuned["implementation"] == worst["implementation"])
+                & tuned["over_default"].notna()]
     won = f" Its own settings make it {own['over_default'].iloc[0]:.1f} times faster." if len(own) else ""
     reference = reference_of(throughput)
     parts = [f"{dataset}: " + ", ".join(

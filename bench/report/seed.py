@@ -15,7 +15,7 @@ from bench.measure import raw
 from bench.measure.saturation import RIGHT, saturated_rows
 from bench.report.page import figure_html
 from bench.report.pictures import color_of
-from bench.report.plots import GRADIENT_FLOOR
+from bench.report.plots import GRADIENT_FLOOR, escaped
 from bench.report.tables import as_text
 from bench.run.seed import FILE
 from bench.task import UserError
@@ -128,7 +128,7 @@ def _figure(trainings: pd.DataFrame, points, title: str) -> go.Figure:
     colors = color_of(list(dict.fromkeys(large["implementation"])))
     for _, one in large.iterrows():
         x, y = points(one)
-        figure.add_scatter(x=x, y=y, name=f"{one['implementation']}, {one['loss']}", mode="lines",
+        figure.add_scatter(x=x, y=y, name=escaped(f"{one['implementation']}, {one['loss']}"), mode="lines",
                            line={"color": colors[one["implementation"]], "dash": "solid" if one["loss"] == "logits" else "dash"})
     figure.update_layout(height=380, margin={"l": 55, "r": 10, "t": 10, "b": 40}, legend={"orientation": "h", "y": -0.2},
                          plot_bgcolor="white")

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
+from bench.implementations import IMPLEMENTATIONS
 from bench.measure import raw
 from bench.measure.rounds_raw import read_variants
 from bench.measure.throughput import AGAIN
@@ -105,10 +106,12 @@ def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) ->
 
 
 def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[Variant]:
-    """These and the earlier ones, whose first, with its A/A twin, stays what all are compared with."""
+    """These and the earlier ones, whose first, with its A/A twin, stays what all are compared with. A module that the earlier ones
+    name is run only if it is ours or was asked for now: the folder may be a stranger's."""
+    modules = {*IMPLEMENTATIONS.values(), *(variant.module for variant in variants)}
     try:
         earlier = [Variant(record.implementation, record.module, record.profile) for record in read_variants(folder, dataset)
-                   if record.status == "ok"]
+                   if record.status == "ok" and record.module in modules]
     except (OSError, raw.RawFileError):
         earlier = []
     if not any(variant.profile == AGAIN for variant in earlier):
