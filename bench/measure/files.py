@@ -122,15 +122,16 @@ def read_table(path: Path, columns: Mapping[str, str], optional: Mapping[str, st
     header = content.split(b"\n", 1)[0]
     if b'"' in header or header.count(b",") >= MOST_COLUMNS:
         raise RawFileError(path, "has another header than this version writes")
-    types = {**columns, **optional}
-    try:
-        table = pd.read_csv(io.BytesIO(content), usecols=lambda name: name in types, dtype=types, index_col=False,
-                            keep_default_na=False, na_values=[""])
-    except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
-        raise RawFileError(path, f"is no table that this version writes ({error})") from error
-    missing = [name for name in columns if name not in table]
+    found = header.decode(errors="replace").strip().split(",")
+    missing = [name for name in columns if name not in found]
     if missing:
         raise RawFileError(path, f"has no column {missing[0]}")
+    types = {name: kind for name, kind in {**columns, **optional}.items() if name in found}
+    try:
+        table = pd.read_csv(io.BytesIO(content), usecols=list(types), dtype=types, index_col=False, keep_default_na=False,
+                            na_values=[""])
+    except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
+        raise RawFileError(path, f"is no table that this version writes ({error})") from error
     texts = [name for name in table if types[name] == "str"]
     return table.assign(**{name: table[name].map({text: _text(text, path) for text in table[name].unique()}) for name in texts})
 

@@ -1,4 +1,4 @@
-"""What raw files must hold, beyond the right types, for a report to be derived from them; whatever is not so raises a `RawFileError`."""
+"""What raw files must hold, beyond right types, for a report to be derived from them; else a `RawFileError` is raised."""
 
 from __future__ import annotations
 

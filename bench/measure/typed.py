@@ -1,10 +1,13 @@
 """JSON values as the dataclasses that they were written from, each value checked against its field's annotation.
 
-Annotations are JSON's types, lists, dictionaries with texts for keys, and dataclasses of them; alternatives stand outermost.
+Annotations are JSON's types, lists, dictionaries with texts for keys, dataclasses of them, and alternatives. They are read as
+text: Python 3.9 cannot evaluate `int | None`.
 """
 
 from __future__ import annotations
 
+import functools
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
@@ -62,9 +65,15 @@ def _fields(annotations: Mapping[str, str], values: object, names: Mapping, plac
     return {name: _fitted(given[name], annotation, names, name) for name, annotation in annotations.items()}
 
 
+@functools.lru_cache
+def _alternatives(annotation: str) -> list[str]:
+    """Those outside of brackets."""
+    return re.split(r" \| (?![^\[]*\])", annotation)
+
+
 def _fitted(value: object, annotation: str, names: Mapping, place: str):
     """`value` as `annotation` says; `names` has the dataclasses that it may name."""
-    for kind in annotation.split(" | "):  # read as text: Python 3.9 cannot evaluate `int | None`
+    for kind in _alternatives(annotation):
         if kind.startswith("list[") and isinstance(value, list):
             return [_fitted(entry, kind[len("list["):-1], names, place) for entry in value]
         if kind.startswith("dict[str, ") and isinstance(value, dict):

@@ -43,7 +43,7 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
         figure.add_scatter(
             x=cell["epoch"].tolist(),
             y=(values.clip(lower=GRADIENT_FLOOR) if column == "gradient_norm" else values).tolist(),
-            customdata=values.tolist(), mode="lines+markers", name=escaped(group), legendgroup=group, meta=seed,
+            customdata=values.tolist(), mode="lines+markers", name=escaped(group), legendgroup=group, meta=str(seed),
             showlegend=group not in named, marker={"size": widths[implementation] + 2},
             line={"color": colors[implementation], "width": widths[implementation],
                   "dash": "solid" if loss == "logits" else "dash"},

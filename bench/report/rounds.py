@@ -93,12 +93,16 @@ def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
 def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:
     """A row a variant: median samples per second and every ratio, each with its 95 % interval over rounds and a verdict; the parts
     of a step in ms; threads and memory at the end of the rounds."""
-    rows = [_row(one, record) for one in rounds for record in one.ok if record.name in one.throughput.by_round]
+    rows = [row for one in rounds for row in _rows(one)]
     return in_order(pd.DataFrame(rows, columns=None if rows else COLUMNS))
 
 
-def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
-    throughput = rounds.throughput
+def _rows(rounds: Rounds) -> list[dict]:
+    throughput, parts = rounds.throughput, tax(rounds.calls)
+    return [_row(rounds, record, throughput, parts) for record in rounds.ok if record.name in throughput.by_round]
+
+
+def _row(rounds: Rounds, record: raw.VariantRecord, throughput: Throughput, parts: pd.DataFrame) -> dict:
     median = throughput.median(record.name)
     row = {"dataset": rounds.dataset, "implementation": record.implementation, "profile": record.profile,
            "rounds": median.rounds, "samples_per_second": median.value, "low": median.low, "high": median.high}
@@ -108,7 +112,6 @@ def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
         row |= {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high,
                 f"{name}_verdict": ratio.verdict()} if ratio else {
                     name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan, f"{name}_verdict": ""}
-    parts = tax(rounds.calls)
     if record.name in parts.index:
         row |= {f"{column}_ms" if column not in ("tracing", "gpu_busy") else column: parts.loc[record.name, column]
                 for column in parts.columns}

@@ -97,7 +97,7 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
 
 def _differences(folder: Path, curves: pd.DataFrame, dataset, loss, seed, base, implementation) -> dict:
     steps = [raw.read_steps(folder, f"{name}-default-{dataset}-{loss}-{seed}") for name in (base, implementation)]
-    losses = np.abs(steps[0]["loss"] - steps[1]["loss"])
+    losses = np.abs(steps[0]["loss"] - steps[1]["loss"].reindex(steps[0].index))  # one may have fewer steps
     cells = curves[(curves["profile"] == "default") & (curves["dataset"] == dataset) & (curves["loss"] == loss)
                    & (curves["seed"] == seed)]
     own, other = (cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation))

@@ -17,6 +17,7 @@ from bench.data.source import Source, Spec
 from bench.data.store import make_dataset, open_dataset
 from bench.implementations import IMPLEMENTATIONS
 from bench.measure import raw
+from bench.measure.environment_raw import read_environment
 from bench.measure.rounds_raw import read_variants
 from bench.measure.throughput import AGAIN
 from bench.process.forkserver import CONTEXT, call_in_child
@@ -149,8 +150,8 @@ def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
             (folder / name).unlink(missing_ok=True)
         return settings
     try:
-        earlier = raw.checked_json(folder / "environment.json")["settings"]
-    except (OSError, KeyError):
+        earlier = read_environment(folder)["settings"]
+    except OSError:
         return settings
     except raw.RawFileError as error:
         raise UserError(f"{folder}: {error}") from error
