@@ -28,7 +28,7 @@ def value_of(old: object, generator: random.Random):
     if generator.random() < 0.5 and isinstance(old, (str, int, float)):
         return generator.choice([value for value in (*TEXTS, *NUMBERS) if type(value) is type(old)])
     return generator.choice([
-        lambda: generator.choice(TEXTS), lambda: generator.choice(NUMBERS), list, dict, lambda: deep(30), lambda: deep(900),
+        lambda: generator.choice(TEXTS), lambda: generator.choice(NUMBERS), list, dict, lambda: deep(30), lambda: deep(300),
         lambda: [generator.choice(NUMBERS)] * 3, lambda: {generator.choice(TEXTS): generator.choice(NUMBERS)},
         lambda: [{}] * 2000])()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import run_module
-from hostile import IMAGE, SCRIPT
+from hostile import IMAGE, SCRIPT, mend_digests
 from playwright.sync_api import sync_playwright
 from test_benchmark import find_chromium
 from test_fuzz_results import replayed
@@ -17,11 +17,12 @@ from timings import write_timings
 
 from bench.measure import raw
 from bench.measure.files import MOST_JSON, RawFileError, printable, read_json, read_table
-from bench.measure.rounds_raw import read_variants
+from bench.measure.rounds_raw import read_calls, read_variants
 from bench.measure.typed import as_fields, as_record
 from bench.parity.result import Difference, Explanation, Parity
 from bench.parity.stored import Compared, read_comparisons, write_comparison
 from bench.report.plots import escaped
+from bench.report.rounds import read_rounds
 from bench.report.seed import write_seed
 from bench.report.sweep import write_sweep
 from bench.report.tables import as_markdown, as_text
@@ -249,6 +250,47 @@ def test_a_variant_of_other_types_or_places_is_named(tmp_path, field, value):
     path.write_text(json.dumps(content))
     with pytest.raises(RawFileError, match="rounds/small-variants.json"):
         read_variants(tmp_path, "small")
+
+
+@pytest.mark.parametrize("rounds, good", [(10, True), (11, False)])
+def test_rounds_are_read_up_to_a_number(tmp_path, rounds, good, monkeypatch):
+    monkeypatch.setattr("bench.measure.rounds_raw.MOST_TURNS", 60)
+    write_timings(tmp_path, {name: [100.0] * rounds for name in RATES})
+    if good:
+        assert read_calls(tmp_path, "small")["round"].max() == rounds
+    else:
+        with pytest.raises(RawFileError, match="more than 60 rounds times variants"):
+            read_calls(tmp_path, "small")
+
+
+@pytest.mark.parametrize("kind, old, new", [
+    ("calls", "steady", ""), ("calls", "runtime_s", "runtime"), ("calls", "recorded", "taken"), ("calls", ",0.0,0.5", ",0.5,0.0"),
+    ("turns", "own_cpu_s", "own"), ("kernels", "Conv2D,CPU,4", "Conv2D,CPU,four")])
+def test_a_table_of_rounds_without_what_reports_need_is_named_though_its_digest_fits(tmp_path, kind, old, new):
+    write_timings(tmp_path, RATES, clocks=True)
+    path = tmp_path / "rounds" / f"small-{kind}.csv"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    mend_digests(tmp_path)
+    problems = []
+    assert read_rounds(tmp_path, problems) == []
+    assert len(problems) == 1 and f"Left out the throughput of small: rounds/small-{kind}.csv" in problems[0]
+
+
+def test_two_cells_of_unequal_length_are_compared_as_far_as_both_go(tmp_path):
+    for name in ("lowlevel", "keras"):
+        write_measured(tmp_path, name)
+    path = tmp_path / "steps" / "keras-default-large-activated-0.csv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))
+    mend_digests(tmp_path)
+    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    assert "What differs between the APIs, with equal seeds?" in write_report(tmp_path).tables
+
+
+def test_a_tuned_variant_without_floor_and_default_has_a_report(tmp_path):
+    write_timings(tmp_path, {name: RATES["keras-tuned"] for name in ("lowlevel-tuned", "lowlevel-again", "keras-default", "keras-tuned")})
+    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    assert "What does each API cost?" in write_report(tmp_path).tables
 
 
 def test_a_damaged_comparison_is_named_and_the_others_are_read(tmp_path):

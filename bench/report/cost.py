@@ -120,12 +120,12 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     for dataset, rows in throughput.groupby("dataset", sort=False):
         texts.append(f"{dataset}, samples per second: " + "; ".join(_in_words(row) for _, row in rows.iterrows()) + ".")
     for one in rounds:
-        again, recording = one.again, one.recording
+        again, recording, share = one.again, one.recording, one.recording_share
         if again is not None and not math.isnan(again.low):
             texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: differences of less than "
                          f"{max(again.high - 1, 1 - again.low):.1%} say nothing here, whatever their verdict.")
-        if recording is not None and not math.isnan(recording.low):
-            texts.append(f"{one.dataset}: recording a call takes {one.recording_share:.2%} of it; throughput while every call is "
+        if recording is not None and share is not None and not math.isnan(recording.low):
+            texts.append(f"{one.dataset}: recording a call takes {share:.2%} of it; throughput while every call is "
                          f"recorded, relative to none being: {_text(recording)}.")
         texts += [f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
                   for record in one.records if record.status != "ok"]
