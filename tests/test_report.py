@@ -380,7 +380,7 @@ def test_what_could_not_be_compared_is_said(tmp_path):
 def test_a_comparison_comes_back_as_it_was_stored(tmp_path):
     stored = Compared("my.port", "lowlevel", "large", parity("different", Difference("x", "1", "2", float("inf"), 3.0)))
     write_comparison(tmp_path, stored)
-    (back,) = read_comparisons(tmp_path)
+    (back,) = read_comparisons(tmp_path, [])
     assert back.differs and back.parity.first_different.difference.ulps is None
     assert (back.implementation, back.reference, back.dataset) == ("my.port", "lowlevel", "large")
     assert back.parity.stages[0] == stored.parity.stages[0]

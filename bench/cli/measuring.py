@@ -139,17 +139,13 @@ def compare_command(before, after, fail_over, force) -> None:
 
     The exit code is 0 if nothing is slower beyond --fail-over, 1 if something is, 2 if the two cannot be compared.
     """
-    from bench.measure.raw import RawFileError
     from bench.report.compare import compare_runs
     from bench.report.tables import as_text
     from bench.run.check import check_run_folder
 
     check_run_folder(before)
     check_run_folder(after)
-    try:
-        comparison = compare_runs(before, after, fail_over)
-    except RawFileError as error:
-        raise UserError(str(error)) from error
+    comparison = compare_runs(before, after, fail_over)
     if comparison.reasons and not force:
         raise UserError(f"{'; '.join(comparison.reasons)}. Give --force to compare them all the same")
     for note in [*(f"compared in spite of {reason}" for reason in comparison.reasons), *comparison.missing]:
@@ -226,4 +222,4 @@ def _show_report(out: Path, console: Console) -> None:
         console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
     for caution in report.cautions:
         console.print(f"- caution: {caution}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False)
+    console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False, markup=False)

@@ -24,13 +24,11 @@ def diagnose_cell(path: Path) -> tuple[raw.CellRecord, Ended, list[Explanation]]
     """A cell by the path of its record, FOLDER/cells/NAME.json.
 
     Raises:
-        UserError: it is none, did not finish, or one of its files is damaged.
+        RawFileError: it is none, or one of its files is damaged.
+        UserError: it did not finish.
     """
     folder, name = path.parent.parent, path.stem
-    try:
-        record = raw.read_cell(folder, name)
-    except raw.RawFileError as error:
-        raise UserError(str(error)) from error
+    record = raw.read_cell(folder, name)
     if record.status != "ok":
         raise UserError(f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}")
     ended = read_ended(folder, record)

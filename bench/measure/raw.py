@@ -26,13 +26,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.measure.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json, read_table  # noqa: F401  raw.FOLDERS
+from bench.measure.plausible import check_calls, check_log, check_measured, check_outputs
+from bench.measure.typed import as_fields, as_record
+
 FORMAT = 2
 """To be raised when the files change their layout."""
 
 IMPORTS = "imports.json"
-FOLDERS = ("parity", "rounds", "cells", "steps", "outputs", "traces", "logs")
 DERIVED = ("results.csv", "throughput.csv", "curves.csv", "results.md", "curves.png", "report.html")
 """What the report makes of the raw files, into the same folder."""
+
+STEP_COLUMNS = {"global_step": "int64", "epoch": "int64", "loss": "float64", "steps": "int64", "samples": "int64",
+                "began_s": "float64", "ended_s": "float64", "kind": "str"}
+OUTPUT_COLUMNS = {"batch": "str", "epoch": "int64", "sample": "int64", "label": "int64"}
+MOST_CLASSES = 500
+MOST_FILES = 10
+"""That a record has."""
 
 
 @dataclass
@@ -72,13 +82,6 @@ class CellRecord:
     sha256: dict[str, str] = field(default_factory=dict)
 
 
-class RawFileError(Exception):
-    """A raw file that cannot be used; the report is made without it."""
-
-    def __init__(self, path: Path, what: str):
-        super().__init__(f"{path.parent.name}/{path.name} {what}")
-
-
 def checked_json(path: Path) -> dict:
     """A JSON object written by this version.
 
@@ -86,12 +89,10 @@ def checked_json(path: Path) -> dict:
         FileNotFoundError: there is none.
         RawFileError: it is cut short, no object, or of another version.
     """
-    try:
-        content = json.loads(path.read_text())
-    except ValueError as error:
-        raise RawFileError(path, "is damaged: no whole JSON") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        found = content.get("format", "another program") if isinstance(content, dict) else "another program"
+    content = read_json(path)
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        found = found if isinstance(found, int) else "another program"
         raise RawFileError(path, f"is of format {found}, this version reads {FORMAT}: measure again")
     return content
 
@@ -107,11 +108,11 @@ def check_digests(folder: Path, sha256: dict[str, str]) -> None:
     Raises:
         RawFileError: one is missing, cut short or another.
     """
-    for name, digest in sha256.items():
+    for name, digest in list(sha256.items())[:MOST_FILES]:
         path = folder / Path(name).parent.name / Path(name).name  # never out of the folder
         try:
-            content = path.read_bytes()
-        except OSError as error:
+            content = read_bytes(path, MOST_TABLE)
+        except FileNotFoundError as error:
             raise RawFileError(path, "is missing") from error
         if hashlib.sha256(content).hexdigest() != digest:
             raise RawFileError(path, "is cut short, changed, or of another run")
@@ -155,13 +156,13 @@ def read_cell(folder: Path, name: str) -> CellRecord:
     path = folder / "cells" / f"{name}.json"
     content = checked_json(path)
     del content["format"]
-    try:
-        record = CellRecord(**content)
-    except TypeError as error:
-        raise RawFileError(path, "has other fields than this version writes: measure again") from error
+    record = as_record(CellRecord, content, path)
     if record.name != name:
         raise RawFileError(path, f"holds the cell {record.name}")
+    check_log(record.log, path)
     check_digests(folder, record.sha256)
+    if record.status == "ok":
+        check_measured(record, read_steps(folder, name), read_outputs(folder, name), path)
     return record
 
 
@@ -181,9 +182,9 @@ def read_imports(folder: Path) -> pd.DataFrame:
     Raises:
         RawFileError: the file is damaged, or of another version.
     """
-    path = folder / IMPORTS
-    rows = checked_json(path).get("imports", []) if path.is_file() else []
-    return pd.DataFrame(rows, columns=["implementation", "round", "import_s"])
+    path, columns = folder / IMPORTS, {"implementation": "str", "round": "int", "import_s": "float"}
+    rows = as_fields({"imports": "list[dict]"}, checked_json(path), path)["imports"] if path.is_file() else []
+    return pd.DataFrame([as_fields(columns, row, path) for row in rows], columns=list(columns))
 
 
 def write_steps(folder: Path, name: str, steps: list[dict]) -> None:
@@ -191,8 +192,14 @@ def write_steps(folder: Path, name: str, steps: list[dict]) -> None:
 
 
 def read_steps(folder: Path, name: str) -> pd.DataFrame:
-    """The calls of a cell that train, with the column `seconds`, each call's own time."""
-    steps = pd.read_csv(folder / "steps" / f"{name}.csv")
+    """The calls of a cell that train, with the column `seconds`, each call's own time.
+
+    Raises:
+        RawFileError: there is no such table.
+    """
+    path = folder / "steps" / f"{name}.csv"
+    steps = read_table(path, STEP_COLUMNS)
+    check_calls(steps, path)
     return steps.assign(seconds=steps["ended_s"] - steps["began_s"])
 
 
@@ -207,5 +214,12 @@ def outputs_table(batch: str, epoch: int, labels: np.ndarray, outputs: np.ndarra
 
 
 def read_outputs(folder: Path, name: str) -> pd.DataFrame:
-    """The outputs of a cell, float64, as `outputs_table` lays them out."""
-    return pd.read_csv(folder / "outputs" / f"{name}.csv")
+    """The outputs of a cell, float64, as `outputs_table` lays them out.
+
+    Raises:
+        RawFileError: there is no such table, or it has labels of no class.
+    """
+    path = folder / "outputs" / f"{name}.csv"
+    outputs = read_table(path, OUTPUT_COLUMNS, {f"output_{number}": "float64" for number in range(MOST_CLASSES)})
+    check_outputs(outputs, path)
+    return outputs

@@ -20,12 +20,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.measure.raw import FORMAT, RawFileError, check_digests, checked_json, digests, write_bytes, write_text
+from bench.measure.files import RawFileError, read_table
+from bench.measure.plausible import check_calls, check_log
+from bench.measure.raw import FORMAT, check_digests, checked_json, digests, write_bytes, write_text
 from bench.measure.turns import Taken
+from bench.measure.typed import as_fields, as_record
 
-CALL_COLUMNS = ["variant", "mode", "round", "steps", "samples", "began_s", "ended_s"]
-TURN_COLUMNS = ["variant", "mode", "round", "place", "own_cpu_s", "others_cpu_s"]
-KERNEL_COLUMNS = ["variant", "round", "kernel", "device", "count", "total_ms", "steps"]
+CALL_COLUMNS = {"variant": "str", "mode": "str", "round": "int64", "steps": "float64", "samples": "float64", "began_s": "float64",
+                "ended_s": "float64"}
+TURN_COLUMNS = {"variant": "str", "mode": "str", "round": "int64", "place": "int64", "own_cpu_s": "float64",
+                "others_cpu_s": "float64"}
+KERNEL_COLUMNS = {"variant": "str", "round": "int64", "kernel": "str", "device": "str", "count": "int64", "total_ms": "float64",
+                  "steps": "float64"}
+OF_MODE = {"blocks": {"recorded": "boolean"}, "clocks": {"runtime_s": "float64", "api_s": "float64"},
+           "traced": {"runtime_ms": "float64", "kernels_ms": "float64", "input_ms": "float64"}}
+"""Columns that calls of a mode have, beside those of all."""
+
+OF_GPU = {"calls": ("gpu_ms", "gpu_copy_ms"), "turns": ("gpu_energy_j", "gpu_utilisation", "gpu_memory_mib")}
+THREADS = {"intra_op_threads": "int", "inter_op_threads": "int", "peak_rss_mib": "float"}
+"""What a variant's environment has; and with a GPU, `gpu_peak_mib`."""
+
+MOST_VARIANTS = 100
+MOST_TURNS = 100_000
+"""Rounds times variants: their intervals then take a minute or two."""
 
 
 @dataclass
@@ -96,24 +113,54 @@ def read_variants(folder: Path, dataset: str) -> list[VariantRecord]:
         RawFileError: a file is damaged, of another version, or of another run.
     """
     path = folder / "rounds" / f"{dataset}-variants.json"
-    content = checked_json(path)
-    try:
-        check_digests(folder, content["sha256"])
-        return [VariantRecord(**record) for record in content["variants"]]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise RawFileError(path, f"is not what this version writes ({error})") from error
+    content = as_fields({"variants": "list", "sha256": "dict[str, str]"}, checked_json(path), path)
+    records = [as_record(VariantRecord, record, path) for record in content["variants"][:MOST_VARIANTS]]
+    for record in records:
+        check_log(record.log, path)
+        if (record.name, record.dataset) != (f"{record.implementation}-{record.profile}", dataset):
+            raise RawFileError(path, f"holds {record.name} on {record.dataset}, which is named otherwise than its fields say")
+        if record.status == "ok":
+            known = {**THREADS, **({"gpu_peak_mib": "float"} if "gpu_peak_mib" in record.environment else {})}
+            record.environment = as_fields(known, record.environment, path)
+    if len({record.name for record in records}) < len(content["variants"]):
+        raise RawFileError(path, f"holds a variant twice, or more than {MOST_VARIANTS}")
+    check_digests(folder, content["sha256"])
+    return records
 
 
 def read_calls(folder: Path, dataset: str) -> pd.DataFrame:
-    """The calls of a dataset, in their order; to be read after `read_variants`, which checks the file."""
-    return pd.read_csv(folder / "rounds" / f"{dataset}-calls.csv")
+    """The calls of a dataset, in their order; to be read after `read_variants`, which checks that the file is whole.
+
+    Raises:
+        RawFileError: there is no such table.
+    """
+    path = folder / "rounds" / f"{dataset}-calls.csv"
+    gpu = dict.fromkeys(OF_GPU["calls"], "float64")
+    calls = read_table(path, CALL_COLUMNS, {**gpu, **{name: kind for columns in OF_MODE.values() for name, kind in columns.items()}})
+    check_calls(calls, path)
+    for mode, columns in OF_MODE.items():
+        if (calls["mode"] == mode).any() and not columns.keys() <= set(calls):
+            raise RawFileError(path, f"lacks a column of its calls in the mode {mode}")
+    if len(gpu.keys() & set(calls)) == 1:
+        raise RawFileError(path, "lacks a column of calls on a GPU")
+    if calls["round"].nunique() * calls["variant"].nunique() > MOST_TURNS:
+        raise RawFileError(path, f"has more than {MOST_TURNS:,} rounds times variants")
+    return calls
 
 
 def read_turns(folder: Path, dataset: str) -> pd.DataFrame:
-    """The turns of a dataset, in their order."""
-    return pd.read_csv(folder / "rounds" / f"{dataset}-turns.csv")
+    """The turns of a dataset, in their order.
+
+    Raises:
+        RawFileError: there is no such table.
+    """
+    return read_table(folder / "rounds" / f"{dataset}-turns.csv", TURN_COLUMNS, dict.fromkeys(OF_GPU["turns"], "float64"))
 
 
 def read_kernels(folder: Path, dataset: str) -> pd.DataFrame:
-    """The kernels of a dataset's traced turns."""
-    return pd.read_csv(folder / "rounds" / f"{dataset}-kernels.csv")
+    """The kernels of a dataset's traced turns.
+
+    Raises:
+        RawFileError: there is no such table.
+    """
+    return read_table(folder / "rounds" / f"{dataset}-kernels.csv", KERNEL_COLUMNS)

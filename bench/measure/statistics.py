@@ -16,6 +16,9 @@ from scipy import stats
 CONFIDENCE = 0.95
 MARGIN = 0.05
 RESAMPLES = 9999
+DRAWN = RESAMPLES * 1000
+"""Numbers that are drawn at a time, 80 MB of them: with more than a thousand rounds, resamples come in batches."""
+
 FEWEST_ROUNDS = 6
 """With fewer the bootstrap of a median has next to nothing to draw from: no interval is given."""
 
@@ -54,13 +57,13 @@ def ratio_of_medians(values: np.ndarray, base: np.ndarray, seed: int = 0) -> Rat
     """
     if len(values) != len(base) or not len(values):
         raise ValueError(f"rounds must be paired: {len(values)} against {len(base)}")
-    value = float(np.median(values) / np.median(base))
-    if len(values) < FEWEST_ROUNDS:
-        return Ratio(value, float("nan"), float("nan"), len(values))
+    value, rounds = float(np.median(values) / np.median(base)), len(values)
+    if rounds < FEWEST_ROUNDS:
+        return Ratio(value, float("nan"), float("nan"), rounds)
     interval = stats.bootstrap(
-        (values, base), _ratio, paired=True, vectorized=True, n_resamples=RESAMPLES, method="percentile",
+        (values, base), _ratio, paired=True, vectorized=True, n_resamples=RESAMPLES, batch=DRAWN // rounds, method="percentile",
         confidence_level=CONFIDENCE, random_state=np.random.default_rng(seed)).confidence_interval
-    return Ratio(value, float(interval.low), float(interval.high), len(values))
+    return Ratio(value, float(interval.low), float(interval.high), rounds)
 
 
 def ratio_of_independent_medians(values: np.ndarray, base: np.ndarray, seed: int = 0) -> Ratio:
@@ -70,7 +73,7 @@ def ratio_of_independent_medians(values: np.ndarray, base: np.ndarray, seed: int
     if rounds < FEWEST_ROUNDS:
         return Ratio(value, float("nan"), float("nan"), rounds)
     interval = stats.bootstrap(
-        (values, base), _ratio, paired=False, vectorized=True, n_resamples=RESAMPLES, method="percentile",
+        (values, base), _ratio, paired=False, vectorized=True, n_resamples=RESAMPLES, batch=DRAWN // rounds, method="percentile",
         confidence_level=CONFIDENCE, random_state=np.random.default_rng(seed)).confidence_interval
     return Ratio(value, float(interval.low), float(interval.high), rounds)
 

@@ -89,16 +89,6 @@ class Parity:
                           indent=1)
 
 
-def from_json(text: str) -> Parity:
-    """The answer that `Parity.to_json` wrote."""
-    values = json.loads(text)
-    stages = [Stage(**{**stage, **{key: stage[key] and Difference(**stage[key]) for key in ("difference", "largest")}})
-              for stage in values["stages"]]
-    names = ("reference", "candidate", "setting", "seconds", "peak_rss_mib")
-    explanations = [Explanation(**entry) for entry in values.get("explanations", [])]
-    return Parity(stages=stages, explanations=explanations, **{name: values[name] for name in names})
-
-
 def difference_of(what: str, judgement: Judgement) -> Difference:
     """A judgement as a difference with values side by side."""
     place = f" at {list(judgement.place)}" if judgement.place else ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from bench.measure import raw
-from bench.parity.result import Parity, from_json
+from bench.measure.files import RawFileError, check_inside, left_out, read_json
+from bench.measure.typed import as_fields, as_record
+from bench.parity.result import VERDICTS, Parity
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,29 @@ def write_comparison(folder: Path, compared: Compared) -> None:
     text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
                        "dataset": compared.dataset, "parity": parity, "error": compared.error}, indent=1)
     slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
-    raw.write_text(folder / "parity" / f"{compared.dataset}-{slug}.json", text)
+    path = folder / "parity" / f"{compared.dataset}-{slug}.json"
+    check_inside(path)
+    raw.write_text(path, text)
 
 
-def read_comparisons(folder: Path) -> list[Compared]:
-    """The comparisons that a run left."""
+def read_comparisons(folder: Path, problems: list[str]) -> list[Compared]:
+    """The comparisons that a run left; what is wrong with others goes to `problems`."""
     found = []
     for path in sorted((folder / "parity").glob("*.json"), key=lambda path: (not path.name.startswith("small"), path.name)):
-        values = json.loads(path.read_text())
-        parity = from_json(json.dumps(values.pop("parity"))) if values["parity"] else values.pop("parity")
-        found.append(Compared(parity=parity, **values))
+        try:
+            found.append(_read_comparison(path))
+        except RawFileError as error:
+            problems.append(left_out("a comparison", error))
     return found
+
+
+def _read_comparison(path: Path) -> Compared:
+    values = as_fields({"implementation": "str", "reference": "str", "dataset": "str", "parity": "dict | None", "error": "str"},
+                       read_json(path), path)
+    if values["parity"]:
+        names = [entry.name for entry in fields(Parity)]
+        values["parity"] = {name: value for name, value in values["parity"].items() if name in names}  # without what is derived
+    compared = as_record(Compared, values, path)
+    if compared.parity and not {stage.verdict for stage in compared.parity.stages} <= set(VERDICTS):
+        raise RawFileError(path, "has a verdict that is none")
+    return compared

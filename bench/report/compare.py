@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.measure import raw
+from bench.measure.environment_raw import read_environment
 from bench.measure.statistics import Ratio, ratio_of_independent_medians
 from bench.report.frames import in_order, read_cells, results_frame
 from bench.report.rounds import Rounds, is_yardstick, read_rounds, throughput_frame
@@ -58,7 +58,7 @@ class _Side:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.environment = raw.checked_json(folder / "environment.json")
+        self.environment = read_environment(folder)
         self.problems: list[str] = []
         rounds = read_rounds(folder, self.problems)
         self.results = results_frame(folder, read_cells(folder, self.problems), throughput_frame(rounds))

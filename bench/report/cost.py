@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure import raw
+from bench.measure.files import left_out
 from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.tax import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
@@ -109,7 +110,7 @@ def imports_of(folder: Path, problems: list[str]) -> pd.DataFrame:
     try:
         return raw.read_imports(folder)
     except raw.RawFileError as error:
-        problems.append(f"Left out the timed imports: {error}.")
+        problems.append(left_out("the timed imports", error))
         return pd.DataFrame(columns=["implementation", "import_s"])
 
 
@@ -119,12 +120,12 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     for dataset, rows in throughput.groupby("dataset", sort=False):
         texts.append(f"{dataset}, samples per second: " + "; ".join(_in_words(row) for _, row in rows.iterrows()) + ".")
     for one in rounds:
-        again, recording = one.again, one.recording
+        again, recording, share = one.again, one.recording, one.recording_share
         if again is not None and not math.isnan(again.low):
             texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: differences of less than "
                          f"{max(again.high - 1, 1 - again.low):.1%} say nothing here, whatever their verdict.")
-        if recording is not None and not math.isnan(recording.low):
-            texts.append(f"{one.dataset}: recording a call takes {one.recording_share:.2%} of it; throughput while every call is "
+        if recording is not None and share is not None and not math.isnan(recording.low):
+            texts.append(f"{one.dataset}: recording a call takes {share:.2%} of it; throughput while every call is "
                          f"recorded, relative to none being: {_text(recording)}.")
         texts += [f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
                   for record in one.records if record.status != "ok"]
@@ -145,7 +146,8 @@ def cost_answer(throughput: pd.DataFrame) -> Answer:
         return Answer(QUESTION, "Not measured in this run.", "It takes two implementations, and rounds.")
     worst = default.loc[default["relative"].idxmin()]
     tuned = throughput[throughput["profile"] == "tuned"]
-    own = tuned[(tuned["dataset"] == worst["dataset"]) & (tuned["implementation"] == worst["implementation"])]
+    own = tuned[(tuned["dataset"] == worst["dataset"]) & (tuned["implementation"] == worst["implementation"])
+                & tuned["over_default"].notna()]
     won = f" Its own settings make it {own['over_default'].iloc[0]:.1f} times faster." if len(own) else ""
     reference = reference_of(throughput)
     parts = [f"{dataset}: " + ", ".join(

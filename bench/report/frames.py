@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bench.measure import raw
+from bench.measure.environment_raw import read_environment
+from bench.measure.files import left_out
 from bench.measure.saturation import saturated_share
 
 RESULT_COLUMNS = [
@@ -25,7 +27,7 @@ CURVE_COLUMNS = [
 def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
     """The records whose files are whole and were measured on the data and epochs of this folder's run; what is wrong with the
     others goes to `problems`."""
-    settings = raw.checked_json(folder / "environment.json")["settings"]
+    settings = read_environment(folder)["settings"]
     records = []
     for name in raw.cell_names(folder):
         try:
@@ -35,7 +37,7 @@ def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
                 raise raw.RawFileError(folder / "cells" / f"{name}.json", "was measured in another run, on other data or epochs")
             records.append(record)
         except raw.RawFileError as error:
-            problems.append(f"Left out the cell {name}: {error}.")
+            problems.append(left_out(f"the cell {name}", error))
     return records
 
 

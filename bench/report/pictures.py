@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
+
+from bench.measure.raw import write_bytes
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
@@ -40,17 +43,24 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
             for (loss, implementation, _), cell in cells.groupby(["loss", "implementation", "seed"], sort=False):
                 ax.plot(cell["epoch"], cell[name], color=colors[implementation], linewidth=widths[implementation],
                         linestyle="-" if loss == "logits" else (0, (4, 2)), alpha=0.75)
-            ax.set_title(f"{dataset}: {title}")
+            ax.set_title(_plain(f"{dataset}: {title}"))
             ax.grid(alpha=0.3)
             if name == "evaluation_loss":
                 ax.set_yscale("symlog", linthresh=0.01)
             else:
                 ax.set_ylim(0, 1.03)
                 ax.set_xlabel("epoch")
-    handles = [plt.Line2D([], [], color=colors[name], linewidth=widths[name], label=name) for name in implementations]
+    handles = [plt.Line2D([], [], color=colors[name], linewidth=widths[name], label=_plain(name)) for name in implementations]
     handles += [plt.Line2D([], [], color="black", linestyle=style, label=loss)
                 for loss, style in (("logits", "-"), ("activated", (0, (4, 2)))) if loss in set(curves["loss"])]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
     figure.tight_layout(rect=(0, 0.04, 1, 1))
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110)
     plt.close(figure)
+    write_bytes(path, picture.getvalue())
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not take for a formula."""
+    return text.replace("$", r"\$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable
 
 import pandas as pd
@@ -42,11 +43,11 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
         figure.add_scatter(
             x=cell["epoch"].tolist(),
             y=(values.clip(lower=GRADIENT_FLOOR) if column == "gradient_norm" else values).tolist(),
-            customdata=values.tolist(), mode="lines+markers", name=group, legendgroup=group,
+            customdata=values.tolist(), mode="lines+markers", name=escaped(group), legendgroup=group, meta=str(seed),
             showlegend=group not in named, marker={"size": widths[implementation] + 2},
             line={"color": colors[implementation], "width": widths[implementation],
                   "dash": "solid" if loss == "logits" else "dash"},
-            hovertemplate=f"{group}, seed {seed}<br>epoch %{{x}}: %{{customdata:.6g}}<extra></extra>")
+            hovertemplate="%{fullData.name}, seed %{meta}<br>epoch %{x}: %{customdata:.6g}<extra></extra>")
         named.add(group)
     _lay_out(figure, "epoch")
     if column == "evaluation_loss":
@@ -71,14 +72,14 @@ def throughput_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
         own = rows[rows["profile"] == profile]
         if len(own):
             figure.add_bar(
-                x=own["implementation"].tolist(), y=own["samples_per_second"].tolist(), name=profile, marker_color=color,
+                x=own["implementation"].map(escaped).tolist(), y=own["samples_per_second"].tolist(), name=profile, marker_color=color,
                 error_y={"type": "data", "symmetric": False, "array": (own["high"] - own["samples_per_second"]).tolist(),
                          "arrayminus": (own["samples_per_second"] - own["low"]).tolist()})
     _lay_out(figure, "")
     floor = throughput[(throughput["dataset"] == dataset) & (throughput["profile"] == FLOOR)]["samples_per_second"]
     for value in floor:
         figure.add_hline(y=value, line_dash="dot", annotation_text=f"the floor: {value:,.0f}", annotation_position="top left")
-    highest = max([*floor, *rows["high"].fillna(0), *rows["samples_per_second"]])
+    highest = max([0, *floor, *rows["high"].fillna(0), *rows["samples_per_second"]])
     figure.update_yaxes(title="samples per second", range=[0, 1.12 * highest])
     return figure
 
@@ -88,7 +89,7 @@ def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
     rows = parts_of(throughput)
     rows = rows[rows["dataset"] == dataset] if len(rows) else rows
     figure = go.Figure()
-    names = [f"{name}<br>{profile}" if profile != FLOOR else "the floor"
+    names = [f"{escaped(name)}<br>{escaped(profile)}" if profile != FLOOR else "the floor"
              for name, profile in zip(rows.get("implementation", []), rows.get("profile", []))]
     for part in PARTS if len(rows) else ():
         figure.add_bar(x=names, y=rows[f"{part}_ms"].tolist(), name=part, marker_color=PART_COLORS[part],
@@ -97,6 +98,11 @@ def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
     figure.update_layout(barmode="stack")
     figure.update_yaxes(title="ms a step")
     return figure
+
+
+def escaped(text: str) -> str:
+    """Text of which plotly takes nothing for one of its tags or entities."""
+    return html.escape(text, quote=False)
 
 
 def _lay_out(figure: go.Figure, x_title: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.measure import rounds_raw as raw
 from bench.measure.cautions import cautions
-from bench.measure.raw import RawFileError
+from bench.measure.files import RawFileError, left_out
 from bench.measure.statistics import Ratio, ratio_of_medians
 from bench.measure.tax import PARTS, tax
 from bench.measure.throughput import AGAIN, FLOOR, Throughput
@@ -48,7 +49,7 @@ class Rounds:
     def recording(self) -> Ratio | None:
         """Throughput with a row a call over that without, of blocks of calls that alternate within one process."""
         blocks = self.calls[self.calls["mode"] == "blocks"]
-        if blocks.empty:
+        if blocks.empty or blocks["recorded"].nunique() < 2:
             return None
         sums = blocks.assign(seconds=blocks["ended_s"] - blocks["began_s"]).groupby(["round", "recorded"])[
             ["samples", "seconds"]].sum()
@@ -82,24 +83,26 @@ def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
     found = []
     for dataset in raw.measured_datasets(folder):
         try:
-            records = raw.read_variants(folder, dataset)
+            found.append(Rounds(dataset, raw.read_variants(folder, dataset), raw.read_calls(folder, dataset),
+                                raw.read_turns(folder, dataset), raw.read_kernels(folder, dataset)))
         except RawFileError as error:
-            problems.append(f"Left out the throughput of {dataset}: {error}.")
-            continue
-        found.append(Rounds(dataset, records, raw.read_calls(folder, dataset), raw.read_turns(folder, dataset),
-                            raw.read_kernels(folder, dataset)))
+            problems.append(left_out(f"the throughput of {dataset}", error))
     return sorted(found, key=lambda rounds: rounds.dataset != "small")
 
 
 def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:
     """A row a variant: median samples per second and every ratio, each with its 95 % interval over rounds and a verdict; the parts
     of a step in ms; threads and memory at the end of the rounds."""
-    rows = [_row(one, record) for one in rounds for record in one.ok if record.name in one.throughput.by_round]
+    rows = [row for one in rounds for row in _rows(one)]
     return in_order(pd.DataFrame(rows, columns=None if rows else COLUMNS))
 
 
-def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
-    throughput = rounds.throughput
+def _rows(rounds: Rounds) -> list[dict]:
+    throughput, parts = rounds.throughput, tax(rounds.calls)
+    return [_row(rounds, record, throughput, parts) for record in rounds.ok if record.name in throughput.by_round]
+
+
+def _row(rounds: Rounds, record: raw.VariantRecord, throughput: Throughput, parts: pd.DataFrame) -> dict:
     median = throughput.median(record.name)
     row = {"dataset": rounds.dataset, "implementation": record.implementation, "profile": record.profile,
            "rounds": median.rounds, "samples_per_second": median.value, "low": median.low, "high": median.high}
@@ -108,8 +111,7 @@ def _row(rounds: Rounds, record: raw.VariantRecord) -> dict:
         ratio = throughput.ratio(record.name, bases[name]) if name in bases else None
         row |= {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high,
                 f"{name}_verdict": ratio.verdict()} if ratio else {
-                    name: None, f"{name}_low": None, f"{name}_high": None, f"{name}_verdict": ""}
-    parts = tax(rounds.calls)
+                    name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan, f"{name}_verdict": ""}
     if record.name in parts.index:
         row |= {f"{column}_ms" if column not in ("tracing", "gpu_busy") else column: parts.loc[record.name, column]
                 for column in parts.columns}

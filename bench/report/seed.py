@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,26 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
 from bench.measure import raw
+from bench.measure.files import RawFileError, read_json
 from bench.measure.saturation import RIGHT, saturated_rows
+from bench.measure.typed import as_fields
 from bench.report.page import figure_html
 from bench.report.pictures import color_of
-from bench.report.plots import GRADIENT_FLOOR
+from bench.report.plots import GRADIENT_FLOOR, escaped
 from bench.report.tables import as_text
 from bench.run.seed import FILE
 from bench.task import UserError
 
 LOG = {"true_negatives": 0, "false_negatives": 0, "true_positives": 52, "false_positives": 48, "loss": 0.79326165}
 """What the first author's evaluation printed after every epoch."""
+
+TRAINING = {"dataset": "str", "loss": "str", "implementation": "str", "state": "str", "accuracy": "float", "final_loss": "float",
+            "explanations": "list", "looks": "list", "losses": "list[float | None]", "outputs": "list[list[float]]",
+            "labels": "list[int]", "shown": "list[int]"}
+LOOK = {"step": "int", "gradient_norm": "float", "saturated": "float"}
+COMPARED = {"dataset": "str", "implementation": "str", "stages": "dict[str, str]", "explanations": "list"}
+EXPLAINED = {"title": "str", "evidence": "str", "lines": "list[str]"}
+"""Fields of what was stored, as far as they are read."""
 
 ULP = float(np.spacing(np.float32(LOG["loss"])))
 
@@ -30,12 +39,9 @@ def write_seed(folder: Path) -> str:
     """Writes seed.html from the raw measurements in `folder`; what it found, in words.
 
     Raises:
-        UserError: there are none.
+        UserError: there are none, or they cannot be used.
     """
-    try:
-        replayed = json.loads((folder / FILE).read_text())
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder / FILE} cannot be read: {error}; 'python -m bench seed' makes it") from error
+    replayed = read_replayed(folder / FILE)
     trainings = pd.DataFrame(replayed["trainings"])
     checks = log_checks()
     template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
@@ -48,6 +54,32 @@ def write_seed(folder: Path) -> str:
     raw.write_text(folder / "seed.html", page)
     texts = [f"the first log: {check}" for check in checks] + frozen_texts(trainings) + [cause_text(replayed["comparisons"])]
     return "\n".join(f"- {text}" for text in texts) + f"\n\n{folder / 'seed.html'} has the story."
+
+
+def read_replayed(path: Path) -> dict:
+    """What `bench.run.seed` stored.
+
+    Raises:
+        UserError: there is nothing.
+        RawFileError: it cannot be used.
+    """
+    try:
+        replayed = as_fields({"source": "str", "trainings": "list", "comparisons": "list"}, read_json(path), path)
+    except FileNotFoundError as error:
+        raise UserError(f"there is no {path}: 'python -m bench seed' makes it") from error
+    for what, kind in (("trainings", TRAINING), ("comparisons", COMPARED)):
+        replayed[what] = [as_fields(kind, one, path) for one in replayed[what]]
+        for one in replayed[what]:
+            one["explanations"] = [as_fields(EXPLAINED, found, path) for found in one["explanations"]]
+    for one in replayed["trainings"]:
+        one["looks"] = [as_fields(LOOK, look, path) for look in one["looks"]]
+        samples = range(len(one["labels"]))
+        if (len(one["outputs"]) != len(samples) or not set(one["labels"]) <= {0, 1} or not set(one["shown"]) <= set(samples)
+                or any(len(outputs) != 2 for outputs in one["outputs"])):
+            raise RawFileError(path, "has outputs that do not go with its labels")
+    if not any((one["dataset"], one["loss"]) == ("large", "activated") and one["shown"] for one in replayed["trainings"]):
+        raise RawFileError(path, "lacks the training that freezes")
+    return replayed
 
 
 def log_checks() -> list[str]:
@@ -128,7 +160,7 @@ def _figure(trainings: pd.DataFrame, points, title: str) -> go.Figure:
     colors = color_of(list(dict.fromkeys(large["implementation"])))
     for _, one in large.iterrows():
         x, y = points(one)
-        figure.add_scatter(x=x, y=y, name=f"{one['implementation']}, {one['loss']}", mode="lines",
+        figure.add_scatter(x=x, y=y, name=escaped(f"{one['implementation']}, {one['loss']}"), mode="lines",
                            line={"color": colors[one["implementation"]], "dash": "solid" if one["loss"] == "logits" else "dash"})
     figure.update_layout(height=380, margin={"l": 55, "r": 10, "t": 10, "b": 40}, legend={"orientation": "h", "y": -0.2},
                          plot_bgcolor="white")

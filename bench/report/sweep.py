@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import plotly.io
 from bench.measure import raw
 from bench.measure.law import MATTERS, fit_law
 from bench.measure.tax import PARTS
+from bench.measure.typed import as_fields
 from bench.report.pictures import COLORS
+from bench.report.plots import escaped
 from bench.report.rounds import Rounds, read_rounds, throughput_frame
-from bench.report.tables import as_text
+from bench.report.tables import as_markdown, as_text
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,17 @@ class SweepReport:
 
 
 def write_sweep(folder: Path) -> SweepReport:
-    """Writes sweep.csv, sweep.md and sweep.html from the raw files of a sweep."""
+    """Writes sweep.csv, sweep.md and sweep.html from the raw files of a sweep.
+
+    Raises:
+        RawFileError: sweep.json cannot be used.
+    """
     problems: list[str] = []
-    rounds = read_rounds(folder, problems)
+    path = folder / "sweep.json"
+    skipped = as_fields({"skipped": "list[str]"}, raw.checked_json(path), path)["skipped"]
+    rounds = [one for one in read_rounds(folder, problems) if _is_size(one.dataset, problems)]
     frame = throughput_frame(rounds)
-    texts = [*problems, *raw.checked_json(folder / "sweep.json")["skipped"]]
+    texts = [*problems, *skipped]
     if not len(frame):
         return SweepReport(frame, frame, [*texts, "Nothing was measured."])
     sizes = frame["dataset"].str.split("x", expand=True).astype(int)
@@ -42,11 +51,20 @@ def write_sweep(folder: Path) -> SweepReport:
     texts += _texts(laws)
     table = _size_table(frame)
     raw.write_text(folder / "sweep.csv", frame.to_csv(index=False))
-    parts = ["# Sweep", "\n".join(f"- {text}" for text in texts), as_text(table, "github"), "## Laws", as_text(laws, "github")]
+    parts = ["# Sweep", "\n".join(f"- {as_markdown(text)}" for text in texts), as_text(table, "github"), "## Laws",
+             as_text(laws, "github")]
     raw.write_text(folder / "sweep.md", "\n\n".join(parts) + "\n")
     figure = _plot(frame)
     raw.write_text(folder / "sweep.html", plotly.io.to_html(figure, include_plotlyjs=True))
     return SweepReport(table, laws, texts)
+
+
+def _is_size(dataset: str, problems: list[str]) -> bool:
+    """Whether rounds are of a size: batch size and length, both in figures."""
+    if re.fullmatch("[1-9][0-9]{0,8}x[1-9][0-9]{0,8}", dataset):
+        return True
+    problems.append(f"Left out the throughput of {dataset}, which is no size.")
+    return False
 
 
 def _size_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -99,7 +117,7 @@ def _plot(frame: pd.DataFrame) -> go.Figure:
     for number, ((implementation, profile), own) in enumerate(frame.groupby(["implementation", "profile"], sort=False)):
         step_ms = own["batch_size"] * 1e3 / own["samples_per_second"]
         figure.add_scatter(
-            x=own["values"].tolist(), y=step_ms.tolist(), mode="lines+markers", name=f"{implementation} {profile}",
+            x=own["values"].tolist(), y=step_ms.tolist(), mode="lines+markers", name=escaped(f"{implementation} {profile}"),
             line={"dash": "solid" if profile == "default" else "dash", "color": COLORS[number // 2 % len(COLORS)]},
             error_y={"type": "data", "symmetric": False,
                      "array": (own["batch_size"] * 1e3 / own["low"] - step_ms).tolist(),

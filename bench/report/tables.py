@@ -97,7 +97,7 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
 
 def _differences(folder: Path, curves: pd.DataFrame, dataset, loss, seed, base, implementation) -> dict:
     steps = [raw.read_steps(folder, f"{name}-default-{dataset}-{loss}-{seed}") for name in (base, implementation)]
-    losses = np.abs(steps[0]["loss"] - steps[1]["loss"])
+    losses = np.abs(steps[0]["loss"] - steps[1]["loss"].reindex(steps[0].index))  # one may have fewer steps
     cells = curves[(curves["profile"] == "default") & (curves["dataset"] == dataset) & (curves["loss"] == loss)
                    & (curves["seed"] == seed)]
     own, other = (cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation))
@@ -121,10 +121,17 @@ def _measured(ok: pd.DataFrame, implementation: str, dataset: str, loss: str, se
                  & (ok["loss"] == loss) & (ok["seed"] == seed)).any())
 
 
+def as_markdown(text: str) -> str:
+    """Text that is neither a tag, a link or a picture, nor the end of a table's cell."""
+    return text.replace("\\", "\\\\").replace("<", "&lt;").replace("](", "]\\(").replace("|", "\\|")
+
+
 def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None = None) -> str:
     """A table in one of tabulate's styles, columns wrapped at `widths` characters; differences between runs are shown to two
-    digits."""
+    digits. Of the styles `html` and `github`, text is escaped."""
     shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
+    if style == "github":
+        shown = shown.map(lambda value: as_markdown(value) if isinstance(value, str) else value).rename(columns=as_markdown)
     return tabulate(shown, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, maxcolwidths=widths)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.measure import raw
+from bench.measure.environment_raw import read_environment
 from bench.parity.stored import read_comparisons
 from bench.report.answers import answers
 from bench.report.cost import (
@@ -34,7 +35,7 @@ from bench.report.page import render_page
 from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
 from bench.report.rounds import read_rounds, throughput_frame
-from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, as_text, training_table, tuned_table
+from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, as_markdown, as_text, training_table, tuned_table
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ def write_report(folder: Path) -> Report:
     Raises:
         RawFileError: environment.json itself cannot be used.
     """
-    environment = raw.checked_json(folder / "environment.json")
+    environment = read_environment(folder)
     problems: list[str] = []
     rounds, records = read_rounds(folder, problems), read_cells(folder, problems)
     imports = imports_of(folder, problems)
     throughput = throughput_frame(rounds)
     results, curves = results_frame(folder, records, throughput), curves_frame(folder, records)
-    comparisons = read_comparisons(folder)
+    comparisons = read_comparisons(folder, problems)
     agreement = agreement_table(folder, results, curves)
     shown = stamp(results, comparisons)
     shown_throughput = stamp(throughput, comparisons) if len(throughput) else throughput
@@ -102,11 +103,11 @@ def write_report(folder: Path) -> Report:
 def _markdown(tables: dict[str, pd.DataFrame], notes: list[str], findings: list[Finding], cautions: list[str],
               environment: dict) -> str:
     packages = environment["packages"]
-    parts = ["# Results", "\n".join(f"- {finding.text}" for finding in findings)]
+    parts = ["# Results", "\n".join(f"- {as_markdown(finding.text)}" for finding in findings)]
     parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in tables.items()]
     parts += ["\n".join(f"{note}  " for note in notes)]
     if cautions:
-        parts.append("## Cautions\n\n" + "\n".join(f"- {caution}" for caution in cautions))
-    parts += [f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
-              f"{environment['cores_available']} cores."]
+        parts.append("## Cautions\n\n" + "\n".join(f"- {as_markdown(caution)}" for caution in cautions))
+    parts += [as_markdown(f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
+                          f"{environment['cores_available']} cores.")]
     return "\n\n".join(parts) + "\n"

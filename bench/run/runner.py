@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.data.source import Source, Spec
+from bench.implementations import IMPLEMENTATIONS
 from bench.measure import raw
+from bench.measure.environment_raw import read_environment
 from bench.measure.rounds_raw import read_variants
 from bench.measure.throughput import AGAIN
 from bench.process.forkserver import CONTEXT, call_in_child
@@ -106,10 +108,12 @@ def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) ->
 
 
 def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[Variant]:
-    """These and the earlier ones, whose first, with its A/A twin, stays what all are compared with."""
+    """These and the earlier ones, whose first, with its A/A twin, stays what all are compared with. A module that the earlier ones
+    name is run only if it is ours or was asked for now: the folder may be a stranger's."""
+    modules = {*IMPLEMENTATIONS.values(), *(variant.module for variant in variants)}
     try:
         earlier = [Variant(record.implementation, record.module, record.profile) for record in read_variants(folder, dataset)
-                   if record.status == "ok"]
+                   if record.status == "ok" and record.module in modules]
     except (OSError, raw.RawFileError):
         earlier = []
     if not any(variant.profile == AGAIN for variant in earlier):
@@ -136,8 +140,8 @@ def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
             (folder / name).unlink(missing_ok=True)
         return settings
     try:
-        earlier = raw.checked_json(folder / "environment.json")["settings"]
-    except (OSError, KeyError):
+        earlier = read_environment(folder)["settings"]
+    except OSError:
         return settings
     except raw.RawFileError as error:
         raise UserError(f"{folder}: {error}") from error

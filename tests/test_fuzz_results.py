@@ -1,0 +1,137 @@
+"""Result folders from strangers: whatever their files hold, a report is made, or one line says why not; nothing else is touched."""
+
+import json
+import random
+import shutil
+import sys
+import time
+import warnings
+
+import pytest
+from hostile import mend_digests, spoil
+from test_report import ENVIRONMENT, RATES, SOUND, parity, write_measured
+from timings import write_timings
+
+from bench.diagnose.cells import diagnose_cell
+from bench.measure import raw
+from bench.measure.files import RawFileError
+from bench.parity.result import Difference
+from bench.parity.stored import Compared, read_comparisons, write_comparison
+from bench.report.compare import compare_runs
+from bench.report.cost import imports_of
+from bench.report.frames import read_cells
+from bench.report.rounds import read_rounds
+from bench.report.seed import write_seed
+from bench.report.sweep import write_sweep
+from bench.report.write import write_report
+from bench.task import UserError
+
+SECONDS = 60
+"""Within which any folder must be done with; it takes one."""
+
+_opened: set[str] = set()
+sys.addaudithook(lambda event, arguments: _opened.add(str(arguments[0])) if event == "open" else None)
+
+
+def replayed() -> dict:
+    """What `python -m bench seed` stores, in small."""
+    found = {"title": "a title", "evidence": "numbers", "lines": ["train.py:1: x"]}
+    training = {"dataset": "large", "loss": "activated", "implementation": "keras", "state": "not trained", "accuracy": 0.5,
+                "final_loss": 0.8, "explanations": [found], "losses": [0.7, None], "outputs": [[0.0, 1.0]] * 4, "labels": [0, 1, 0, 1],
+                "shown": [0, 1], "looks": [{"step": 1, "gradient_norm": 0.1, "saturated": 0.5}]}
+    comparison = {"dataset": "large", "implementation": "keras", "stages": {"data": "bit", "loss": "different"}, "explanations": [found]}
+    return {"source": "synthetic", "trainings": [training, {**training, "loss": "logits"}], "comparisons": [comparison]}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A small result folder with files of every kind."""
+    folder = tmp_path_factory.mktemp("strangers") / "whole"
+    for implementation in ("lowlevel", "keras"):
+        write_measured(folder, implementation)
+        write_measured(folder, implementation, "small", "logits", outputs=SOUND)
+    write_measured(folder, "keras", "small", "logits", outputs=SOUND, profile="tuned")
+    write_timings(folder, RATES, "8x130", clocks=True, gpu=True)
+    different = parity("different", Difference("accuracy", "[0.5]", "[0.25]", 100.0, 7.0))
+    write_comparison(folder, Compared("keras", "lowlevel", "small", different))
+    write_comparison(folder, Compared("keras", "lowlevel", "large", None, "no reason"))
+    raw.write_imports(folder, [{"implementation": "lowlevel", "round": 1, "import_s": 6.0}])
+    raw.write_text(folder / "environment.json", json.dumps({**ENVIRONMENT, "precision": 0.02, "governor": ["powersave"]}))
+    raw.write_text(folder / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": ["a size"]}))
+    raw.write_text(folder / "seed.json", json.dumps(replayed()))
+    return folder
+
+
+def spoiled(whole, tmp_path, seed):
+    """A copy of the folder of which a few files were changed at random, beside a canary; and what was done."""
+    generator = random.Random(seed)
+    folder = shutil.copytree(whole, tmp_path / "folder")
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".csv"))
+    done = [spoil(path, generator) for path in generator.sample(files, generator.choice([1, 1, 3]))]
+    if generator.random() < 0.7:
+        mend_digests(folder)
+    return folder, f"seed {seed}: {done}"
+
+
+def canary(tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "canary").write_text("sings")
+    return outside
+
+
+def survives(action, what):
+    """An action ends in time, and with nothing worse than one line."""
+    began = time.monotonic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of NumPy, about numbers that are not finite
+            action()
+    except UserError as error:
+        assert str(error).isprintable() and len(str(error)) < 2000, what
+    except Exception as error:
+        raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+    assert time.monotonic() - began < SECONDS, what
+
+
+def reading(folder):
+    problems = []
+    read_cells(folder, problems), read_rounds(folder, problems), read_comparisons(folder, problems), imports_of(folder, problems)
+    assert all(problem.isprintable() and problem.startswith("Left out ") for problem in problems)
+
+
+@pytest.mark.parametrize("block", range(8))
+def test_any_file_may_be_damaged_and_reading_says_so_in_a_line(whole, tmp_path, block):
+    for seed in range(block * 30, block * 30 + 30):
+        folder, what = spoiled(whole, tmp_path, seed)
+        survives(lambda: reading(folder), what)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_any_file_may_be_damaged_and_the_report_is_made_of_the_rest(whole, tmp_path, block):
+    outside = canary(tmp_path)
+    for seed in range(1000 + block * 5, 1000 + block * 5 + 5):
+        folder, what = spoiled(whole, tmp_path, seed)
+        _opened.clear()
+        survives(lambda: write_report(folder), what)
+        if seed % 5 == 0:
+            survives(lambda: compare_runs(whole, folder, 0.1), what)
+            survives(lambda: write_sweep(folder), what)
+            survives(lambda: write_seed(folder), what)
+            for path in folder.glob("cells/*.json"):
+                survives(lambda: diagnose_cell(path), what)
+        assert not any(str(outside) in name for name in _opened), what
+        shutil.rmtree(folder)
+    assert [path.read_text() for path in outside.iterdir()] == ["sings"] and {path.name for path in tmp_path.iterdir()} == {"outside"}
+
+
+def test_an_undamaged_folder_loses_nothing(whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "folder")
+    report = write_report(folder)
+    assert not any("Left out" in finding.text for finding in report.findings) and len(report.tables) == 9
+    assert len(compare_runs(whole, folder, 0.1).table) == 4 and "has the story" in write_seed(folder)
+    assert "Nothing was measured." not in write_sweep(folder).texts
+    with pytest.raises(RawFileError, match="is damaged"):
+        (folder / "environment.json").write_text("{")
+        write_report(folder)
