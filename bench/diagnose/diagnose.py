@@ -14,7 +14,8 @@ from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.lines import with_lines
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
 from bench.parity.side import Side
-from bench.process.forkserver import call_in_child, with_forkserver
+from bench.process.forkserver import with_forkserver
+from bench.process.group import call_in_child
 from bench.task import Task, UserError
 
 STEPS = 300

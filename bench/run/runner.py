@@ -18,7 +18,7 @@ from bench.data.store import make_dataset, open_dataset
 from bench.measure import raw
 from bench.measure.rounds_raw import read_variants
 from bench.measure.throughput import AGAIN
-from bench.process.forkserver import CONTEXT, call_in_child
+from bench.process.group import call_in_child
 from bench.run.cells import Cell
 from bench.run.costs import measure_imports
 from bench.run.environment import describe_environment
