@@ -135,6 +135,7 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     from bench.report.traps import WIDTHS, as_record, described, gallery_table, measured, write_traps
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.gallery import measure_traps
+    from bench.run.lock import held
 
     traps = gallery()
     unknown = [name for name in names if name not in traps]
@@ -144,8 +145,9 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     if full:
         check_tensorflow(needs_estimator=True)
         check_writable(out)
-        measure_traps(chosen, implementations or list(IMPLEMENTATIONS), datasets or list(DATASETS), range(seeds), alone, clean, out,
-                      Console())
+        with held(out):
+            measure_traps(chosen, implementations or list(IMPLEMENTATIONS), datasets or list(DATASETS), range(seeds), alone, clean,
+                          out, Console())
         print(write_traps(out))
     elif as_json:
         print(json.dumps([as_record(trap, measured()) for trap in chosen], indent=1))
@@ -171,9 +173,11 @@ def seed_command(records, out) -> None:
     from bench.cli.measuring import source_of
     from bench.report.seed import write_seed
     from bench.run.check import check_tensorflow, check_writable
+    from bench.run.lock import held
     from bench.run.seed import replay
 
     check_tensorflow(needs_estimator=True)
     check_writable(out)
-    replay(source_of(records), out, Console())
+    with held(out):
+        replay(source_of(records), out, Console())
     print(f"\n{write_seed(out)}")

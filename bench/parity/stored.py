@@ -13,13 +13,14 @@ from bench.parity.result import Parity, from_json
 @dataclass(frozen=True)
 class Compared:
     """A comparison of a run: `implementation` against `reference` on `dataset`; `parity` is None if it could not be made,
-    for the reason in `error`."""
+    for the reason in `error`; `recipe` is the hash of what was compared."""
 
     implementation: str
     reference: str
     dataset: str
     parity: Parity | None
     error: str = ""
+    recipe: str = ""
 
     @property
     def differs(self) -> bool:
@@ -30,9 +31,15 @@ def write_comparison(folder: Path, compared: Compared) -> None:
     """Stores a comparison among the raw files of a run."""
     parity = json.loads(compared.parity.to_json()) if compared.parity else None
     text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
-                       "dataset": compared.dataset, "parity": parity, "error": compared.error}, indent=1)
+                       "dataset": compared.dataset, "parity": parity, "error": compared.error, "recipe": compared.recipe},
+                      indent=1)
+    raw.write_text(comparison_path(folder, compared), text)
+
+
+def comparison_path(folder: Path, compared: Compared) -> Path:
+    """Where a comparison is stored."""
     slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
-    raw.write_text(folder / "parity" / f"{compared.dataset}-{slug}.json", text)
+    return folder / "parity" / f"{compared.dataset}-{slug}.json"
 
 
 def read_comparisons(folder: Path) -> list[Compared]:

@@ -1,4 +1,4 @@
-"""A process with all that it starts, forked from the one that has TensorFlow loaded: when it ends, or the runner, all of it ends."""
+"""A process and all that it starts, forked from the one that has TensorFlow loaded: all of it ends with it, and with the runner."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from bench.process.forkserver import CONTEXT
 from bench.process.sessions import kill_tree, memory_of
 from bench.process.warden import warden, watched
 from bench.task import UserError
+
 
 class Group:
     """A call of `target` in a process that leads a session of its own, which Ctrl-C does not reach; a context that ends it.

@@ -1,7 +1,7 @@
 """A small process that outlives a killed runner by a moment, to end the processes and remove the files that it left.
 
-It has a session of its own, which Ctrl-C does not reach, and reads lines: `watch LEADER SCRATCH` and `forget LEADER`. When they end,
-the runner has, be it by kill -9: the sessions still watched are ended, and the folder for temporary files is removed.
+It has a session of its own, which Ctrl-C does not reach, and reads lines: `watch LEADER SCRATCH` and `forget LEADER`. When
+they end, the runner has, be it by kill -9: the sessions still watched are ended, and the folder for temporary files goes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Warden:
 
     def __init__(self):
         self._process = subprocess.Popen(
-            [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}; from bench.process.warden import stand_by; stand_by()"],
+            [sys.executable, "-c",
+             f"import sys; sys.path[:] = {sys.path!r}; from bench.process.warden import stand_by; stand_by()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True)
         told = self._process.stdout.readline().decode().strip()
         if not told:
