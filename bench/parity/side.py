@@ -16,7 +16,6 @@ import bench
 from bench.parity.port import Batch
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
-from bench.process.warden import warden
 from bench.task import Task, UserError
 
 ASKED_ONCE = frozenset({"load", "dataset_inputs", "input_spec", "received", "open", "variables", "initial_weights", "weights_given"})
@@ -45,7 +44,7 @@ class Side:
     def __init__(self, role: str, name: str, timeout: float):
         self.role, self.name = role, name
         self._timeout = timeout
-        self._log = tempfile.NamedTemporaryFile(prefix="parity-", suffix=".log", dir=warden().scratch)
+        self._log = tempfile.NamedTemporaryFile(prefix="parity-", suffix=".log")
         self._pipe, theirs = CONTEXT.Pipe()
         self._group = Group(_serve, theirs, name, self._log.name, os.getcwd(), sys.path)
         theirs.close()

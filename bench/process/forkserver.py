@@ -20,7 +20,8 @@ _STARTING = Lock()
 @contextmanager
 def with_forkserver() -> Iterator[None]:
     """Loads TensorFlow in the background; what is printed on the way goes to a file that lives as long."""
-    with tempfile.NamedTemporaryFile(prefix="forkserver-", suffix=".log", dir=warden().scratch) as log:
+    warden()  # before anything is left in the folder of temporary files
+    with tempfile.NamedTemporaryFile(prefix="forkserver-", suffix=".log") as log:
         with _STARTING:  # comparisons run in threads
             os.environ[preload.LOG] = log.name
             CONTEXT.set_forkserver_preload([preload.__name__])

@@ -55,10 +55,12 @@ _HIRING = Lock()
 
 
 def warden() -> Warden:
-    """That of this process, started when it is first asked for."""
+    """That of this process, started when it is first asked for; from then on this process's temporary files go to its folder."""
     global _warden
     with _HIRING:  # comparisons run in threads
-        _warden = _warden or Warden()
+        if _warden is None:
+            _warden = Warden()
+            tempfile.tempdir = str(_warden.scratch)
     return _warden
 
 

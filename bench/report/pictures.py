@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
+
+from bench.measure.raw import write_bytes
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
@@ -52,5 +55,7 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
                 for loss, style in (("logits", "-"), ("activated", (0, (4, 2)))) if loss in set(curves["loss"])]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
     figure.tight_layout(rect=(0, 0.04, 1, 1))
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
     plt.close(figure)
+    write_bytes(path, picture.getvalue())
