@@ -136,7 +136,7 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
         "dies", "--impl", "broken", "--impl", "lowlevel", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert process.returncode == 1
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
-    assert rows["status"].to_dict() == {"raises": "failed", "dies": "failed", "broken": "failed", "lowlevel": "ok"}
+    assert rows["status"].to_dict() == {"raises": "failed", "dies": "failed", "broken": "unavailable", "lowlevel": "ok"}
     assert rows.loc["raises", "reason"] == "ValueError: no good"
     assert rows.loc["dies", "reason"] == "its process was killed by SIGKILL"
     assert "nothing_of_that_name" in rows.loc["broken", "reason"]

@@ -10,7 +10,8 @@ from bench.data.source import Spec
 from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
 from bench.implementations import IMPLEMENTATIONS, has_profile, load_train
-from bench.process.forkserver import call_in_child, with_forkserver
+from bench.process.forkserver import with_forkserver
+from bench.process.group import call_in_child
 from bench.task import Task
 
 NAMES = list(IMPLEMENTATIONS)

@@ -55,6 +55,7 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     from bench.report.parity import as_lines
     from bench.report.write import write_report
     from bench.run.check import check_run_folder, check_tensorflow
+    from bench.run.lock import held
 
     check_tensorflow(needs_estimator=False)
     if out is not None:
@@ -67,6 +68,7 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
         raise
     print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
     if out is not None:
-        write_comparison(out, Compared(candidate, reference, "given", parity))
-        write_report(out)
+        with held(out):
+            write_comparison(out, Compared(candidate, reference, "given", parity))
+            write_report(out)
     sys.exit(0 if parity.same else 1)

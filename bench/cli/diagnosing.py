@@ -136,6 +136,7 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     from bench.report.traps import WIDTHS, as_record, described, gallery_table, measured, write_traps
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.gallery import measure_traps
+    from bench.run.lock import held
 
     traps = gallery()
     unknown = [name for name in names if name not in traps]
@@ -145,8 +146,9 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     if full:
         check_tensorflow(needs_estimator=True)
         check_writable(out)
-        measure_traps(chosen, implementations or list(IMPLEMENTATIONS), datasets or list(DATASETS), range(seeds), alone, clean, out,
-                      Console())
+        with held(out):
+            measure_traps(chosen, implementations or list(IMPLEMENTATIONS), datasets or list(DATASETS), range(seeds), alone, clean,
+                          out, Console())
         print(write_traps(out))
     elif as_json:
         print(json.dumps([as_record(trap, measured()) for trap in chosen], indent=1))
@@ -173,9 +175,11 @@ def seed_command(records, out) -> None:
     from bench.data.synthetic import Synthetic
     from bench.report.seed import write_seed
     from bench.run.check import check_tensorflow, check_writable
+    from bench.run.lock import held
     from bench.run.seed import replay
 
     check_tensorflow(needs_estimator=True)
     check_writable(out)
-    replay(Records(records) if records else Synthetic(), out, Console())
+    with held(out):
+        replay(Records(records) if records else Synthetic(), out, Console())
     print(f"\n{write_seed(out)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from bench.cli.group import main
 from bench.data.source import DATASETS, EPOCHS, QUICK_EPOCHS
 from bench.run.data_options import data_options
-from bench.run.quantities import Duration, Numbers, Percentage
+from bench.run.quantities import Duration, Numbers, Percentage, Size
 from bench.task import BATCH_SIZE, LOSSES, PROFILES, UserError
 
 
@@ -39,6 +40,12 @@ def grid_options(command):
                           "95 % interval), for example 2%.  [default: a fixed number of rounds]"),
         click.option("--budget", type=Duration(), default="10m", show_default=True, metavar="TIME",
                      help="But no longer than so long for a dataset: 90s, 10m, 1h."),
+        click.option("--cell-timeout", type=Duration(), default="1h", show_default=True, metavar="TIME",
+                     help="End a cell that takes longer, and a training in the rounds that is silent for longer: 90s, 10m, 1h. The "
+                          "others go on."),
+        click.option("--cell-memory", type=Size(), metavar="SIZE",
+                     help="End a cell that takes more memory, with all processes it starts: 512MiB, 8GiB.  [default: 90% of the "
+                          "machine's]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results"), show_default=True,
                      help="Where results go."),
         click.option("--quick", is_flag=True, help="Few samples, epochs and rounds: proves an installation in a "
@@ -52,15 +59,20 @@ def grid_options(command):
 
 @main.command("all")
 @grid_options
+@click.option("--fresh", is_flag=True, help="Start over: keep nothing that an earlier run measured.")
 def all_command(**options) -> None:
-    """Measure the whole table, from scratch, and write the report.
+    """Measure the whole table, and write the report.
 
     Before that, parity: is every implementation the same network as the first? Then every cell (implementation x dataset x
     loss x seed) trains in a process of its own. RESULTS: results.md and
     report.html to read; results.csv, curves.csv and curves.png to use; cells/, steps/, outputs/, traces/ and logs/ hold
     the raw measurements.
 
-    The exit code is 0 if every cell finished, 1 if one failed, 2 if the run could not start, 130 after Ctrl-C.
+    After Ctrl-C, a crash or a power cut, the same command goes on where it stopped: finished cells are kept whose data, code,
+    settings and TensorFlow are the same; all else that a run left in --out is removed. Ctrl-C once ends with the tables so
+    far, twice at once.
+
+    The exit code is 0 if every cell is ok, 1 if one is not, 2 if the run could not start or write, 130 after Ctrl-C.
     """
     _measure(keep_others=False, **options)
 
@@ -72,7 +84,7 @@ def run_command(**options) -> None:
 
     Example: python -m bench run --impl keras --dataset large --loss activated
     """
-    _measure(keep_others=True, **options)
+    _measure(keep_others=True, fresh=False, **options)
 
 
 @main.command("report")
@@ -108,6 +120,7 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
     from bench.report.sweep import write_sweep
     from bench.report.tables import as_text
     from bench.run.check import check_tensorflow, check_writable
+    from bench.run.lock import held
     from bench.run.sweep import run_sweep, sizes_of
     from bench.run.variants import trained_variants
 
@@ -118,7 +131,7 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
     check_writable(out)
     console = Console()
     variants = trained_variants(modules, list(PROFILES) if profile == "both" else [profile])
-    with with_forkserver():
+    with held(out), with_forkserver():
         run_sweep(sizes_of(batches, lengths, BATCH_SIZE, DATASETS["small"].length), variants, out, console)
     report = write_sweep(out)
     for table in (report.sizes, report.laws):
@@ -159,11 +172,14 @@ def compare_command(before, after, fail_over, force) -> None:
     sys.exit(1 if comparison.slower else 0)
 
 
-def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, precision, budget, out, quick, keep_others) -> None:
+def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, precision, budget, cell_timeout, cell_memory, out,
+             quick, keep_others, fresh) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.process.forkserver import with_forkserver
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.data_options import open_source
+    from bench.run.limits import Limits
+    from bench.run.lock import held
     from bench.run.plan import plan_of
     from bench.run.runner import Grid, run_grid
     from bench.run.variants import variants_of
@@ -172,7 +188,8 @@ def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, 
     modules = resolve_implementations(implementations or list(IMPLEMENTATIONS))
     check_tensorflow(needs_estimator="impl_estimator" in modules.values())
     check_writable(out)
-    with with_forkserver():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
+    with held(out), with_forkserver():
         source, specs = open_source(chosen, datasets, quick, console)
         default_epochs = QUICK_EPOCHS if quick else EPOCHS
         profiles = list(PROFILES) if profile == "both" else [profile]
@@ -185,15 +202,17 @@ def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, 
             variants_of(modules, profiles),
             {name: plan_of(spec.size, quick, precision, budget) for name, spec in specs.items()},
             precision,
-            quick)
+            quick,
+            Limits(cell_timeout, cell_memory) if cell_memory else Limits(cell_timeout))
         try:
-            finished = run_grid(grid, out, keep_others, console)
+            finished = run_grid(grid, out, keep_others, console, fresh)
         except KeyboardInterrupt:
             if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
                 _show_report(out, console)
-            print("interrupted: the tables hold the cells that had finished", file=sys.stderr)
+            print("interrupted: the tables hold the cells that had finished; the same command goes on with the others",
+                  file=sys.stderr)
             sys.exit(130)
-    _show_report(out, console)
+        _show_report(out, console)
     sys.exit(0 if finished else 1)
 
 

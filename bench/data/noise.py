@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.source import Samples
 from bench.data.shards import write_tfrecords
+from bench.data.source import Samples
 from bench.task import Batch, Dataset, Split
 
 AMPLITUDE = 200

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.sums import check_sums, folder_digest
 from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec, as_counts
+from bench.data.sums import check_sums, folder_digest
 from bench.data.wfdb_files import Header, read_annotations, read_counts, read_header
 from bench.task import UserError
 

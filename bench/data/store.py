@@ -23,7 +23,8 @@ import platformdirs
 
 from bench.data.shards import Shard, read_side, sha256, shards_of, side_of, write_shard
 from bench.data.source import SPLITS, Source, Spec
-from bench.process.forkserver import call_in_child, with_forkserver
+from bench.process.forkserver import with_forkserver
+from bench.process.group import call_in_child
 from bench.task import Batch, Dataset, Split, UserError
 
 FORMAT = 2

@@ -29,7 +29,7 @@ def diagnose_cell(path: Path) -> tuple[raw.CellRecord, Ended, list[Explanation]]
     """
     folder, name = path.parent.parent, path.stem
     record = raw.read_cell(folder, name)
-    if record.status != "ok":
+    if not record.measured:
         raise UserError(f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}")
     ended = read_ended(folder, record)
     return record, ended, explain_outputs(ended)

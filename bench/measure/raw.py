@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,12 +24,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.measure.durable import write_bytes, write_text  # noqa: F401  for all that writes raw files
 from bench.measure.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json, read_table  # noqa: F401  raw.FOLDERS
 from bench.measure.plausible import check_calls, check_log, check_measured, check_outputs
 from bench.measure.typed import as_fields, as_record
 
 FORMAT = 2
 """To be raised when the files change their layout."""
+
+STATUSES = ("ok", "failed", "timeout", "out_of_memory", "diverged", "unavailable", "interrupted")
+"""How a cell or a variant ended: measured; by an exception or a signal; killed for its time or memory, or without any left;
+with a loss that is not finite; not started for want of a module; killed by Ctrl-C."""
 
 IMPORTS = "imports.json"
 DERIVED = ("results.csv", "throughput.csv", "curves.csv", "results.md", "curves.png", "report.html")
@@ -47,7 +50,8 @@ MOST_FILES = 10
 
 @dataclass
 class CellRecord:
-    """One cell. `status` is `ok` or `failed`, and then `reason` says why in a line.
+    """One cell. `status` is one of `STATUSES`, and `reason` says in a line why it is not `ok`; `recipe` is the hash of all that
+    decides what the cell ends with.
 
     `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock, `trained_s` the moment at which
     `train` was called, `began_s` that at which its first step was next; `data` is the dataset's digest, `sha256` that
@@ -63,6 +67,7 @@ class CellRecord:
     status: str = "failed"
     reason: str = ""
     log: str = ""
+    recipe: str = ""
     data: str = ""
     epochs: int = 0
     length: int = 0
@@ -80,6 +85,11 @@ class CellRecord:
     checkpoint_bytes: int | None = None
     evaluations: list[dict] = field(default_factory=list)
     sha256: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> bool:
+        """Whether it trained to its end: its steps and outputs are there, be they finite or not."""
+        return bool(self.sha256)
 
 
 def checked_json(path: Path) -> dict:
@@ -118,31 +128,15 @@ def check_digests(folder: Path, sha256: dict[str, str]) -> None:
             raise RawFileError(path, "is cut short, changed, or of another run")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or none: beside its place, synced, then renamed."""
-    write_bytes(path, text.encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """See `write_text`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+def cell_files(name: str) -> tuple[str, ...]:
+    """The files of a cell that is measured, its record first."""
+    return f"cells/{name}.json", f"steps/{name}.csv", f"outputs/{name}.csv"
 
 
 def write_cell(folder: Path, record: CellRecord) -> None:
     """The record; to be written last, since a cell counts as measured once it is there."""
-    files = [name for name in (f"steps/{record.name}.csv", f"outputs/{record.name}.csv") if record.status == "ok"]
-    record.sha256 = digests(folder, files)
+    _, *others = cell_files(record.name)
+    record.sha256 = digests(folder, others if record.evaluations else ())
     write_text(folder / "cells" / f"{record.name}.json", json.dumps({"format": FORMAT, **asdict(record)}, indent=1))
 
 
@@ -171,9 +165,9 @@ def cell_names(folder: Path) -> list[str]:
     return [path.stem for path in sorted((folder / "cells").glob("*.json"))]
 
 
-def write_imports(folder: Path, rows: list[dict]) -> None:
-    """The timed imports, see above."""
-    write_text(folder / IMPORTS, json.dumps({"format": FORMAT, "imports": rows}, indent=1))
+def write_imports(folder: Path, rows: list[dict], recipe: str = "") -> None:
+    """The timed imports, see above, and the hash of what was imported."""
+    write_text(folder / IMPORTS, json.dumps({"format": FORMAT, "recipe": recipe, "imports": rows}, indent=1))
 
 
 def read_imports(folder: Path) -> pd.DataFrame:
@@ -185,6 +179,14 @@ def read_imports(folder: Path) -> pd.DataFrame:
     path, columns = folder / IMPORTS, {"implementation": "str", "round": "int", "import_s": "float"}
     rows = as_fields({"imports": "list[dict]"}, checked_json(path), path)["imports"] if path.is_file() else []
     return pd.DataFrame([as_fields(columns, row, path) for row in rows], columns=list(columns))
+
+
+def read_imports_recipe(folder: Path) -> str | None:
+    """The hash of what was imported; None if it is not known."""
+    try:
+        return checked_json(folder / IMPORTS).get("recipe")
+    except (OSError, RawFileError):
+        return None
 
 
 def write_steps(folder: Path, name: str, steps: list[dict]) -> None:

@@ -47,8 +47,8 @@ MOST_TURNS = 100_000
 
 @dataclass
 class VariantRecord:
-    """One variant on one dataset. `status` is `ok` or `failed`, and then `reason` says why in a line; `environment` holds
-    its threads and memory in MiB."""
+    """One variant on one dataset. `status` is one of `bench.measure.raw.STATUSES`, and `reason` says in a line why it is not `ok`;
+    `environment` holds its threads and memory in MiB."""
 
     name: str
     implementation: str
@@ -86,8 +86,9 @@ class Turns:
         return pd.DataFrame(self.call_rows, columns=CALL_COLUMNS)
 
 
-def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord]) -> None:
-    """All files of a dataset, the records last: rounds count as measured once they are there."""
+def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord], recipe: str = "") -> None:
+    """All files of a dataset, the records last: rounds count as measured once they are there. `recipe` is the hash of all that
+    decides what was measured."""
     rounds, dataset = folder / "rounds", turns.dataset
     for name, trace in turns.traces.items():
         write_bytes(folder / "traces" / f"{name}.xplane.pb", trace)
@@ -97,7 +98,7 @@ def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord]) -> No
         write_text(rounds / f"{dataset}-{kind}.csv",
                    frame.reindex(columns=[*columns, *frame.columns.difference(columns)]).to_csv(index=False))
     write_text(rounds / f"{dataset}-variants.json", json.dumps(
-        {"format": FORMAT, "variants": [asdict(record) for record in records],
+        {"format": FORMAT, "recipe": recipe, "variants": [asdict(record) for record in records],
          "sha256": digests(folder, [f"rounds/{dataset}-{kind}.csv" for kind in ("turns", "calls", "kernels")])}, indent=1))
 
 
@@ -126,6 +127,15 @@ def read_variants(folder: Path, dataset: str) -> list[VariantRecord]:
         raise RawFileError(path, f"holds a variant twice, or more than {MOST_VARIANTS}")
     check_digests(folder, content["sha256"])
     return records
+
+
+def read_rounds_recipe(folder: Path, dataset: str) -> str | None:
+    """The hash of what was measured; None if it is not known, or not all of it was.
+
+    Raises:
+        RawFileError: see `read_variants`.
+    """
+    return checked_json(folder / "rounds" / f"{dataset}-variants.json").get("recipe")
 
 
 def read_calls(folder: Path, dataset: str) -> pd.DataFrame:

@@ -27,7 +27,8 @@ from bench.parity.stages.metrics import evaluations_stage, metrics_stage
 from bench.parity.stages.objective import gradients_stage, loss_stage
 from bench.parity.stages.update import update_stage
 from bench.parity.still import still_task
-from bench.process.forkserver import call_in_child, with_forkserver
+from bench.process.forkserver import with_forkserver
+from bench.process.group import call_in_child
 from bench.task import BATCH_SIZE, LEARNING_RATE, Dataset, Task, UserError, initial_weights
 
 DATASETS = {

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import bench
 from bench.parity.port import Batch
 from bench.process.forkserver import CONTEXT
+from bench.process.group import Group
 from bench.task import Task, UserError
 
 ASKED_ONCE = frozenset({"load", "dataset_inputs", "input_spec", "received", "open", "variables", "initial_weights", "weights_given"})
@@ -43,10 +44,9 @@ class Side:
     def __init__(self, role: str, name: str, timeout: float):
         self.role, self.name = role, name
         self._timeout = timeout
-        self._log = tempfile.NamedTemporaryFile(prefix="bench-parity-", suffix=".log")
+        self._log = tempfile.NamedTemporaryFile(prefix="parity-", suffix=".log")
         self._pipe, theirs = CONTEXT.Pipe()
-        self._process = CONTEXT.Process(target=_serve, args=(theirs, name, self._log.name, os.getcwd(), sys.path), daemon=True)
-        self._process.start()
+        self._group = Group(_serve, theirs, name, self._log.name, os.getcwd(), sys.path)
         theirs.close()
         self.peak_rss_mib = 0.0
         self._pending: list[tuple[str, bytes | None]] = []
@@ -85,8 +85,7 @@ class Side:
                                 "when it is called? Give more time with --timeout SECONDS")
             outcome, value, self.peak_rss_mib = self._pipe.recv()
         except (EOFError, ConnectionResetError):
-            self._process.join()
-            raise UserError(f"{self} ended its process (exit code {self._process.exitcode}) in {method!r}; out of memory? "
+            raise UserError(f"{self} ended its process (exit code {self._group.exitcode}) in {method!r}; out of memory? "
                             f"{self._last_words()}") from None
         if outcome == "error":
             raise UserError(f"{self}: {value}")
@@ -96,8 +95,7 @@ class Side:
         return value
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.join()
+        self._group.end()
         self._pipe.close()
         self._log.close()
 

@@ -15,13 +15,14 @@ from bench.parity.result import VERDICTS, Parity
 @dataclass(frozen=True)
 class Compared:
     """A comparison of a run: `implementation` against `reference` on `dataset`; `parity` is None if it could not be made,
-    for the reason in `error`."""
+    for the reason in `error`; `recipe` is the hash of what was compared."""
 
     implementation: str
     reference: str
     dataset: str
     parity: Parity | None
     error: str = ""
+    recipe: str = ""
 
     @property
     def differs(self) -> bool:
@@ -32,11 +33,17 @@ def write_comparison(folder: Path, compared: Compared) -> None:
     """Stores a comparison among the raw files of a run."""
     parity = json.loads(compared.parity.to_json()) if compared.parity else None
     text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
-                       "dataset": compared.dataset, "parity": parity, "error": compared.error}, indent=1)
-    slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
-    path = folder / "parity" / f"{compared.dataset}-{slug}.json"
+                       "dataset": compared.dataset, "parity": parity, "error": compared.error, "recipe": compared.recipe},
+                      indent=1)
+    path = comparison_path(folder, compared)
     check_inside(path)
     raw.write_text(path, text)
+
+
+def comparison_path(folder: Path, compared: Compared) -> Path:
+    """Where a comparison is stored."""
+    slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
+    return folder / "parity" / f"{compared.dataset}-{slug}.json"
 
 
 def read_comparisons(folder: Path, problems: list[str]) -> list[Compared]:
@@ -51,7 +58,8 @@ def read_comparisons(folder: Path, problems: list[str]) -> list[Compared]:
 
 
 def _read_comparison(path: Path) -> Compared:
-    values = as_fields({"implementation": "str", "reference": "str", "dataset": "str", "parity": "dict | None", "error": "str"},
+    values = as_fields({"implementation": "str", "reference": "str", "dataset": "str", "parity": "dict | None", "error": "str",
+                        "recipe": "str"},
                        read_json(path), path)
     if values["parity"]:
         names = [entry.name for entry in fields(Parity)]

@@ -50,7 +50,7 @@ def cell_causes(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
     """A row for every finished cell that ended near chance or diverged: `state`, `cause`, `evidence` and `cure`."""
     rows = []
     for record in records:
-        if record.status != "ok":
+        if not record.measured:
             continue
         ended = read_ended(folder, record)
         state = state_of(ended)

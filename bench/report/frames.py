@@ -33,7 +33,7 @@ def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
         try:
             record = raw.read_cell(folder, name)
             expected = settings.get(record.dataset, {})
-            if record.status == "ok" and (record.data, record.epochs) != (expected.get("digest"), expected.get("epochs")):
+            if record.measured and (record.data, record.epochs) != (expected.get("digest"), expected.get("epochs")):
                 raise raw.RawFileError(folder / "cells" / f"{name}.json", "was measured in another run, on other data or epochs")
             records.append(record)
         except raw.RawFileError as error:
@@ -42,7 +42,7 @@ def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
 
 
 def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.DataFrame) -> pd.DataFrame:
-    """One row a cell, `RESULT_COLUMNS`, failed ones included; `throughput` is that of the rounds, a row a variant.
+    """One row a cell, `RESULT_COLUMNS`, those included that are not ok; `throughput` is that of the rounds, a row a variant.
 
     `samples_per_second` and `step_ms` (the median, with its quartiles) are of the cell's own steady steps; `of_floor` and the
     time in kernels are the variant's, from the rounds; `graph_s` runs from the call of `train` to its first step,
@@ -58,8 +58,8 @@ def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.Da
 
 
 def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
-    """One row an evaluation of a finished cell, `CURVE_COLUMNS`; `train_loss` is the mean over the epoch's samples."""
-    rows = [row for record in records if record.status == "ok" for row in _curve_rows(folder, record)]
+    """One row an evaluation of a measured cell, `CURVE_COLUMNS`; `train_loss` is the mean over the epoch's samples."""
+    rows = [row for record in records if record.measured for row in _curve_rows(folder, record)]
     return in_order(pd.DataFrame(rows, columns=CURVE_COLUMNS))
 
 
@@ -83,7 +83,7 @@ def _identity(record: raw.CellRecord) -> dict:
 def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) -> dict:
     row = {**_identity(record), "status": record.status, "reason": record.reason, "log": record.log,
            "wall_s": record.ended_s - record.forked_s}
-    if record.status != "ok":
+    if not record.measured:
         return row
     steps = raw.read_steps(folder, record.name)
     steady = steps[steps["kind"] == "steady"]

@@ -56,7 +56,7 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
     figure.tight_layout(rect=(0, 0.04, 1, 1))
     picture = io.BytesIO()
-    figure.savefig(picture, dpi=110)
+    figure.savefig(picture, format="png", dpi=110)
     plt.close(figure)
     write_bytes(path, picture.getvalue())
 

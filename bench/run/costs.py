@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.measure import raw
+from bench.process.warden import warden, watched
 
 IMPORT_ROUNDS = 2
 """An import takes 6-9 s, nearly all of it TensorFlow's own."""
@@ -21,16 +23,26 @@ print(time.perf_counter() - began)
 """
 
 
-def measure_imports(modules: dict[str, str], folder: Path, on_progress: Callable[[str], None]) -> None:
-    """Times the imports in processes of their own, in turn, and stores a row each."""
+def measure_imports(modules: dict[str, str], recipe: str, folder: Path, on_progress: Callable[[str], None]) -> None:
+    """Times the imports in processes of their own, in turn, and stores a row each, and the recipe of all."""
     rows = []
     for number in range(1, IMPORT_ROUNDS + 1):
         for name, module in _in_turn(list(modules.items()), number):
             on_progress(f"importing {name}, round {number} of {IMPORT_ROUNDS}")
-            process = subprocess.run([sys.executable, "-c", IMPORT.format(module=module)], capture_output=True, text=True)
-            if process.returncode == 0:
-                rows.append({"implementation": name, "round": number, "import_s": float(process.stdout.split()[-1])})
-    raw.write_imports(folder, rows)
+            import_s = _time_import(module)
+            if import_s is not None:
+                rows.append({"implementation": name, "round": number, "import_s": import_s})
+    raw.write_imports(folder, rows, recipe)
+
+
+def _time_import(module: str) -> float | None:
+    """Seconds; None if it cannot be imported."""
+    scratch = str(warden().scratch)
+    with subprocess.Popen([sys.executable, "-c", IMPORT.format(module=module)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          env={**os.environ, "TMPDIR": scratch}, text=True, start_new_session=True) as process, watched(
+                              process.pid, scratch):
+        printed, _ = process.communicate()
+    return float(printed.split()[-1]) if process.returncode == 0 else None
 
 
 def _in_turn(things: Sequence, number: int) -> Sequence:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,16 +19,23 @@ STEPS = {"small": 50, "large": 10}
 QUICK_STEPS = 5
 
 
-def compare_implementations(modules: dict[str, str], specs: dict[str, Spec], loss: str, source: Source, quick: bool,
-                            folder: Path, console: Console) -> None:
-    """Compares every implementation with the first, on every dataset (a quick run: on the first), and stores the answers in
-    `folder`."""
-    (reference, reference_module), *others = modules.items()
-    for dataset, spec in list(specs.items())[:1 if quick else None]:
-        setting = Setting(dataset=dataset, spec=compared_spec(spec), loss=loss, source=source,
-                          steps=QUICK_STEPS if quick else STEPS[spec.size])
-        for name, module in others:
-            compared = _compare(Compared(name, reference, dataset, None), reference_module, module, setting, console)
+def steps_of(spec: Spec, quick: bool) -> int:
+    """Training steps that a comparison takes."""
+    return QUICK_STEPS if quick else STEPS[spec.size]
+
+
+def compare_implementations(modules: dict[str, str], specs: dict[str, Spec], recipes: dict[tuple[str, str], str],
+                            kept: Container[tuple[str, str]], loss: str, source: Source, quick: bool, folder: Path,
+                            console: Console) -> None:
+    """Compares implementations with the first, those on those datasets that have a recipe and are not kept from before, and
+    stores the answers in `folder`."""
+    reference, reference_module = next(iter(modules.items()))
+    for (name, dataset), recipe in recipes.items():
+        if (name, dataset) not in kept:
+            spec = specs[dataset]
+            setting = Setting(dataset=dataset, spec=compared_spec(spec), loss=loss, source=source, steps=steps_of(spec, quick))
+            compared = _compare(
+                Compared(name, reference, dataset, None, recipe=recipe), reference_module, modules[name], setting, console)
             write_comparison(folder, compared)
             console.print(_line(compared), highlight=False, markup=False, soft_wrap=True)
 
@@ -36,8 +45,8 @@ def _compare(compared: Compared, reference: str, candidate: str, setting: Settin
         with stage_progress(console) as on_stage:
             parity = explained(reference, candidate, setting, on_stage)
     except UserError as error:
-        return Compared(compared.implementation, compared.reference, compared.dataset, None, str(error))
-    return Compared(compared.implementation, compared.reference, compared.dataset, parity)
+        return replace(compared, error=str(error))
+    return replace(compared, parity=parity)
 
 
 def _line(compared: Compared) -> str:

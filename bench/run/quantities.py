@@ -7,6 +7,7 @@ import re
 import click
 
 SECONDS = {"s": 1, "m": 60, "h": 3600}
+BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 class Percentage(click.ParamType):
@@ -49,3 +50,17 @@ class Duration(click.ParamType):
         if not found or not float(found[1]):
             self.fail(f"{value!r} is no time above 0, such as 90s, 10m or 1h", param, ctx)
         return float(found[1]) * SECONDS[found[2]]
+
+
+class Size(click.ParamType):
+    """`512MiB` or `8GiB`, in bytes; above 0."""
+
+    name = "size"
+
+    def convert(self, value, param, ctx) -> float:
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)\s*([KMGT]iB)", value.strip())
+        if not found or not float(found[1]):
+            self.fail(f"{value!r} is no size above 0, such as 512MiB or 8GiB", param, ctx)
+        return float(found[1]) * BYTES[found[2]]

@@ -7,6 +7,7 @@ round.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 import traceback
@@ -17,15 +18,16 @@ from pathlib import Path
 
 import psutil
 
-from bench.implementations import load_train
 from bench.measure import rounds_raw as raw
 from bench.measure.gpu import Gpus, over_turn
 from bench.measure.rounds_raw import VariantRecord
 from bench.measure.throughput import FLOOR
 from bench.measure.turns import Enough, Taken, Turn, TurnTaker
 from bench.process.forkserver import CONTEXT
+from bench.process.group import Group
+from bench.run.limits import Ended, Limits, Watch
 from bench.run.variants import Variant, balanced_orders
-from bench.run.worker import death, one_line, redirect_output
+from bench.run.worker import load, one_line, redirect_output, status_of
 from bench.task import BATCH_SIZE, Dataset, Task
 
 WITHOUT_END = 1000
@@ -43,70 +45,75 @@ class Plan:
     is_precise: Callable[[raw.Turns], bool] = lambda turns: True
 
 
-class Failed(Exception):
-    """A variant's training ended before its turns were over."""
-
-
 class _Trainee:
     """The parent's side of one variant's process."""
 
-    def __init__(self, variant: Variant, dataset: Dataset, batch_size: int, folder: Path, gpus: Gpus):
+    def __init__(self, variant: Variant, dataset: Dataset, batch_size: int, folder: Path, gpus: Gpus, limits: Limits):
         self._gpus = gpus
         self.record = raw.VariantRecord(
             variant.name, variant.implementation, variant.module, variant.profile, dataset.name, dataset.length)
         self.record.log = f"logs/rounds-{variant.name}-{dataset.name}.log"
         self._connection, theirs = CONTEXT.Pipe()
-        self.process = CONTEXT.Process(
-            target=train_in_turns, args=(variant, dataset, batch_size, folder / self.record.log, theirs))
-        self.process.start()
+        self._group = Group(train_in_turns, variant, dataset, batch_size, folder / self.record.log, theirs)
         theirs.close()
+        self._watch = Watch(self._group, limits)
 
     def take(self, turn: Turn) -> tuple[Taken, dict]:
         """What a turn gave, and how the machine was meanwhile."""
-        before, gpu_before = _cpu_seconds(self.process.pid), self._gpus.read()
-        self._connection.send(turn)
+        before, gpu_before = _cpu_seconds(self._group.pid), self._gpus.read()
+        self._send(turn)
         taken = self.wait()
-        after = _cpu_seconds(self.process.pid)
+        after = _cpu_seconds(self._group.pid)
         return taken, {"others_cpu_s": after["busy"] - before["busy"] - (after["own"] - before["own"]),
                        "own_cpu_s": after["own"] - before["own"], **over_turn(gpu_before, self._gpus.read())}
 
-    def wait(self) -> Taken:
-        """The next that the process has to say."""
-        try:
-            message = self._connection.recv()
-        except (EOFError, ConnectionResetError):
-            self.process.join()
-            message = death(self.process.exitcode)
-        if isinstance(message, Taken):
-            return message
-        self.record.status, self.record.reason = "failed", message
-        raise Failed(message)
+    def wait(self):
+        """The next that the process has to say: a `Taken`, and at its end what it computed with.
 
-    def end(self) -> None:
+        Raises:
+            Ended: its training ended before its turns were over.
+        """
+        try:
+            message = self._watch.hear(self._connection, time.monotonic())
+            if isinstance(message, Ended):
+                raise message
+        except Ended as ended:
+            self.record.status, self.record.reason = ended.status, ended.reason
+            self.end()
+            raise
+        return message
+
+    def finish(self) -> None:
         """Tells the process that its turns are over, and asks what it computed with."""
         if self.record.status == "ok":
-            self._connection.send(None)
-            self.record.environment = self._connection.recv()
+            self._send(None)
+            self.record.environment = self.wait()
 
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.join()
+    def end(self) -> None:
+        self._group.end()
+
+    def _send(self, turn: Turn | None) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it has died: `wait` says how
+            self._connection.send(turn)
 
 
 def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder: Path,
                    on_progress: Callable[[str, float], None], batch_size: int = BATCH_SIZE,
-                   clock: Callable[[], float] = time.monotonic) -> list[VariantRecord]:
+                   clock: Callable[[], float] = time.monotonic, limits: Limits | None = None,
+                   recipe: str = "") -> list[VariantRecord]:
     """Measures all variants and stores what they gave; a variant that fails has its reason in its record, and the others go on.
 
-    `on_progress` is told what is going on and which share of the whole is done.
+    `on_progress` is told what is going on and which share of the whole is done. What was measured until an exception is
+    stored without the `recipe`.
     """
     began = clock()
+    limits, stored = limits or Limits(), ""
     trainees: dict[Variant, _Trainee] = {}
     turns, gpus = raw.Turns(dataset.name), Gpus()
     try:
         on_progress(f"starting {len(variants)} trainings", 0)
         for variant in variants:
-            trainees[variant] = _Trainee(variant, dataset, batch_size, folder, gpus)
+            trainees[variant] = _Trainee(variant, dataset, batch_size, folder, gpus, limits)
         for trainee in trainees.values():
             _or_none(trainee.wait)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
@@ -116,12 +123,13 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
         on_progress("tracing", 0.96)
         _round(1, ("traced",), variants, trainees, plan.seconds, turns)
         for trainee in trainees.values():
-            trainee.end()
+            _or_none(trainee.finish)
+        stored = recipe
     finally:
         for trainee in trainees.values():
-            trainee.kill()
+            trainee.end()
         records = [trainee.record for trainee in trainees.values()]
-        raw.write_rounds(folder, turns, records)
+        raw.write_rounds(folder, turns, records, stored)
     return records
 
 
@@ -152,7 +160,7 @@ def _turn(number: int, place: int, variant: Variant, trainee: _Trainee, turn: Tu
 def _or_none(action: Callable):
     try:
         return action()
-    except Failed:
+    except Ended:
         return None
 
 
@@ -170,21 +178,18 @@ def _cpu_seconds(pid: int) -> dict[str, float]:
 
 def train_in_turns(variant: Variant, dataset: Dataset, batch_size: int, log: Path, connection: Connection) -> None:
     """A variant's own process."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
     redirect_output(log)
     with tempfile.TemporaryDirectory(prefix="bench-rounds-") as model_dir:
         task = Task(dataset, "logits", 0, WITHOUT_END, Path(model_dir), batch_size=batch_size, passes_per_epoch=WITHOUT_END)
         taker = TurnTaker(task, connection, resident=variant.profile == FLOOR)
         try:
-            load_train(variant.module, "tuned" if variant.profile == "tuned" else "default")(task, taker)
-            connection.send("its training ended before its turns were over: does it heed passes_per_epoch?")
+            load(variant.module, "tuned" if variant.profile == "tuned" else "default")(task, taker)
+            connection.send(Ended("failed", "its training ended before its turns were over: does it heed passes_per_epoch?"))
         except Enough:
             connection.send(describe_threads())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            connection.send(Ended(status_of(error), one_line(error)))
             traceback.print_exc()
-            connection.send(one_line(error))
 
 
 def describe_threads() -> dict:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -16,18 +15,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from bench.data.source import Source, Spec
 from bench.implementations import IMPLEMENTATIONS
 from bench.measure import raw
+from bench.measure.durable import remove_unfinished
 from bench.measure.environment_raw import read_environment
-from bench.measure.rounds_raw import read_variants
+from bench.measure.rounds_raw import VariantRecord, read_variants
 from bench.measure.throughput import AGAIN
-from bench.process.forkserver import CONTEXT, call_in_child
+from bench.process.group import call_in_child
+from bench.run.cell_process import run_in_process
 from bench.run.cells import Cell
 from bench.run.costs import measure_imports
 from bench.run.datasets import prepare_dataset
 from bench.run.environment import describe_environment
-from bench.run.parity import compare_implementations
+from bench.run.limits import Limits
+from bench.run.parity import compare_implementations, steps_of
+from bench.run.recipe import cell_recipe, comparison_recipe, imports_recipe, rounds_recipe
+from bench.run.resume import Kept, Recipes, find_kept, remove_others
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
-from bench.run.worker import death, new_record, run_cell
 from bench.task import Dataset, UserError
 
 WORK = {"small": 1, "large": 3}
@@ -46,6 +49,7 @@ class Grid:
     plan: dict[str, Plan]
     precision: float | None = None
     quick: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def modules(self) -> dict[str, str]:
@@ -60,51 +64,78 @@ class Grid:
                 for name, dataset in datasets.items()}
 
 
-def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console) -> bool:
-    """Measures all cells into `folder`; true if none failed.
+def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fresh: bool = False) -> bool:
+    """Measures all cells into `folder`; true if all are ok.
 
-    With `keep_others`, cells measured there before stay if they were measured on the same data; without, it is a whole run,
-    and begins with the question whether the implementations are ports of one network.
+    With `keep_others`, cells measured there before stay if they were measured on the same data; without, it is a whole run: it
+    begins with the question whether the implementations are ports of one network, and keeps what an earlier run
+    left of the same recipe, unless it is to be `fresh`.
 
     Raises:
         UserError: the data cannot be made, or other cells in `folder` do not fit to these.
-        KeyboardInterrupt: the cell that was running leaves no record; the finished ones are whole.
+        OSError: `folder` cannot be written, as when the disk is full.
+        KeyboardInterrupt: the finished cells are whole, and the one that was running has a record that says so.
     """
+    remove_unfinished([folder, *(folder / name for name in raw.FOLDERS)])
     with console.status("loading TensorFlow ..."):
         environment = call_in_child(describe_environment)
     datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
-    settings = _prepare_folder(folder, grid.settings(datasets), keep_others)
+    recipes = _recipes(grid, datasets)
+    kept = Kept() if keep_others or fresh else find_kept(folder, recipes)
+    settings = _settings_with_others(folder, grid.settings(datasets)) if keep_others else grid.settings(datasets)
     if not keep_others:
-        compare_implementations(grid.modules, grid.specs, grid.cells[0].loss, grid.source, grid.quick, folder, console)
+        remove_others(folder, kept)
+    if kept.cells:
+        console.print(f"kept {len(kept.cells)} of {len(grid.cells)} cells measured before (--fresh starts over)", highlight=False)
     began = time.monotonic()
-    try:
-        statuses = _run_cells(grid, datasets, folder, console)
-        for name in list(datasets)[:1 if grid.quick else None]:
-            statuses += _run_rounds(grid, datasets[name], folder, console)
-        if not (keep_others or grid.quick):
-            with console.status("") as status:
-                measure_imports(grid.modules, folder, status.update)
-    finally:
-        seconds = time.monotonic() - began
+
+    def write_environment() -> None:
         raw.write_text(folder / "environment.json", json.dumps(
             {"format": raw.FORMAT, **environment, "quick": grid.quick, "precision": grid.precision, "settings": settings,
-             "seconds": round(seconds, 1)}, indent=2))
+             "last_session_s": round(time.monotonic() - began, 1)}, indent=2))
+
+    write_environment()  # whatever comes, there is something to report
+    try:
+        if not keep_others:
+            compare_implementations(
+                grid.modules, grid.specs, recipes.comparisons, kept.comparisons, grid.cells[0].loss, grid.source, grid.quick, folder,
+                console)
+        statuses = _run_cells(grid, datasets, recipes.cells, kept.cells, folder, console)
+        for name in recipes.rounds:
+            statuses += [record.status for record in kept.rounds.get(name) or _run_rounds(grid, datasets[name], folder, console)]
+        if not (keep_others or grid.quick or kept.imports):
+            with console.status("") as status:
+                measure_imports(grid.modules, recipes.imports, folder, status.update)
+    finally:
+        write_environment()
     return all(status == "ok" for status in statuses)
 
 
-def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) -> list[str]:
+def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Recipes:
+    first, *others = grid.modules.items()
+    loss, some = grid.cells[0].loss, list(datasets)[:1 if grid.quick else None]
+    return Recipes(
+        {cell.name: cell_recipe(cell, datasets[cell.dataset], grid.epochs[cell.dataset]) for cell in grid.cells},
+        {name: rounds_recipe(grid.variants, datasets[name], grid.plan[name], grid.precision) for name in some},
+        {(name, dataset): comparison_recipe(first[1], module, datasets[dataset], loss, steps_of(grid.specs[dataset], grid.quick))
+         for dataset in some for name, module in others},
+        imports_recipe(grid.modules))
+
+
+def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) -> list[VariantRecord]:
     """Throughput, of these variants and of those measured there before: it can be compared within one run only."""
-    variants = _with_earlier(grid.variants, folder, dataset.name)
+    variants, plan = _with_earlier(grid.variants, folder, dataset.name), grid.plan[dataset.name]
     began = time.monotonic()
     with _rounds_progress(console) as on_progress:
-        records = measure_rounds(variants, dataset, grid.plan[dataset.name], folder, on_progress)
+        records = measure_rounds(variants, dataset, plan, folder, on_progress, limits=grid.limits,
+                                 recipe=rounds_recipe(variants, dataset, plan, grid.precision))
     console.print(f"rounds   {dataset.name:6} {len(variants)} variants took turns in {time.monotonic() - began:.0f} s",
                   highlight=False)
     for record in records:
         if record.status != "ok":
-            console.print(f"rounds   {dataset.name:6} {record.name} failed: {record.reason} (see {record.log})",
+            console.print(f"rounds   {dataset.name:6} {record.name} {record.status}: {record.reason} (see {record.log})",
                           highlight=False, markup=False, soft_wrap=True)
-    return [record.status for record in records]
+    return records
 
 
 def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[Variant]:
@@ -131,14 +162,8 @@ def _rounds_progress(console: Console) -> Iterator[Callable[[str, float], None]]
         yield lambda what, share: progress.update(bar, description=what, completed=share)
 
 
-def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
-    """Empties the folder of earlier measurements, or checks that they go together with the coming ones."""
-    if not keep_others:
-        for name in raw.FOLDERS:
-            shutil.rmtree(folder / name, ignore_errors=True)
-        for name in (*raw.DERIVED, raw.IMPORTS):
-            (folder / name).unlink(missing_ok=True)
-        return settings
+def _settings_with_others(folder: Path, settings: dict) -> dict:
+    """The settings of all cells in a folder, if the coming ones go together with those that are there."""
     try:
         earlier = read_environment(folder)["settings"]
     except OSError:
@@ -152,53 +177,27 @@ def _prepare_folder(folder: Path, settings: dict, keep_others: bool) -> dict:
     return {**earlier, **settings}
 
 
-def _run_cells(grid: Grid, datasets: dict[str, Dataset], folder: Path, console: Console) -> list[str]:
+def _run_cells(grid: Grid, datasets: dict[str, Dataset], recipes: dict[str, str], kept: dict[str, raw.CellRecord], folder: Path,
+               console: Console) -> list[str]:
     progress = Progress(
         TextColumn("{task.fields[done]}/{task.fields[cells]} cells"), BarColumn(), TimeElapsedColumn(),
         TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}"),
         console=console, speed_estimate_period=600, refresh_per_second=2, transient=True)
-    statuses = []
+    statuses = [record.status for record in kept.values()]
+    cells = [cell for cell in grid.cells if cell.name not in kept]
     with progress:
         work = {name: WORK[spec.size] for name, spec in grid.specs.items()}
-        total = sum(work[cell.dataset] for cell in grid.cells)
-        bar = progress.add_task("", total=total, done=0, cells=len(grid.cells))
-        for done, cell in enumerate(grid.cells, start=1):
+        total = sum(work[cell.dataset] for cell in cells)
+        bar = progress.add_task("", total=total, done=len(kept), cells=len(grid.cells))
+        for number, cell in enumerate(cells, start=1):
             progress.update(bar, description=cell.name)
-            epochs = grid.epochs[cell.dataset]
-            record = _run_in_process(cell, datasets[cell.dataset], epochs, folder,
-                                     lambda: progress.advance(bar, work[cell.dataset] / epochs))
-            progress.update(bar, completed=sum(work[cell.dataset] for cell in grid.cells[:done]), done=done)
+            epochs, done = grid.epochs[cell.dataset], len(kept) + number
+            record = run_in_process(cell, datasets[cell.dataset], epochs, recipes[cell.name], folder, grid.limits,
+                                    lambda: progress.advance(bar, work[cell.dataset] / epochs))
+            progress.update(bar, completed=sum(work[cell.dataset] for cell in cells[:number]), done=done)
             console.print(_line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True)
             statuses.append(record.status)
     return statuses
-
-
-def _run_in_process(cell: Cell, dataset: Dataset, epochs: int, folder: Path, on_epoch) -> raw.CellRecord:
-    """The record that the cell's process left, or one that says how it died."""
-    receiver, sender = CONTEXT.Pipe(duplex=False)
-    (folder / "cells" / f"{cell.name}.json").unlink(missing_ok=True)
-    forked_s = time.monotonic()
-    process = CONTEXT.Process(target=run_cell, args=(cell, dataset, epochs, folder, forked_s, sender))
-    process.start()
-    sender.close()
-    try:
-        while True:
-            receiver.recv()
-            on_epoch()
-    except EOFError:
-        process.join()
-    except KeyboardInterrupt:
-        process.kill()
-        process.join()
-        raise
-    try:
-        return raw.read_cell(folder, cell.name)
-    except FileNotFoundError:
-        record = new_record(cell, forked_s)
-        record.ended_s = time.monotonic()
-        record.reason = death(process.exitcode)
-        raw.write_cell(folder, record)
-        return record
 
 
 def _line(done: int, cells: int, record: raw.CellRecord) -> str:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench.data.noise import noise_dataset
 from bench.measure import raw
-from bench.process.forkserver import call_in_child
+from bench.process.group import call_in_child
 from bench.run.environment import describe_environment
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import math
 import os
 import resource
 import signal
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -18,23 +21,22 @@ from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
 from bench.measure.recorder import Recorder
 from bench.run.cells import Cell
-from bench.task import Dataset, Task
+from bench.task import Dataset, Observer, Task, Trained
 
 
-def run_cell(cell: Cell, dataset: Dataset, epochs: int, folder: Path, forked_s: float, progress: Connection) -> None:
+def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, forked_s: float, progress: Connection) -> None:
     """Runs a cell and writes its files under `folder`; sends None after every epoch."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's to handle
     record = new_record(cell, forked_s)
-    redirect_output(folder / record.log)
     try:
+        redirect_output(folder / record.log)
         with tempfile.TemporaryDirectory(prefix="bench-cell-") as model_dir:
             task = Task(dataset, cell.loss, cell.seed, epochs, Path(model_dir))
-            record.data, record.epochs = dataset.digest, epochs
-            _measure(cell, task, record, folder, progress)
-        record.status = "ok"
-    except Exception as error:
-        traceback.print_exc()
-        record.reason = one_line(error)
+            record.recipe, record.data, record.epochs = recipe, dataset.digest, epochs
+            record.status, record.reason = _measure(cell, task, record, folder, progress)
+    except (Exception, SystemExit) as error:
+        record.status, record.reason = status_of(error), one_line(error)
+        with contextlib.suppress(OSError):  # a full disk: the record has the reason
+            traceback.print_exc()
     record.ended_s = time.monotonic()
     raw.write_cell(folder, record)
 
@@ -44,6 +46,33 @@ def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
     return raw.CellRecord(
         cell.name, cell.implementation, cell.profile, cell.dataset, cell.loss, cell.seed,
         log=f"logs/{cell.name}.log", forked_s=forked_s)
+
+
+KINDS = {"MemoryError": "out_of_memory", "ResourceExhaustedError": "out_of_memory", "NanLossDuringTrainingError": "diverged"}
+"""Exceptions of Python and TensorFlow, by name, that are a status of their own."""
+
+
+class Unavailable(Exception):
+    """A module that an implementation needs is not installed."""
+
+
+def load(module: str, profile: str) -> Callable[[Task, Observer], Trained]:
+    """See `bench.implementations.load_train`.
+
+    Raises:
+        Unavailable: see there.
+    """
+    try:
+        return load_train(module, profile)
+    except ModuleNotFoundError as error:
+        raise Unavailable(f"{error.name or error} is not installed") from error
+
+
+def status_of(error: BaseException) -> str:
+    """One of `bench.measure.raw.STATUSES`, by what ended a training."""
+    if isinstance(error, Unavailable):
+        return "unavailable"
+    return next((KINDS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in KINDS), "failed")
 
 
 def one_line(error: BaseException) -> str:
@@ -67,12 +96,14 @@ def redirect_output(log: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection) -> None:
+def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection) -> tuple[str, str]:
+    """Trains and writes all but the record; how it ended, as status and reason."""
     recorder = Recorder(task, on_epoch=lambda: progress.send(None))
-    train = load_train(cell.module, cell.profile)
+    train = load(cell.module, cell.profile)
     record.trained_s = time.monotonic()
     with timed_checkpoints(record.checkpoints):
         trained = train(task, recorder)
+    _check_contract(task, recorder, trained)
     record.began_s = recorder.steps[0]["began_s"]
     record.checkpoint_bytes = checkpoint_bytes(task.model_dir)
     record.peak_rss_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -82,10 +113,32 @@ def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progr
     modules = modules_of(importlib.import_module(cell.module), cell.profile)
     record.code_lines, record.statements = count_code_lines(modules), count_statements(modules)
     record.api_names = len(api_names(modules))
-    record.evaluations = recorder.evaluations
     raw.write_steps(folder, cell.name, recorder.steps)
     raw.write_outputs(folder, cell.name, [
         *(raw.outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)
           for epoch, probe in enumerate(recorder.probes, start=1)),
         raw.outputs_table("evaluation", task.epochs, task.dataset.evaluation_labels, trained.outputs),
     ])
+    record.evaluations = recorder.evaluations  # last: they say that the files are there
+    return _judge(recorder)
+
+
+def _check_contract(task: Task, recorder: Recorder, trained: Trained) -> None:
+    """See `bench.task`."""
+    if not isinstance(trained, Trained):
+        raise TypeError(f"its train returned {type(trained).__name__}, not bench.task.Trained")
+    if not recorder.steps or recorder.steps[0]["began_s"] is None:
+        raise ValueError("its train told of no step: does it call observer.begin and observer.step?")
+    if len(recorder.evaluations) != task.epochs:
+        raise ValueError(f"its train told of {len(recorder.evaluations)} evaluations, of {task.epochs} epochs")
+
+
+def _judge(recorder: Recorder) -> tuple[str, str]:
+    """A loss that is not finite has diverged."""
+    for step in recorder.steps:
+        if not math.isfinite(step["loss"]):
+            return "diverged", f"the loss of step {step['global_step']} is {step['loss']}"
+    for evaluation in recorder.evaluations:
+        if not math.isfinite(evaluation["loss"]):
+            return "diverged", f"the loss of the evaluation after epoch {evaluation['epoch']} is {evaluation['loss']}"
+    return "ok", ""

@@ -10,7 +10,7 @@ from bench.parity.inputs import evaluation_batches
 from bench.parity.port import Received
 from bench.parity.result import Explanation
 from bench.parity.still import THRESHOLD
-from bench.process.forkserver import call_in_child
+from bench.process.group import call_in_child
 
 SAME = 1e-5
 """Of an evaluation's loss, relative: the mean over batches differs by 8e-5 and more, float32 sums by 1e-6."""

@@ -1,0 +1,93 @@
+"""How long a cell may take and how much memory, and what ends one that takes more."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import psutil
+
+from bench.process.group import Group
+from bench.run.worker import death
+
+INTERVAL_S = 0.25
+"""Between two looks at the memory of a process; one takes 0.3 ms."""
+
+SHARE = 0.9
+"""Of the machine's memory that a cell may take, unless it is told otherwise."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one cell with all processes it starts, or of one wait for a training that takes turns: seconds, and bytes of resident
+    memory."""
+
+    seconds: float = 3600.0
+    memory: float = field(default_factory=lambda: SHARE * psutil.virtual_memory().total)
+
+
+class Ended(Exception):
+    """A process will say no more: `status` is one of `bench.measure.raw.STATUSES`, `reason` says why in a line."""
+
+    def __init__(self, status: str, reason: str):
+        super().__init__(status, reason)
+        self.status, self.reason = status, reason
+
+
+class Watch:
+    """Hears what a process has to say, while it keeps within its limits."""
+
+    def __init__(self, group: Group, limits: Limits):
+        self._group, self._limits = group, limits
+        self._oom_kills = oom_kills()
+        self._looked_s = time.monotonic()
+
+    def hear(self, connection: Connection, since_s: float):
+        """The next that it sends; the limit of time counts from `since_s`.
+
+        Raises:
+            Ended: it has ended, or is beyond a limit; what is left of it is for the caller to end.
+        """
+        sources = [connection, self._group.sentinel]
+        while True:
+            ready = wait(sources, INTERVAL_S)
+            if connection in ready:
+                try:
+                    message = connection.recv()
+                except (EOFError, ConnectionResetError):
+                    sources = [self._group.sentinel]
+                else:
+                    self._look(since_s)
+                    return message
+            elif ready:
+                raise self._death()
+            self._look(since_s)
+
+    def _look(self, since_s: float) -> None:
+        now = time.monotonic()
+        if now - since_s > self._limits.seconds:
+            raise Ended("timeout", f"it took longer than {self._limits.seconds:g} s: give it more with --cell-timeout")
+        if now - self._looked_s < INTERVAL_S:
+            return
+        self._looked_s = now
+        memory = self._group.memory
+        if memory > self._limits.memory:
+            raise Ended("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "
+                                         f"{self._limits.memory / 2**20:,.0f} MiB: give it more with --cell-memory")
+
+    def _death(self) -> Ended:
+        exitcode = self._group.exitcode
+        if exitcode == -9 and oom_kills() > self._oom_kills:
+            return Ended("out_of_memory", "the system killed its process, for the machine's memory had run out")
+        return Ended("failed", death(exitcode))
+
+
+def oom_kills() -> int:
+    """How many processes the system has killed for want of memory; 0 where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

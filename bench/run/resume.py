@@ -1,0 +1,83 @@
+"""What of an earlier run in a result folder is kept: all that is whole, ended by itself, and has the same recipe."""
+
+from __future__ import annotations
+
+import glob
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.measure import raw
+from bench.measure.rounds_raw import VariantRecord, measured_datasets, read_rounds_recipe, read_variants
+from bench.parity.stored import Compared, comparison_path, read_comparisons
+
+BY_ITSELF = ("ok", "diverged")
+"""How cells end that would end so again."""
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """Of a run: cells by name, rounds by dataset, comparisons by implementation and dataset."""
+
+    cells: dict[str, str]
+    rounds: dict[str, str]
+    comparisons: dict[tuple[str, str], str]
+    imports: str
+
+
+@dataclass
+class Kept:
+    """What need not be measured again."""
+
+    cells: dict[str, raw.CellRecord] = field(default_factory=dict)
+    rounds: dict[str, list[VariantRecord]] = field(default_factory=dict)
+    comparisons: dict[tuple[str, str], Compared] = field(default_factory=dict)
+    imports: bool = False
+
+    def files(self, folder: Path) -> Iterator[Path]:
+        for name in self.cells:
+            yield from (folder / file for file in (*raw.cell_files(name), f"logs/{name}.log"))
+        for dataset in self.rounds:
+            for pattern in ("rounds/{}-*", "traces/*-{}-*.pb", "logs/rounds-*-{}.log"):
+                yield from folder.glob(pattern.format(glob.escape(dataset)))
+        for compared in self.comparisons.values():
+            yield comparison_path(folder, compared)
+
+
+def find_kept(folder: Path, recipes: Recipes) -> Kept:
+    """What of a folder has these recipes. Nothing is asked of clocks, nor of the files' dates."""
+    kept = Kept()
+    for name, recipe in recipes.cells.items():
+        try:
+            record = raw.read_cell(folder, name)
+        except (OSError, raw.RawFileError):
+            continue
+        if record.recipe == recipe and record.status in BY_ITSELF:
+            kept.cells[name] = record
+    for dataset in measured_datasets(folder):
+        try:
+            recipe, records = read_rounds_recipe(folder, dataset), read_variants(folder, dataset)
+        except (OSError, raw.RawFileError):
+            continue
+        if recipe == recipes.rounds.get(dataset) and all(record.status == "ok" for record in records):
+            kept.rounds[dataset] = records
+    for compared in read_comparisons(folder):
+        key = compared.implementation, compared.dataset
+        if compared.parity is not None and compared.recipe == recipes.comparisons.get(key):
+            kept.comparisons[key] = compared
+    kept.imports = raw.read_imports_recipe(folder) == recipes.imports
+    return kept
+
+
+def remove_others(folder: Path, kept: Kept) -> None:
+    """Empties a folder of what is not kept, and of what reports made of it."""
+    stays = set(kept.files(folder))
+    for name in raw.FOLDERS:
+        for path in (folder / name).glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path not in stays:
+                path.unlink()
+    for name in (*raw.DERIVED, *(() if kept.imports else (raw.IMPORTS,))):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,290 @@
+"""What survives what, with real processes that are killed, interrupted, starved and locked out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+import pandas as pd
+import psutil
+import pytest
+from conftest import ROOT, run_module
+from test_benchmark import wait_for
+
+from bench.measure import raw
+from bench.run.lock import held
+from bench.task import UserError
+
+TINY = """
+import time
+
+import numpy as np
+
+from bench.task import Evaluation, Probe, Trained
+
+LOSS = 0.5
+
+
+def train(task, observer):
+    outputs = [np.zeros((len(labels), 2), np.float32) for labels in (task.dataset.probe.labels, task.dataset.evaluation_labels)]
+    observer.begin()
+    for epoch in range(task.epochs):
+        for step in range(task.steps_per_epoch):
+            time.sleep(0.003)
+            observer.step(LOSS)
+        observer.evaluation(Evaluation(task.steps_per_epoch * (epoch + 1), 0.5, LOSS, 50, 0, 50, 0), Probe(0.1, outputs[0]))
+    return Trained(outputs[1], 10)
+"""
+"""It heeds the contract, and does without TensorFlow."""
+
+MISBEHAVING = {
+    "sleeps": "import time\n\ndef train(task, observer):\n    time.sleep(1000)\n",
+    "eats": "import time\nimport numpy as np\n\ndef train(task, observer):\n    eaten = []\n    while True:\n"
+            "        eaten.append(np.ones(2**22))\n        time.sleep(0.02)\n",
+    "asks": "import numpy as np\n\ndef train(task, observer):\n    np.ones(2**50)\n",
+    "nans": TINY.replace("LOSS = 0.5", "LOSS = float('nan')"),
+    "raises": "def train(task, observer):\n    raise ValueError('no good')\n",
+    "exits": "def train(task, observer):\n    raise SystemExit(3)\n",
+    "dies": "import os\n\ndef train(task, observer):\n    os.kill(os.getpid(), 11)\n",
+    "missing": "import nothing_of_that_name\n",
+    "silent": "def train(task, observer):\n    pass\n",
+    "leaves": "import subprocess\nimport tiny\n\ndef train(task, observer):\n    subprocess.Popen(['sleep', '1000'])\n"
+              "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n    return tiny.train(task, observer)\n",
+}
+
+
+@pytest.fixture
+def surroundings(tmp_path):
+    """The environment of a run that finds the modules above; its processes and temporary files are told by it."""
+    for folder in ("modules", "out"):
+        (tmp_path / folder).mkdir()
+    for name, text in {"tiny": TINY, **MISBEHAVING}.items():
+        (tmp_path / "modules" / f"{name}.py").write_text(text)
+    with tempfile.TemporaryDirectory() as temporary:  # with a short name: that of a socket in it has 108 characters at most
+        yield {**os.environ, "PYTHONPATH": str(tmp_path / "modules"), "TMPDIR": temporary, "SURVIVAL_TEST": uuid.uuid4().hex}
+
+
+def processes_of(surroundings) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get("SURVIVAL_TEST") == surroundings["SURVIVAL_TEST"]:
+                found.append(process)
+    return found
+
+
+def nothing_is_left(surroundings, but=(), seconds=30):
+    """No process and no temporary file, soon: a killed runner's processes are ended by its warden."""
+    deadline = time.monotonic() + seconds
+    temporary = surroundings["TMPDIR"]
+    while left := [process for process in processes_of(surroundings) if process.pid not in but] + os.listdir(temporary):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+    return True
+
+
+def records_of(folder) -> dict[str, bytes]:
+    """The records of a folder by name, each of which is whole, with its other files."""
+    return {name: (folder / "cells" / f"{name}.json").read_bytes() for name in raw.cell_names(folder)
+            if raw.read_cell(folder, name)}
+
+
+def finished(records: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in records.items() if json.loads(content)["status"] == "ok"}
+
+
+def bench(verb, out, surroundings, *arguments):
+    return run_module("bench", verb, "--quick", "--dataset", "small", "--out", out, *arguments, env=surroundings)
+
+
+def start(out, surroundings, *implementations):
+    options = [option for name in implementations for option in ("--impl", name)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench", "run", "--quick", "--dataset", "small", "--loss", "logits", "--out", out, *options], cwd=ROOT,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings, start_new_session=True)
+
+
+RUNS, SEEDS = 30, 30
+
+
+def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(tmp_path, surroundings):
+    """The runner, its running cell, or both. To save the import of TensorFlow 30 times, the runners that are killed are forked by
+    `survivor.py`, and their cells, which need none, from a process without; the last run, which finds what they left, is
+    a whole `python -m bench all`."""
+    moments, out, done = random.Random(6), tmp_path / "out", {}
+    killed = {"runner": 0, "cell": 0, "both": 0}
+    prepared = bench("all", tmp_path / "other", surroundings, "--impl", "tiny", "--loss", "logits")  # makes the dataset
+    assert prepared.returncode == 0, prepared.stderr
+    with subprocess.Popen([sys.executable, "-m", "tests.survivor", out, str(SEEDS)], cwd=ROOT, text=True, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings) as parent:
+        for _ in range(RUNS):
+            victim = moments.choice(list(killed))
+            parent.stdin.write("\n")
+            parent.stdin.flush()
+            runner = psutil.Process(int(parent.stdout.readline()))
+            time.sleep(moments.uniform(0.2, 3.0))
+            cells = cells_of(runner)
+            if victim != "runner" and cells:
+                cells[0].kill()
+            if victim == "cell":
+                time.sleep(moments.uniform(0, 0.5))
+            runner.kill()
+            killed[victim] += bool(cells)
+            assert nothing_is_left(surroundings, but=[parent.pid])
+            records = records_of(out)
+            assert done.items() <= records.items()  # none was run again
+            done = finished(records)
+        parent.stdin.close()
+    assert min(killed.values()) >= 3 and len(done) >= 10
+    process = bench("all", out, surroundings, "--impl", "tiny", "--seeds", SEEDS)
+    assert process.returncode == 0, process.stderr
+    assert f"kept {len(done)} of {2 * SEEDS} cells measured before" in process.stdout
+    results = pd.read_csv(out / "results.csv")
+    assert len(results) == 2 * SEEDS == len(results.drop_duplicates(["loss", "seed"])) and (results["status"] == "ok").all()
+    assert done.items() <= records_of(out).items() and not list(out.rglob("*.unfinished"))
+    assert nothing_is_left(surroundings)
+
+
+def cells_of(runner: psutil.Process) -> list[psutil.Process]:
+    """Those that run now: each leads a session, as the warden does."""
+    with contextlib.suppress(psutil.Error, OSError):
+        return [child for child in runner.children(recursive=True)
+                if os.getsid(child.pid) == child.pid and "stand_by" not in " ".join(child.cmdline())]
+    return []
+
+
+def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_other(tmp_path, surroundings):
+    out = tmp_path / "out"
+    every = [option for name in (*MISBEHAVING, "tiny") for option in ("--impl", name)]
+    process = bench("run", out, surroundings, "--loss", "logits", "--cell-timeout", "6s", "--cell-memory", "1GiB", *every)
+    assert process.returncode == 1 and process.stderr == ""
+    rows = pd.read_csv(out / "results.csv").set_index("implementation")
+    assert rows["status"].to_dict() == {
+        "sleeps": "timeout", "eats": "out_of_memory", "asks": "out_of_memory", "nans": "diverged", "raises": "failed",
+        "exits": "failed", "dies": "failed", "missing": "unavailable", "silent": "failed", "leaves": "ok", "tiny": "ok"}
+    reasons = {"sleeps": "longer than 6 s", "eats": "more than 1,024 MiB", "nans": "the loss of step 1 is nan", "exits": "SystemExit: 3",
+               "dies": "killed by SIGSEGV", "missing": "nothing_of_that_name is not installed", "silent": "returned NoneType"}
+    for name, reason in reasons.items():
+        assert reason in rows.loc[name, "reason"] and "\n" not in rows.loc[name, "reason"]
+    assert all((out / log).is_file() for log in rows["log"])
+    assert raw.read_cell(out, "nans-default-small-logits-0").measured and (out / "report.html").is_file()
+    variants = json.loads((out / "rounds" / "small-variants.json").read_text())["variants"]
+    statuses = {record["implementation"]: record["status"] for record in variants if record["profile"] == "default"}
+    assert statuses == {"sleeps": "timeout", "eats": "out_of_memory", "asks": "out_of_memory", "nans": "ok", "raises": "failed",
+                        "exits": "failed", "dies": "failed", "missing": "unavailable", "silent": "failed", "leaves": "ok", "tiny": "ok"}
+    assert nothing_is_left(surroundings)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_once_it_ends_tidily_with_the_tables_so_far(tmp_path, surroundings, number):
+    out = tmp_path / "out"
+    process = start(out, surroundings, "tiny", "sleeps")
+    wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
+    os.kill(process.pid, number)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and stderr.startswith("interrupted: ") and stderr.count("\n") == 1
+    assert "Does it train?" in stdout
+    assert pd.read_csv(out / "results.csv").set_index("implementation")["status"].to_dict() == {"tiny": "ok", "sleeps": "interrupted"}
+    assert nothing_is_left(surroundings)
+
+
+def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
+    out = tmp_path / "out"
+    process = start(out, surroundings, "tiny", "sleeps")
+    wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
+    os.kill(process.pid, signal.SIGINT)
+    wait_for((out / "cells" / "sleeps-default-small-logits-0.json").exists, process)
+    time.sleep(0.3)  # it makes the report now
+    os.kill(process.pid, signal.SIGINT)
+    began = time.monotonic()
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in stderr and "Does it train?" not in stdout
+    assert time.monotonic() - began < 3
+    assert records_of(out).keys() == {"tiny-default-small-logits-0", "sleeps-default-small-logits-0"}
+    assert not list(out.rglob("*.unfinished")) and nothing_is_left(surroundings)
+
+
+def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_path, surroundings):
+    out = tmp_path / "out"
+    process = start(out, surroundings, "sleeps")
+    wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
+    second = bench("all", out, surroundings, "--impl", "tiny")
+    assert second.returncode == 2 and second.stderr.count("\n") == 1
+    assert f"{out} is being written by process {process.pid} on " in second.stderr and " since " in second.stderr
+    with pytest.raises(UserError, match="is being written"), held(out):
+        pass
+    process.kill()
+    process.communicate()
+    with held(out):
+        assert nothing_is_left(surroundings)
+    report = run_module("bench", "report", out, env=surroundings)  # of a run without any finished cell
+    assert report.returncode == 0, report.stderr
+
+
+def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):
+    out, arguments = tmp_path / "out", ("--impl", "tiny", "--cell-timeout", "1h")
+    first = bench("all", out, surroundings, *arguments)
+    assert first.returncode == 0, first.stderr
+    before = records_of(out)
+    for path in (*out.rglob("*"), tmp_path / "modules" / "tiny.py"):
+        os.utime(path, (4e9, 4e9))  # of the year 2096
+    (out / "cells" / "tiny-default-small-logits-0.json").unlink()
+    (tmp_path / "modules" / "sitecustomize.py").write_text(
+        "import itertools\nimport time\n\ncount = itertools.count()\ntime.time = lambda: 1.7e9 - 3600 * next(count)\n")
+    again = bench("all", out, surroundings, *arguments)
+    assert again.returncode == 0, again.stderr
+    assert "kept 1 of 2 cells" in again.stdout
+    after = records_of(out)
+    assert after.keys() == before.keys() and before["tiny-default-small-activated-0"] == after["tiny-default-small-activated-0"]
+
+
+@contextlib.contextmanager
+def small_disk(folder, options):
+    if os.geteuid() != 0:
+        pytest.skip("mounting a small file system takes root")
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_on_a_full_disk_what_was_there_stays(tmp_path):
+    disk = tmp_path / "disk"
+    with small_disk(disk, "size=64k"):
+        raw.write_text(disk / "cells" / "a.json", "before")
+        with pytest.raises(OSError, match="No space left") as error:
+            raw.write_text(disk / "cells" / "a.json", "after" * 2**16)
+        assert error.value.filename == str(disk / "cells" / "a.json")
+        assert [path.read_text() for path in (disk / "cells").iterdir()] == ["before"]
+
+
+def test_a_cell_that_cannot_write_its_files_says_so(tmp_path, surroundings):
+    out = tmp_path / "disk"
+    with small_disk(out, "size=48k"):
+        process = bench("run", out, surroundings, "--impl", "tiny", "--epochs", "60", "--loss", "logits")
+        assert process.returncode == 2 and process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+        assert "No space left on device" in process.stderr
+        record = raw.read_cell(out, "tiny-default-small-logits-0")
+        assert record.status == "failed" and "No space left on device" in record.reason
+    assert nothing_is_left(surroundings)
+
+
+def test_a_read_only_folder_is_one_line_and_keeps_what_it_has(tmp_path, surroundings):
+    out = tmp_path / "disk"
+    with small_disk(out, "size=64k"):
+        (out / "results.csv").write_text("before")
+        subprocess.run(["mount", "-o", "remount,ro", out], check=True)
+        for verb in ("run", "all"):
+            process = bench(verb, out, surroundings, "--impl", "tiny")
+            assert process.returncode == 2 and process.stderr.count("\n") == 1 and "cannot be written" in process.stderr
+        assert (out / "results.csv").read_text() == "before"
