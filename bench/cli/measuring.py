@@ -189,8 +189,8 @@ def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, 
     check_tensorflow(needs_estimator="impl_estimator" in modules.values())
     check_writable(out)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
+    source, specs = open_source(chosen, datasets, quick, console)
     with held(out), with_forkserver():
-        source, specs = open_source(chosen, datasets, quick, console)
         default_epochs = QUICK_EPOCHS if quick else EPOCHS
         profiles = list(PROFILES) if profile == "both" else [profile]
         seeds = range(seeds or (1 if quick else 3))

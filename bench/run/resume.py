@@ -62,7 +62,7 @@ def find_kept(folder: Path, recipes: Recipes) -> Kept:
             continue
         if recipe == recipes.rounds.get(dataset) and all(record.status == "ok" for record in records):
             kept.rounds[dataset] = records
-    for compared in read_comparisons(folder):
+    for compared in read_comparisons(folder, problems=[]):
         key = compared.implementation, compared.dataset
         if compared.parity is not None and compared.recipe == recipes.comparisons.get(key):
             kept.comparisons[key] = compared
