@@ -43,7 +43,10 @@ class _Array:
         header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
         if header is None:
             raise Unreadable(f"has an array {name!r} of the unknown .npy version {version}")
-        self.shape, columns_first, self.dtype = header(file)
+        try:
+            self.shape, columns_first, self.dtype = header(file)
+        except Exception as error:  # a header is parsed as Python, with whatever that raises
+            raise Unreadable(f"has an array {name!r} with a damaged header") from error
         if self.dtype.hasobject:
             raise Unreadable(f"has an array {name!r} of Python objects (pickle), which is code and never loaded")
         if self.dtype.kind not in "biufUS":
