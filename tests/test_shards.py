@@ -1,0 +1,144 @@
+"""Large datasets: made in shards by all cores, from where the last attempt stopped, and streamed in training."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.data import store
+from bench.data.noise import noise_dataset
+from bench.data.source import Samples, Spec
+from bench.data.synthetic import Synthetic
+from bench.implementations import IMPLEMENTATIONS, load_train
+from bench.process.group import call_in_child
+from bench.task import SHUFFLE_BYTES, Task, UserError
+
+SPEC = Spec("small", 130, train=100, evaluation=30, shard_bytes=40 * 260)
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """The synthetic source, as long as a file is there."""
+
+    file: Path
+    name: str = "synthetic"
+
+    def recipe(self, spec):
+        return {"source": "breaks"}
+
+    def sizes(self, spec):
+        return Synthetic().sizes(spec)
+
+    def draw(self, spec, split, start, stop) -> Samples:
+        if start == 80 and not self.file.exists():
+            raise UserError("the source ran dry")
+        return Synthetic().draw(spec, split, start, stop)
+
+
+@pytest.fixture()
+def cache_here(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def test_a_split_of_several_shards_holds_them_in_their_order(cache_here):
+    shares = []
+    dataset = store.make_dataset(Synthetic(), SPEC, shares.append)
+    assert [Path(file).name for file in dataset.train.files] == [f"train-{number:05}-of-00003.tfrecord" for number in range(3)]
+    assert len(dataset.evaluation.files) == 1 and dataset.evaluation.samples == 30 and len(dataset.evaluation_labels) == 30
+    assert sorted(shares) == shares and shares[-1] == 1 and len(shares) == 4
+
+
+def test_making_goes_on_where_it_stopped(cache_here):
+    source = Breaks(cache_here / "now")
+    with pytest.raises(UserError, match="ran dry"):
+        store.make_dataset(source, SPEC)
+    (making,) = [path for path in store.cache_folder().iterdir() if path.name.startswith(".")]
+    before = {path.name: path.stat().st_mtime_ns for path in making.glob("*.tfrecord")}
+    assert before and not list(making.glob("*.part"))
+    source.file.touch()
+    dataset = store.make_dataset(source, SPEC)
+    folder = Path(dataset.train.files[0]).parent
+    assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
+    assert not making.exists() and len(list(folder.iterdir())) == 6
+
+
+def test_a_shard_that_was_damaged_meanwhile_is_made_again(cache_here):
+    source = Breaks(cache_here / "now")
+    with pytest.raises(UserError):
+        store.make_dataset(source, SPEC)
+    (making,) = [path for path in store.cache_folder().iterdir() if path.name.startswith(".")]
+    first = sorted(making.glob("*.tfrecord"))[0]
+    first.write_bytes(first.read_bytes()[:-1])
+    source.file.touch()
+    assert store.make_dataset(source, SPEC).train.samples == 100
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(cache_here):
+    with pytest.raises(UserError, match="MiB are free"):
+        store.make_dataset(Synthetic(), replace(SPEC, train=10**12))
+    assert not list(store.cache_folder().iterdir())
+
+
+LENGTH = 16_384
+HELD = SHUFFLE_BYTES // (2 * LENGTH)
+
+
+class Enough(BaseException):
+    """Ends a training."""
+
+
+class Stops:
+    """An observer that has seen enough after so many steps."""
+
+    def __init__(self, steps: int):
+        self.left = steps
+
+    def begin(self):
+        pass
+
+    def step(self, loss, steps=1):
+        self.left -= steps
+        if self.left <= 0:
+            raise Enough
+
+
+def peak_mib(module: str, profile: str, dataset, folder: Path) -> float:
+    """Of a process that trains for 100 steps."""
+    import resource
+
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        load_train(module, profile)(Task(dataset, "logits", 0, 10, folder), Stops(100))
+    except Enough:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory):
+    """A dataset that just fits into the shuffle buffer, and one of ten times as many samples."""
+    folder = tmp_path_factory.mktemp("noise")
+    return [noise_dataset(f"noise{factor}", LENGTH, factor * HELD, 32, folder) for factor in (1, 10)]
+
+
+@pytest.mark.parametrize("profile", ["default", "tuned"])
+@pytest.mark.parametrize("name", list(IMPLEMENTATIONS))
+def test_ten_times_the_data_takes_less_than_a_fifth_more_memory(sizes, name, profile, tmp_path):
+    assert [Task(dataset, "logits", 0, 1, tmp_path).fits_in_memory for dataset in sizes] == [True, False]
+    peaks = []
+    for number, dataset in enumerate(sizes):
+        (tmp_path / str(number)).mkdir()
+        peaks.append(call_in_child(peak_mib, IMPLEMENTATIONS[name], profile, dataset, tmp_path / str(number)))
+    assert peaks[1] < 1.2 * peaks[0], peaks
+
+
+def test_the_shuffle_holds_a_bounded_number_of_samples(sizes, tmp_path):
+    small, large = (Task(dataset, "logits", 0, 1, tmp_path) for dataset in sizes)
+    assert small.shuffle_buffer == small.dataset.train.samples == large.shuffle_buffer
+    long = replace(small.dataset, length=2**30)
+    assert Task(long, "logits", 0, 1, tmp_path).shuffle_buffer == 32
+    assert np.dtype(long.values).itemsize == 2
