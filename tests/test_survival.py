@@ -130,20 +130,23 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(t
             parent.stdin.write("\n")
             parent.stdin.flush()
             runner = psutil.Process(int(parent.stdout.readline()))
-            time.sleep(moments.uniform(0.2, 3.0))
+            if moments.random() < 0.8:  # the others are killed while they start
+                wait_until(lambda: cells_of(runner))
+            time.sleep(moments.uniform(0, 1.5))
             cells = cells_of(runner)
             if victim != "runner" and cells:
                 cells[0].kill()
+                killed[victim] += 1
             if victim == "cell":
                 time.sleep(moments.uniform(0, 0.5))
             runner.kill()
-            killed[victim] += bool(cells)
+            killed["runner"] += victim == "runner"
             assert nothing_is_left(surroundings, but=[parent.pid])
             records = records_of(out)
             assert done.items() <= records.items()  # none was run again
             done = finished(records)
         parent.stdin.close()
-    assert min(killed.values()) >= 3 and len(done) >= 10
+    assert min(killed.values()) >= 3 and len(done) >= 10, (killed, len(done))
     process = bench("all", out, surroundings, "--impl", "tiny", "--seeds", SEEDS)
     assert process.returncode == 0, process.stderr
     assert f"kept {len(done)} of {2 * SEEDS} cells measured before" in process.stdout
@@ -151,6 +154,13 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(t
     assert len(results) == 2 * SEEDS == len(results.drop_duplicates(["loss", "seed"])) and (results["status"] == "ok").all()
     assert done.items() <= records_of(out).items() and not list(out.rglob("*.unfinished"))
     assert nothing_is_left(surroundings)
+
+
+def wait_until(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came so far"
+        time.sleep(0.02)
 
 
 def cells_of(runner: psutil.Process) -> list[psutil.Process]:
