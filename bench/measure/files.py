@@ -122,7 +122,7 @@ def read_table(path: Path, columns: Mapping[str, str], optional: Mapping[str, st
     header = content.split(b"\n", 1)[0]
     if b'"' in header or header.count(b",") >= MOST_COLUMNS:
         raise RawFileError(path, "has another header than this version writes")
-    found = header.decode(errors="replace").strip().split(",")
+    found = header.decode(errors="replace").rstrip("\r").split(",")
     missing = [name for name in columns if name not in found]
     if missing:
         raise RawFileError(path, f"has no column {missing[0]}")

@@ -8,13 +8,19 @@ from pathlib import Path, PurePath
 import numpy as np
 import pandas as pd
 
-from bench.measure.files import RawFileError
+from bench.measure.files import RawFileError, read_table
 from bench.measure.typed import as_fields
 from bench.task import Evaluation
 
 EVALUATION = {"epoch": "int", **{entry.name: entry.type for entry in fields(Evaluation)}, "gradient_norm": "float",
               "began_s": "float", "ended_s": "float"}
 """The fields of an evaluation in a cell's record."""
+
+STEP_COLUMNS = {"global_step": "int64", "epoch": "int64", "loss": "float64", "steps": "int64", "samples": "int64",
+                "began_s": "float64", "ended_s": "float64", "kind": "str"}
+OUTPUT_COLUMNS = {"batch": "str", "epoch": "int64", "sample": "int64", "label": "int64"}
+MOST_CLASSES = 1000
+"""Of a cell's tables."""
 
 
 def check_log(log: str, path: Path) -> None:
@@ -49,10 +55,19 @@ def check_calls(calls: pd.DataFrame, path: Path) -> None:
         raise RawFileError(path, "has a call without steps or samples, or that ends before it began")
 
 
-def check_outputs(outputs: pd.DataFrame, path: Path) -> None:
-    """Two columns of outputs or more, one a class, and labels of these classes."""
-    classes = sum(name.startswith("output_") for name in outputs)
-    if classes < 2 or not {f"output_{number}" for number in range(classes)} <= set(outputs):
+def steps_of(path: Path) -> pd.DataFrame:
+    """The table of a cell's calls."""
+    steps = read_table(path, STEP_COLUMNS)
+    check_calls(steps, path)
+    return steps
+
+
+def outputs_of(path: Path) -> pd.DataFrame:
+    """The table of a cell's outputs: two columns of them or more, one a class, and labels of these classes."""
+    outputs = read_table(path, OUTPUT_COLUMNS, {f"output_{number}": "float64" for number in range(MOST_CLASSES)})
+    classes = len(outputs.columns) - len(OUTPUT_COLUMNS)
+    if classes < 2 or f"output_{classes - 1}" not in outputs:
         raise RawFileError(path, "has no column of outputs for every class")
     if not outputs["label"].between(0, classes - 1).all():
         raise RawFileError(path, "has labels of no class")
+    return outputs

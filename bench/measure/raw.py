@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 from bench.measure.durable import write_bytes, write_text  # noqa: F401  for all that writes raw files
-from bench.measure.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json, read_table  # noqa: F401  raw.FOLDERS
-from bench.measure.plausible import check_calls, check_log, check_measured, check_outputs
+from bench.measure.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json  # noqa: F401  raw.FOLDERS
+from bench.measure.plausible import check_log, check_measured, outputs_of, steps_of
 from bench.measure.typed import as_fields, as_record
 
 FORMAT = 2
@@ -40,10 +40,6 @@ IMPORTS = "imports.json"
 DERIVED = ("results.csv", "throughput.csv", "curves.csv", "results.md", "curves.png", "report.html")
 """What the report makes of the raw files, into the same folder."""
 
-STEP_COLUMNS = {"global_step": "int64", "epoch": "int64", "loss": "float64", "steps": "int64", "samples": "int64",
-                "began_s": "float64", "ended_s": "float64", "kind": "str"}
-OUTPUT_COLUMNS = {"batch": "str", "epoch": "int64", "sample": "int64", "label": "int64"}
-MOST_CLASSES = 500
 MOST_FILES = 10
 """That a record has."""
 
@@ -199,9 +195,7 @@ def read_steps(folder: Path, name: str) -> pd.DataFrame:
     Raises:
         RawFileError: there is no such table.
     """
-    path = folder / "steps" / f"{name}.csv"
-    steps = read_table(path, STEP_COLUMNS)
-    check_calls(steps, path)
+    steps = steps_of(folder / "steps" / f"{name}.csv")
     return steps.assign(seconds=steps["ended_s"] - steps["began_s"])
 
 
@@ -219,9 +213,6 @@ def read_outputs(folder: Path, name: str) -> pd.DataFrame:
     """The outputs of a cell, float64, as `outputs_table` lays them out.
 
     Raises:
-        RawFileError: there is no such table, or it has labels of no class.
+        RawFileError: there is no such table.
     """
-    path = folder / "outputs" / f"{name}.csv"
-    outputs = read_table(path, OUTPUT_COLUMNS, {f"output_{number}": "float64" for number in range(MOST_CLASSES)})
-    check_outputs(outputs, path)
-    return outputs
+    return outputs_of(folder / "outputs" / f"{name}.csv")

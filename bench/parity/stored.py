@@ -30,7 +30,11 @@ class Compared:
 
 
 def write_comparison(folder: Path, compared: Compared) -> None:
-    """Stores a comparison among the raw files of a run."""
+    """Stores a comparison among the raw files of a run.
+
+    Raises:
+        RawFileError: a symbolic link there leads out of the folder.
+    """
     parity = json.loads(compared.parity.to_json()) if compared.parity else None
     text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
                        "dataset": compared.dataset, "parity": parity, "error": compared.error, "recipe": compared.recipe},

@@ -63,7 +63,8 @@ class _Side:
         rounds = read_rounds(folder, self.problems)
         self.results = results_frame(folder, read_cells(folder, self.problems), throughput_frame(rounds))
         self._rounds: dict[str, Rounds] = {one.dataset: one for one in rounds}
-        self.variants = [(one.dataset, record.name) for one in rounds for record in one.ok if not is_yardstick(record.profile)]
+        self.variants = [(one.dataset, record.name) for one in rounds for record in one.ok
+                         if not is_yardstick(record.profile) and record.name in one.throughput.by_round]
         self.cells = {tuple(row) for row in self.results[CELL].itertuples(index=False)}
 
     @property
