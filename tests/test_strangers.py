@@ -21,6 +21,7 @@ from bench.measure.rounds_raw import read_calls, read_variants
 from bench.measure.typed import as_fields, as_record
 from bench.parity.result import Difference, Explanation, Parity
 from bench.parity.stored import Compared, read_comparisons, write_comparison
+from bench.report.compare import compare_runs
 from bench.report.plots import escaped
 from bench.report.rounds import read_rounds
 from bench.report.seed import write_seed
@@ -291,6 +292,16 @@ def test_a_tuned_variant_without_floor_and_default_has_a_report(tmp_path):
     write_timings(tmp_path, {name: RATES["keras-tuned"] for name in ("lowlevel-tuned", "lowlevel-again", "keras-default", "keras-tuned")})
     raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     assert "What does each API cost?" in write_report(tmp_path).tables
+
+
+def test_a_variant_without_calls_takes_no_part_in_a_comparison(tmp_path):
+    write_timings(tmp_path, RATES)
+    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    assert len(compare_runs(tmp_path, tmp_path, 0.1).table) == 4
+    path = tmp_path / "rounds" / "small-calls.csv"
+    path.write_text(path.read_text().replace("keras-tuned,steady", "keras-tuned,other"))
+    mend_digests(tmp_path)
+    assert len(compare_runs(tmp_path, tmp_path, 0.1).table) == 3
 
 
 def test_a_damaged_comparison_is_named_and_the_others_are_read(tmp_path):
