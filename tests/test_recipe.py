@@ -18,7 +18,8 @@ from bench.run.rounds import Plan
 from bench.run.variants import Variant
 from bench.task import Batch, Dataset, Split
 
-DATASET = Dataset("small", 130, "d", Split("train", 10), Split("evaluation", 10), np.zeros(10), Batch(np.zeros((1, 130)), np.zeros(1)))
+DATASET = Dataset("small", 130, 2, "int16", "d", Split(["train"], 10), Split(["evaluation"], 10), np.zeros(10),
+                  Batch(np.zeros((1, 130)), np.zeros(1)))
 CELL = Cell("lowlevel", "impl_lowlevel", "default", "small", "logits", 0)
 VARIANTS = [Variant("lowlevel", "impl_lowlevel", "default"), Variant("lowlevel", "impl_lowlevel", "again")]
 
