@@ -148,7 +148,7 @@ def test_outputs_tell_frozen_from_dead_though_both_lose_ln_2():
     assert [found.cause for found in explain_outputs(frozen)] == ["activated_outputs"]
     assert [found.cause for found in explain_outputs(dead)] == ["dead_relus"]
     moving = dead.outputs + np.linspace(-1, 1, 100)[:, None] * np.array([1e-5, 0])
-    assert near_chance(dead) and explain_outputs(ended(moving, 0.69315)) == []
+    assert near_chance(dead.accuracy, dead.labels) and explain_outputs(ended(moving, 0.69315)) == []
 
 
 def test_outputs_in_0_1_whose_loss_is_that_of_probabilities_are_not_the_seeds_fault():

@@ -9,7 +9,7 @@ import pytest
 from timings import write_timings
 
 from bench.measure import raw
-from bench.measure.saturation import NO_GRADIENT, RIGHT
+from bench.measure.saturation import NO_GRADIENT, right
 from bench.parity.result import STAGES, Difference, Parity, Stage
 from bench.parity.stored import Compared, read_comparisons, write_comparison
 from bench.report.answers import answers
@@ -34,15 +34,15 @@ FROZEN = one_hot(np.ones(20, int))
 SOUND = one_hot(LABELS) * 8 - 4
 
 
-def write_measured(folder, implementation="lowlevel", dataset="large", loss="activated", seed=0, outputs=FROZEN,
-                   final_loss=RIGHT + 0.5, gradient=0.0, step_s=0.01, profile="default", **values):
+def write_measured(folder, implementation="lowlevel", dataset="large", loss="activated", seed=0, outputs=FROZEN, labels=LABELS,
+                   final_loss=right(2).value + 0.5, gradient=0.0, step_s=0.01, profile="default", **values):
     """A finished cell of two epochs of four steps of 32 samples; its first step is a warm-up of a second."""
     name = f"{implementation}-{profile}-{dataset}-{loss}-{seed}"
-    right = outputs.argmax(axis=1) == LABELS
+    correct = outputs.argmax(axis=1) == labels
     evaluation = {
-        "accuracy": float(right.mean()), "loss": final_loss, "gradient_norm": gradient, "global_step": 8,
-        "true_positives": int((right & (LABELS == 1)).sum()), "true_negatives": int((right & (LABELS == 0)).sum()),
-        "false_positives": int((~right & (LABELS == 0)).sum()), "false_negatives": int((~right & (LABELS == 1)).sum())}
+        "accuracy": float(correct.mean()), "loss": final_loss, "gradient_norm": gradient, "global_step": 8,
+        "true_positives": int((correct & (labels > 0)).sum()), "true_negatives": int((correct & (labels == 0)).sum()),
+        "false_positives": int((~correct & (labels == 0)).sum()), "false_negatives": int((~correct & (labels > 0)).sum())}
     record = raw.CellRecord(
         name, implementation, profile, dataset, loss, seed, status="ok", log="a.log", data=values.get("data", "d"), epochs=2,
         length=130, batch_size=32, parameters=values.get("parameters", 100), code_lines=50, statements=40, api_names=9,
@@ -57,8 +57,8 @@ def write_measured(folder, implementation="lowlevel", dataset="large", loss="act
                       "ended_s": now + duration, "kind": "warm-up" if step == 0 else "steady"})
         now += duration
     raw.write_steps(folder, name, steps)
-    raw.write_outputs(folder, name, [*(raw.outputs_table("probe", epoch, LABELS, outputs) for epoch in (1, 2)),
-                                     raw.outputs_table("evaluation", 2, LABELS, outputs)])
+    raw.write_outputs(folder, name, [*(raw.outputs_table("probe", epoch, labels, outputs) for epoch in (1, 2)),
+                                     raw.outputs_table("evaluation", 2, labels, outputs)])
     raw.write_cell(folder, record)
 
 
@@ -126,8 +126,28 @@ def test_rows_alike_and_mixed_rows_are_taken_apart_too(tmp_path):
     mixed[:4] = 1
     write_measured(tmp_path, seed=1, outputs=mixed, final_loss=0.789, gradient=0.0)
     text = " ".join(texts(tmp_path))
-    assert "0.6931 = ln 2, both outputs alike" in text
+    assert "0.6931 = ln 2, all outputs alike" in text
     assert "(8 right x 0.3133 + 8 wrong x 1.3133 + 4 alike x 0.6931) / 20 rows" in text
+
+
+def test_three_classes_have_constants_of_their_own(tmp_path):
+    labels, outputs = np.arange(20) % 3, np.zeros((20, 3), np.float32)
+    outputs[:, 1] = 1
+    write_measured(tmp_path, seed=0, outputs=outputs, labels=labels, final_loss=right(3).value + 13 / 20)
+    text = " ".join(texts(tmp_path))
+    assert "all 1 cells stuck, accuracy 0.35" in text and "1.2014 = ln(1+2/e) + 0.65 error" in text
+    outputs[:5, 2] = 1
+    write_measured(tmp_path, seed=0, outputs=outputs, labels=labels, final_loss=1.2)
+    assert "+ 5 with several outputs at 1) / 20 rows" in " ".join(texts(tmp_path))
+    assert results_of(tmp_path).iloc[0]["saturation"] == 1
+
+
+@pytest.mark.parametrize("accuracy, state", [(0.5, "near chance"), (0.55, "trained")])
+def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accuracy, state):
+    labels = np.arange(20) % 3  # 7 of 20 are the most frequent: less than 0.545 is no learning
+    said = np.where(np.arange(20) < accuracy * 20, labels, (labels + 1) % 3)
+    write_measured(tmp_path, loss="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels)
+    assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
 
 
 @pytest.mark.parametrize("change, state", [
@@ -206,7 +226,7 @@ def test_the_parts_of_a_step_are_shown_with_their_residual_and_a_gpu_has_its_col
 
 def test_a_tuned_run_is_held_against_its_own_default(tmp_path):
     write_measured(tmp_path, "keras")
-    write_measured(tmp_path, "keras", profile="tuned", final_loss=RIGHT + 0.5 + 1e-5)
+    write_measured(tmp_path, "keras", profile="tuned", final_loss=right(2).value + 0.5 + 1e-5)
     write_measured(tmp_path, "keras", seed=1)
     table = tuned_table(frames(tmp_path)[1])
     assert len(table) == 1 and table["seeds"].iloc[0] == 1 and table["evaluations"].iloc[0] == pytest.approx(1e-5)
@@ -284,7 +304,7 @@ def test_a_record_cannot_name_files_outside_its_folder(tmp_path):
 
 def test_differences_between_equal_seeds_are_shown(tmp_path):
     write_measured(tmp_path, "lowlevel")
-    write_measured(tmp_path, "keras", final_loss=RIGHT + 0.5 + 1e-5)
+    write_measured(tmp_path, "keras", final_loss=right(2).value + 0.5 + 1e-5)
     results, curves, _ = frames(tmp_path)
     row = agreement_table(tmp_path, results, curves).iloc[0]
     assert row["first step"] == 0 and row["evaluations"] == pytest.approx(1e-5) and row["accuracy"] == 0

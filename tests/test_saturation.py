@@ -1,7 +1,10 @@
 import numpy as np
 import pytest
 
-from bench.measure.saturation import ALIKE, EPSILON, RIGHT, WRONG, Rows, saturated_rows, saturated_share
+from bench.measure.saturation import EPSILON, alike, right, saturated_rows, saturated_share
+
+RIGHT, ALIKE = right(2).value, alike(2).value
+WRONG = 1 + RIGHT
 
 
 @pytest.mark.parametrize("row, label, constant", [
@@ -18,14 +21,25 @@ def test_the_constants_are_what_tensorflow_computes_and_their_gradient_is_zero(r
 
 
 def test_the_seeds_own_loss_is_explained():
-    assert Rows(right=52, wrong=48, alike=0).loss == pytest.approx(0.79326165, abs=1e-7)
+    rows = saturated_rows(np.tile([0.0, 1.0], (100, 1)), np.repeat([1, 0], [52, 48]))
+    assert rows.loss == pytest.approx(0.79326165, abs=1e-7)
 
 
 def test_rows_are_told_apart():
     outputs = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]], float)
     rows = saturated_rows(outputs, np.array([0, 0, 1, 0, 0]))
-    assert rows == Rows(right=2, wrong=1, alike=2)
+    assert (rows.right, rows.wrong, rows.alike, rows.mixed, rows.total) == (2, 1, 2, 0, 5)
     assert rows.loss == pytest.approx((2 * RIGHT + WRONG + 2 * ALIKE) / 5)
+
+
+def test_of_three_classes_too():
+    outputs = np.array([[1, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 0], [0, 1, 1]], float)
+    rows = saturated_rows(outputs, np.array([0, 1, 2, 2, 2]))
+    assert (rows.right, rows.wrong, rows.alike, rows.mixed) == (1, 1, 1, 2)
+    exact = -np.log(np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True))[np.arange(5), [0, 1, 2, 2, 2]]
+    assert rows.loss == pytest.approx(exact.mean(), abs=1e-12)
+    assert exact[:3] == pytest.approx([right(3).value, 1 + right(3).value, alike(3).value], abs=1e-12)
+    assert str(right(3)) == "ln(1+2/e) = 0.5514" and str(alike(3)) == "ln 3 = 1.0986"
 
 
 @pytest.mark.parametrize("value, saturated", [

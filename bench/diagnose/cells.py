@@ -14,9 +14,8 @@ def read_ended(folder: Path, record: raw.CellRecord) -> Ended:
     """How a cell of a result folder ended."""
     outputs = raw.read_outputs(folder, record.name)
     final = outputs[outputs["batch"] == "evaluation"]
-    columns = [name for name in final.columns if name.startswith("output_")]
     last = record.evaluations[-1]
-    return Ended(final[columns].to_numpy(), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
+    return Ended(raw.class_outputs(final), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
                  raw.read_steps(folder, record.name)["loss"].to_numpy())
 
 

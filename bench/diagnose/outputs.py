@@ -11,7 +11,7 @@ from bench.diagnose.causes import explanation
 from bench.diagnose.formulas import log_softmax
 from bench.diagnose.rules.learnt import NEAR_CHANCE
 from bench.diagnose.rules.symptoms import ALIKE_OUTPUTS, loss_not_finite
-from bench.measure.saturation import ALIKE, EPSILON, NO_GRADIENT, RIGHT
+from bench.measure.saturation import EPSILON, NO_GRADIENT, alike, right
 from bench.parity.result import Explanation
 
 SAME = 1e-4
@@ -35,10 +35,10 @@ class Ended:
         return float(np.mean(self.outputs.argmax(axis=1) == self.labels))
 
 
-def near_chance(ended: Ended) -> bool:
-    """Whether its accuracy is next to that of always predicting the most frequent class."""
-    shares = np.unique(ended.labels, return_counts=True)[1] / len(ended.labels)
-    return ended.accuracy <= float(shares.max()) + NEAR_CHANCE
+def near_chance(accuracy: float, labels: np.ndarray) -> bool:
+    """Whether it is next to that of always predicting the most frequent of these classes."""
+    share = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
+    return accuracy <= share + NEAR_CHANCE * (1 - share)
 
 
 def diverged(ended: Ended) -> bool:
@@ -48,20 +48,20 @@ def diverged(ended: Ended) -> bool:
 
 def state_of(ended: Ended) -> str:
     """`trained`, `not trained` or `diverged`."""
-    return "diverged" if diverged(ended) else "not trained" if near_chance(ended) else "trained"
+    return "diverged" if diverged(ended) else "not trained" if near_chance(ended.accuracy, ended.labels) else "trained"
 
 
 def explain_outputs(ended: Ended) -> list[Explanation]:
     """The causes that outputs, loss and gradient tell apart, the likeliest first."""
     if diverged(ended):
         return loss_not_finite(ended.losses) or [explanation("rate_too_high", "curve", "an output is not finite")]
-    return _activated(ended) or (_dead(ended) if near_chance(ended) else [])
+    return _activated(ended) or (_dead(ended) if near_chance(ended.accuracy, ended.labels) else [])
 
 
 def _activated(ended: Ended) -> list[Explanation]:
     """Outputs that lie in [0, 1], whose loss is that of logits."""
     outputs = ended.outputs.astype(np.float64)
-    if outputs.shape[1] < 2 or outputs.min() < 0 or outputs.max() > 1 or np.ptp(outputs) < 0.01 and not near_chance(ended):
+    if outputs.shape[1] < 2 or outputs.min() < 0 or outputs.max() > 1 or np.ptp(outputs) < 0.01 and not near_chance(ended.accuracy, ended.labels):
         return []
     as_logits = float(-log_softmax(outputs)[np.arange(len(outputs)), ended.labels].mean())
     if not np.isclose(as_logits, ended.loss, rtol=SAME):
@@ -70,7 +70,7 @@ def _activated(ended: Ended) -> list[Explanation]:
     error = 1 - ended.accuracy
     text = (f"outputs lie in [0, 1] ({saturated:.0%} of them are 0 or 1), and the loss reported, {ended.loss:.6g}, is the softmax "
             f"cross-entropy of them as if they were logits (loss - error rate = {ended.loss - error:.4f}; saturated and one-hot: "
-            f"ln(1+1/e) = {RIGHT:.4f}; both alike: {ALIKE:.4f})")
+            f"{right(outputs.shape[1])}; all alike: {alike(outputs.shape[1])})")
     if ended.gradient_norm is not None and ended.gradient_norm < NO_GRADIENT:
         text += f"; the gradient's norm is {ended.gradient_norm:.1g}"
     return [explanation("activated_outputs", "loss", text)]

@@ -216,3 +216,8 @@ def read_outputs(folder: Path, name: str) -> pd.DataFrame:
         RawFileError: there is no such table.
     """
     return outputs_of(folder / "outputs" / f"{name}.csv")
+
+
+def class_outputs(outputs: pd.DataFrame) -> np.ndarray:
+    """What rows of `read_outputs` have of outputs: float64 [rows, classes]."""
+    return outputs.filter(regex="^output_").to_numpy()

@@ -1,7 +1,7 @@
 """What saturated outputs cost: the constants behind a frozen loss.
 
-Outputs already activated by a sigmoid, taken for logits by a softmax cross-entropy, end at 0 or 1. A row of two such
-outputs then costs one of three constants, with a gradient of exactly 0:
+Outputs already activated by a sigmoid, taken for logits by a softmax cross-entropy, end at 0 or 1. A row of K such outputs, m of
+which are 1, then costs ln(m e + K - m), less 1 if the right class is among the m, with a gradient of exactly 0. Of two classes:
 
     one-hot, right class    ln(1 + 1/e)      = 0.3132617
     one-hot, wrong class    1 + ln(1 + 1/e)  = 1.3132617
@@ -15,9 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-RIGHT = math.log1p(math.exp(-1))
-WRONG = 1 + RIGHT
-ALIKE = math.log(2)
 EPSILON = float(np.finfo(np.float32).eps)
 """Within this distance of 0 or 1 the derivative of a float32 sigmoid is 0 for all purposes: 1 - EPSILON is next to 1."""
 
@@ -27,33 +24,60 @@ gradient has 1e-7)."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """How many rows of saturated outputs are one-hot and right, one-hot and wrong, or alike in both outputs."""
+class Constant:
+    """A loss with the formula behind it."""
 
+    formula: str
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.formula} = {self.value:.4f}"
+
+
+def right(classes: int) -> Constant:
+    """What a one-hot row costs that is right; one that is wrong costs 1 more."""
+    return Constant(f"ln(1+{classes - 1}/e)", math.log1p((classes - 1) / math.e))
+
+
+def alike(classes: int) -> Constant:
+    """What a row costs whose outputs are all the same."""
+    return Constant(f"ln {classes}", math.log(classes))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How many rows of saturated outputs are one-hot and right, one-hot and wrong, alike in all outputs, or, of more than two
+    classes, none of these; `loss` is the mean that they cost, whatever the weights behind them."""
+
+    classes: int
     right: int
     wrong: int
     alike: int
+    mixed: int
+    loss: float
 
     @property
-    def loss(self) -> float:
-        """The mean loss that these rows cost, whatever the weights behind them."""
-        total = self.right + self.wrong + self.alike
-        return (self.right * RIGHT + self.wrong * WRONG + self.alike * ALIKE) / total
+    def total(self) -> int:
+        """All of them."""
+        return self.right + self.wrong + self.alike + self.mixed
 
 
 def saturated_share(outputs: np.ndarray, loss: str) -> float:
-    """Share of the outputs [rows, 2] on a flat end of their activation; logits have no activation, hence 0."""
+    """Share of the outputs [rows, classes] on a flat end of their activation; logits have no activation, hence 0."""
     return float(np.mean(_at_end(outputs))) if loss == "activated" else 0.0
 
 
 def saturated_rows(outputs: np.ndarray, labels: np.ndarray) -> Rows | None:
-    """The rows by kind, or None if any of the activated outputs [rows, 2] is not saturated."""
+    """The rows by kind, or None if any of the activated outputs [rows, classes] is not saturated."""
     if not np.all(_at_end(outputs)):
         return None
+    samples, classes = outputs.shape
     ends = outputs > 0.5
-    alike = ends[:, 0] == ends[:, 1]
-    right = ~alike & (ends[np.arange(len(labels)), labels])
-    return Rows(int(right.sum()), int((~alike & ~right).sum()), int(alike.sum()))
+    ones, target = ends.sum(axis=1), ends[np.arange(samples), labels]
+    one_hot, all_alike = ones == 1, (ones == 0) | (ones == classes)
+    loss = np.log(ones * math.e + classes - ones) - target
+    kinds = [int(np.count_nonzero(rows)) for rows in (one_hot & target, one_hot & ~target, all_alike, ~one_hot & ~all_alike)]
+    return Rows(classes, *kinds, float(loss.mean()))
 
 
 def _at_end(outputs: np.ndarray) -> np.ndarray:

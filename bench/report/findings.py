@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.diagnose.outputs import near_chance
 from bench.measure import raw
-from bench.measure.saturation import NO_GRADIENT, RIGHT, Rows, saturated_rows
+from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
 from bench.parity.stored import Compared
 from bench.report.parity import parity_texts
 from bench.report.tables import power, reference, spread
-
-CHANCE = (0.35, 0.65)
-"""Accuracies that a frozen network of two balanced classes ends within."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +25,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a finished cell ended: `frozen`, `near chance` or `trained`; `rows` if all its outputs are saturated."""
+    """How a finished cell of `classes` classes ended: `frozen`, `near chance` or `trained`; `rows` if all its outputs are
+    saturated."""
 
     cell: pd.Series
+    classes: int
     state: str
     rows: Rows | None
 
@@ -41,16 +41,13 @@ def label(cell: pd.Series) -> str:
 
 def judge(folder: Path, cell: pd.Series) -> Verdict:
     """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
-    rows = None
-    if cell["loss"] == "activated":
-        outputs = raw.read_outputs(folder, "-".join(
-            str(cell[key]) for key in ("implementation", "profile", "dataset", "loss", "seed")))
-        final = outputs[outputs["batch"] == "evaluation"]
-        rows = saturated_rows(final[["output_0", "output_1"]].to_numpy(), final["label"].to_numpy())
-    near_chance = CHANCE[0] <= cell["accuracy"] <= CHANCE[1]
-    if near_chance and rows is not None and cell["gradient_norm"] < NO_GRADIENT:
-        return Verdict(cell, "frozen", rows)
-    return Verdict(cell, "near chance" if near_chance else "trained", rows)
+    name = "-".join(str(cell[key]) for key in ("implementation", "profile", "dataset", "loss", "seed"))
+    final = raw.read_outputs(folder, name).query("batch == 'evaluation'")
+    outputs, labels = raw.class_outputs(final), final["label"].to_numpy()
+    rows = saturated_rows(outputs, labels) if cell["loss"] == "activated" else None
+    chance = near_chance(cell["accuracy"], labels)
+    frozen = chance and rows is not None and cell["gradient_norm"] < NO_GRADIENT
+    return Verdict(cell, outputs.shape[1], "frozen" if frozen else "near chance" if chance else "trained", rows)
 
 
 def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame, comparisons: list[Compared]) -> list[Finding]:
@@ -106,7 +103,7 @@ def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
         text = f"{what}: {_count(trained, verdicts)} trained, accuracy {spread(accuracies, 3)}"
         if loss == "activated":
             lowest = min(verdict.cell["final_loss"] for verdict in trained)
-            text += (f"; the bug hides, but it costs a floor: no loss can fall below ln(1+1/e) = {RIGHT:.4f}, "
+            text += (f"; the bug hides, but it costs a floor: no loss can fall below {right(trained[0].classes)}, "
                      f"and the lowest is {lowest:.4f}")
         texts.append(f"{text}.")
     return texts
@@ -127,12 +124,13 @@ def _frozen_losses(frozen: list[Verdict]) -> str:
 
 
 def _decomposition(rows: Rows) -> str:
-    total = rows.right + rows.wrong + rows.alike
-    if not rows.alike:
-        return f"ln(1+1/e) + {rows.wrong / total:.2f} error"
-    if rows.alike == total:
-        return "ln 2, both outputs alike"
-    return f"({rows.right} right x 0.3133 + {rows.wrong} wrong x 1.3133 + {rows.alike} alike x 0.6931) / {total} rows"
+    one_hot, same = right(rows.classes), alike(rows.classes)
+    if rows.right + rows.wrong == rows.total:
+        return f"{one_hot.formula} + {rows.wrong / rows.total:.2f} error"
+    if rows.alike == rows.total:
+        return f"{same.formula}, all outputs alike"
+    kinds = f"{rows.right} right x {one_hot.value:.4f} + {rows.wrong} wrong x {1 + one_hot.value:.4f} + {rows.alike} alike x {same.value:.4f}"
+    return f"({kinds}{f' + {rows.mixed} with several outputs at 1' if rows.mixed else ''}) / {rows.total} rows"
 
 
 def _count(some: list[Verdict], everything: list[Verdict]) -> str:

@@ -139,5 +139,4 @@ def saturation_by_epoch(folder: Path, record: raw.CellRecord) -> pd.Series:
     """Share of saturated outputs of the fixed batch, by epoch."""
     outputs = raw.read_outputs(folder, record.name)
     probes = outputs[outputs["batch"] == "probe"]
-    return probes.groupby("epoch")[["output_0", "output_1"]].apply(
-        lambda values: saturated_share(values.to_numpy(), record.loss))
+    return pd.Series({epoch: saturated_share(raw.class_outputs(rows), record.loss) for epoch, rows in probes.groupby("epoch")})

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 
 from bench.measure import raw
 from bench.measure.files import RawFileError, read_json
-from bench.measure.saturation import RIGHT, saturated_rows
+from bench.measure.saturation import right, saturated_rows
 from bench.measure.typed import as_fields
 from bench.report.page import figure_html
 from bench.report.pictures import color_of
@@ -46,7 +46,7 @@ def write_seed(folder: Path) -> str:
     checks = log_checks()
     template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
     page = template.get_template("seed.html.j2").render(
-        source=replayed["source"], log=LOG, checks=checks, right=RIGHT, plotlyjs=get_plotlyjs(),
+        source=replayed["source"], log=LOG, checks=checks, right=right(2).value, plotlyjs=get_plotlyjs(),
         outcome=as_text(outcome_table(trainings), "html"), stages=as_text(stages_table(replayed["comparisons"]), "html"),
         gradients=as_text(gradients_table(trainings), "html"), predictions=as_text(predictions_table(trainings), "html"),
         frozen=frozen_texts(trainings), comparisons=replayed["comparisons"],
@@ -86,7 +86,7 @@ def log_checks() -> list[str]:
     """The first author's loss, taken apart."""
     samples = sum(LOG[count] for count in ("true_negatives", "false_negatives", "true_positives", "false_positives"))
     error = (LOG["false_positives"] + LOG["false_negatives"]) / samples
-    expected = RIGHT + error
+    expected = right(2).value + error
     agrees = abs(expected - LOG["loss"]) <= ULP
     return [f"{samples} samples, error rate {error:.2f}; ln(1+1/e) + {error:.2f} = {expected:.8f}, reported {LOG['loss']:.8f}: "
             + (f"the same to a unit in the last place of float32 ({ULP:.1e})" if agrees else "NOT the same")]

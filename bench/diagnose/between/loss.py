@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.diagnose.facts import LossFacts, loss_facts, moderation, value_of_hidden_logits
-from bench.measure.saturation import RIGHT
+from bench.measure.saturation import right
 from bench.parity.pairing import SATURATING, Pairing, View
 from bench.parity.result import Explanation
 
@@ -59,12 +59,12 @@ def describe(facts: LossFacts, saturated: LossFacts | None = None) -> str:
             f"({values.min():.4g} to {values.max():.4g})")
     if facts.cause != "activated_outputs":
         return text
-    right = ""
+    numbers = ""
     if saturated is not None and saturated.loss.per_sample is not None and saturated.labels.ndim == 1:
         wrong = float(np.mean(saturated.outputs[-1].value.argmax(axis=1) != saturated.labels))
-        if values.shape[1] == 2:
-            right = f"; saturated, loss - error rate = {saturated.loss.per_sample.mean() - wrong:.4f} (ln(1+1/e) = {RIGHT:.4f})"
-    return f"outputs lie in [0, 1], and the loss treats them as logits: {text}{right}"
+        if values.shape[1] > 1:
+            numbers = f"; saturated, loss - error rate = {saturated.loss.per_sample.mean() - wrong:.4f} ({right(values.shape[1])})"
+    return f"outputs lie in [0, 1], and the loss treats them as logits: {text}{numbers}"
 
 
 def _multiple(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.diagnose.watched import Watched
-from bench.measure.saturation import ALIKE, NO_GRADIENT, RIGHT
+from bench.measure.saturation import NO_GRADIENT, alike, right
 from bench.parity.result import Explanation
 
 DEAD = 0.95
@@ -73,9 +73,10 @@ def _frozen(watched: Watched) -> list[Explanation]:
     if last is None or last.gradient_norm > NO_GRADIENT or not last.outputs.size:
         return []
     if last.saturated > 0.99:
+        classes = max(last.outputs.shape[-1], 2)
         return [explanation("activated_outputs", "loss", f"every output is 0 or 1, the gradient is {last.gradient_norm:.1g}, and the "
-                            f"loss stays at {watched.last_losses.mean():.6g} (ln(1+1/e) = {RIGHT:.4f} + error rate, or ln 2 = "
-                            f"{ALIKE:.4f} where both outputs are alike)")]
+                            f"loss stays at {watched.last_losses.mean():.6g} ({right(classes)} + error rate, or {alike(classes)} "
+                            "where all outputs are alike)")]
     return []
 
 
