@@ -9,6 +9,7 @@ from conftest import run_module, write_record
 
 from bench.data.estimate import SATURATED, logit_step
 from bench.data.own import OwnData, OwnFile, orders, scan_file
+from bench.data.shards import sha256
 from bench.data.source import QUICK_DATASETS, SPLITS
 from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
@@ -167,4 +168,14 @@ def test_each_implementation_trains_on_one_value_of_five_classes(name, tmp_path)
     np.savez(tmp_path / "five.npz", signal=(labels * 50.0 + 0.5)[:, None], label=labels)
     process = run_module(f"impl_{name}", "--data", tmp_path / "five.npz", "--epochs", 2)
     assert process.returncode == 0, process.stderr
-    assert "epoch 2: {'global_step': 10" in process.stdout
+    assert "epoch 2: {'global_step': 10" in process.stdout and "no SHA256SUMS.txt beside it" in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize("sums, noted", [(True, False), (False, True)])
+def test_data_without_checksums_are_said_to_be_unprotected(tmp_path, sums, noted):
+    path = tmp_path / "a.npz"
+    np.savez(path, signal=SIGNAL, label=LABELS)
+    if sums:
+        (tmp_path / "SHA256SUMS.txt").write_text(f"{sha256(path)}  a.npz\n")
+    process = run_module("bench", "data", "--data", path, "--picture", tmp_path / "samples.png")
+    assert process.returncode == 0 and ("no SHA256SUMS.txt" in process.stdout) == noted, process.stderr

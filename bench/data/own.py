@@ -74,7 +74,7 @@ def check_file(own: OwnFile) -> None:
     if not own.path.is_dir() and own.path.suffix.lower() not in FORMATS:
         raise UserError(f"--data {own.path}: {own.path.suffix or 'no suffix'} is no known format; known are {', '.join(FORMATS)}, and "
                         "folders of TFRecords or of WFDB records")
-    check_sums(own.path if own.path.is_dir() else own.path.parent, own.files())
+    check_sums(own.path, own.files())
 
 
 def scan_file(own: OwnFile, on_progress: Callable[[float], None] = lambda share: None, rows=None) -> Scan:

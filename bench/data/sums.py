@@ -16,18 +16,22 @@ NAMES = ("SHA256SUMS.txt", "SHA256SUMS", "sha256sums.txt")
 BYTES = 2**24
 
 
-def sums_file(folder: Path) -> Path | None:
-    """The file of checksums in a folder, if there is one."""
+UNPROTECTED = "no SHA256SUMS.txt beside it: damage that leaves the format whole, such as another digit, cannot be noticed"
+
+
+def sums_file(data: Path) -> Path | None:
+    """The file of checksums in a folder, or beside a file, if there is one."""
+    folder = data if data.is_dir() else data.parent
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def check_sums(folder: Path, paths: Iterable[Path]) -> None:
-    """Those of the files for which the folder has a checksum are what they were when it was made.
+def check_sums(data: Path, paths: Iterable[Path]) -> None:
+    """Those of the files for which there is a checksum in `data`, a folder, or beside it are what they were when it was made.
 
     Raises:
         UserError: one is not, or the file of checksums is none.
     """
-    path = sums_file(folder)
+    path = sums_file(data)
     if path is None:
         return
     sums = _read(path)

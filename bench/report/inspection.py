@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.data.estimate import SATURATED
+from bench.data.sums import UNPROTECTED
 from bench.run.inspection import Inspection
 
 UNBALANCED = 0.9
@@ -73,8 +74,7 @@ def warnings(inspection: Inspection) -> list[str]:
     if found.whole and max(abs(found.low), abs(found.high)) > HUGE:
         texts.append("values beyond 16,777,216 are rounded to float32")
     if inspection.sums is None:
-        texts.append("no SHA256SUMS.txt beside it: damage that leaves the format whole, such as another digit, cannot be noticed "
-                     "(keep the SHA-256 above, or write one with sha256sum)")
+        texts.append(f"{UNPROTECTED} (keep the SHA-256 above, or write one with sha256sum)")
     return texts
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from bench.data.own import OwnData, OwnFile
 from bench.data.records import AT, Records
 from bench.data.source import DATASETS, QUICK_DATASETS, Source, Spec, at_most
+from bench.data.sums import UNPROTECTED, sums_file
 from bench.data.synthetic import Synthetic
 from bench.run.progress import share_progress
 from bench.task import UserError
@@ -91,9 +92,11 @@ def open_source(chosen: DataOptions, datasets: Sequence[str], quick: bool, conso
     if chosen.data is None:
         _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
         source = Synthetic() if chosen.records is None else Records(chosen.records)
+        _note_unprotected(chosen.records, console)
         return source, {name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples) for name in datasets or DATASETS}
     _refuse({"--records": chosen.records, "--dataset": datasets or None, "--samples": chosen.samples}, "and --data exclude each other")
-    source, spec = _open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
+    source, spec = open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
+    _note_unprotected(chosen.data, console)
     return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
 
 
@@ -118,7 +121,8 @@ def own_file(chosen: DataOptions) -> OwnFile:
     return OwnFile(chosen.data, chosen.signal_name, chosen.label_name)
 
 
-def _open_records(chosen: DataOptions) -> tuple[Records, Spec]:
+def open_records(chosen: DataOptions) -> tuple[Records, Spec]:
+    """The folder of WFDB records of `--data`."""
     _refuse(chosen.of_files, "is for files; WFDB records have --positive and --channel")
     at = chosen.at or next(iter(AT))
     positive = tuple(symbol.strip() for symbol in (chosen.positive or "V").split(","))
@@ -134,6 +138,11 @@ def _open_file(chosen: DataOptions, console: Console) -> tuple[OwnData, Spec]:
     with share_progress(console, f"reading {own.path.name}") as on_progress:
         source = OwnData(own, on_progress)
     return source, source.spec
+
+
+def _note_unprotected(data: Path | None, console: Console) -> None:
+    if data is not None and sums_file(data) is None:
+        console.print(f"note: {data}: {UNPROTECTED}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _refuse(options: dict[str, object], why: str) -> None:

@@ -15,7 +15,7 @@ from bench.data.records import SUFFIXES, Records
 from bench.data.scan import Scan, scan
 from bench.data.source import SPLITS, Spec
 from bench.data.sums import files_digest, sums_file
-from bench.run.data_options import DataOptions, holds_records, open_one, own_file
+from bench.run.data_options import DataOptions, holds_records, open_records, own_file
 from bench.run.progress import share_progress
 from bench.task import UserError
 
@@ -40,15 +40,14 @@ def inspect_data(chosen: DataOptions, console: Console) -> Inspection:
     """
     with share_progress(console, f"reading {chosen.data.name}") as on_progress:
         if holds_records(chosen.data):
-            source, spec = open_one(chosen, "", console)
+            source, spec = open_records(chosen)
             found = _scan_records(source, spec, on_progress)
             files = [path for path in chosen.data.iterdir() if path.suffix in SUFFIXES]
         else:
             own = own_file(chosen)
             found = scan_file(own, on_progress)
             files = own.files()
-    folder = chosen.data if chosen.data.is_dir() else chosen.data.parent
-    return Inspection(chosen.data, found, files_digest(files), sums_file(folder), logit_step(found.examples, len(found.classes)))
+    return Inspection(chosen.data, found, files_digest(files), sums_file(chosen.data), logit_step(found.examples, len(found.classes)))
 
 
 def _scan_records(records: Records, spec: Spec, on_progress) -> Scan:
