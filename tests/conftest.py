@@ -13,6 +13,9 @@ import wfdb
 
 ROOT = Path(__file__).parent.parent
 
+REAL = os.environ.get("RECORDS")
+"""A folder of real WFDB records, for the tests of damage and survival to work on, on copies, in place of data made for them."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):

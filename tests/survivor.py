@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.data.records import Records
 from bench.data.source import QUICK_DATASETS, QUICK_EPOCHS
 from bench.data.synthetic import Synthetic
 from bench.process.forkserver import CONTEXT
@@ -18,6 +19,7 @@ from bench.run.cells import interleaved
 from bench.run.lock import held
 from bench.run.plan import QUICK
 from bench.run.variants import Variant
+from tests.conftest import REAL
 
 runner.describe_environment = dict
 worker.timed_checkpoints = contextlib.nullcontext  # both would import TensorFlow
@@ -27,7 +29,7 @@ def run(folder: Path, seeds: int) -> None:
     """As `python -m bench all` does, but cells are forked from a process that has no TensorFlow."""
     grid = runner.Grid(
         interleaved({"tiny": "tiny"}, "default", ["small"], ["logits", "activated"], range(seeds)),
-        {"small": QUICK_DATASETS["small"]}, {"small": QUICK_EPOCHS["small"]}, Synthetic(),
+        {"small": QUICK_DATASETS["small"]}, {"small": QUICK_EPOCHS["small"]}, Records(Path(REAL)) if REAL else Synthetic(),
         [Variant("tiny", "tiny", "default"), Variant("tiny", "tiny", "again")], {"small": QUICK}, quick=True)
     CONTEXT.set_forkserver_preload(["tests.survivor"])
     with held(folder), open(os.devnull, "w") as nowhere:

@@ -16,7 +16,7 @@ import uuid
 import pandas as pd
 import psutil
 import pytest
-from conftest import ROOT, run_module
+from conftest import REAL, ROOT, run_module
 from test_benchmark import wait_for
 
 from bench.measure import raw
@@ -101,14 +101,17 @@ def finished(records: dict[str, bytes]) -> dict[str, bytes]:
     return {name: content for name, content in records.items() if json.loads(content)["status"] == "ok"}
 
 
+SMALL = ["--quick", "--dataset", "small", *(["--records", REAL] if REAL else [])]
+
+
 def bench(verb, out, surroundings, *arguments):
-    return run_module("bench", verb, "--quick", "--dataset", "small", "--out", out, *arguments, env=surroundings)
+    return run_module("bench", verb, *SMALL, "--out", out, *arguments, env=surroundings)
 
 
 def start(out, surroundings, *implementations):
     options = [option for name in implementations for option in ("--impl", name)]
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", "--quick", "--dataset", "small", "--loss", "logits", "--out", out, *options], cwd=ROOT,
+        [sys.executable, "-m", "bench", "run", *SMALL, "--loss", "logits", "--out", out, *options], cwd=ROOT,
         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings, start_new_session=True)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,8 +28,13 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
             with archive.open(f"{of_labels}.npy") as labels, archive.open(f"{of_signal}.npy") as signals:
                 sizes = [archive.getinfo(f"{name}.npy").file_size for name in (of_signal, of_labels)]
                 yield from _rows(_Array(signals, of_signal, sizes[0]), _Array(labels, of_labels, sizes[1]))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError, OverflowError,
+            struct.error) as error:
         raise Unreadable(f"is damaged, or no .npz file ({str(error)[:200]})") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a seek to before the beginning
+            raise
+        raise Unreadable("is damaged, or no .npz file (its table of contents points outside)") from error
     except Exception as error:
         if type(error).__module__ in ("zlib", "lzma", "_lzma"):
             raise Unreadable(f"is damaged ({error})") from error
