@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wfdb
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 
@@ -53,6 +55,19 @@ def tiny_dataset():
     from bench.data.synthetic import Synthetic
 
     return make_dataset(Synthetic(), QUICK_DATASETS["small"])
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, without a window."""
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if executable is None:
+        message = "no Chromium: apt install chromium"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
 
 
 def write_record(folder: Path, name: str, premature_share: float = 0.3, seconds: int = 400, frequency: int = 360) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import ROOT, run_module
-from playwright.sync_api import sync_playwright
 
 from bench.report.findings import judge
 from bench.report.frames import read_cells, results_frame
@@ -220,23 +219,6 @@ def test_data_lists_and_draws_the_datasets(tmp_path):
     assert "small: 130 values a sample, 4,000 for training, 1,000 for evaluation" in process.stdout
     assert "large: 60,000 values a sample, 400 for training, 100 for evaluation" in process.stdout
     assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
-
-
-def find_chromium():
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        message = "no Chromium: apt install chromium"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    executable = find_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def open_report(browser, folder: Path, width: int, height: int):

@@ -9,8 +9,6 @@ import pandas as pd
 import pytest
 from conftest import run_module
 from hostile import IMAGE, SCRIPT, mend_digests
-from playwright.sync_api import sync_playwright
-from test_benchmark import find_chromium
 from test_fuzz_results import replayed
 from test_report import ENVIRONMENT, FROZEN, RATES, parity, write_measured
 from timings import write_timings
@@ -34,15 +32,6 @@ TAG = "<img src=x onerror=alert(1)>"
 
 TEMPLATE = "%{x} {{7*7}} $x$ &lt;b>"
 ESCAPE = "\x1b[31mred\x1b[0m\x07"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    executable = find_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def hostile_run(folder):
