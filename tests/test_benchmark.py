@@ -188,7 +188,7 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert stderr.startswith("interrupted after") and stderr.count("\n") == 1
-    first = output.read_text().splitlines()[0]
+    first = next(line for line in output.read_text().splitlines() if line.startswith("epoch"))
     assert first.startswith("epoch 1: {") and "'global_step': 125" in first
     assert all(f"'{field}'" in first for field in ("accuracy", "loss", "true_positives", "true_negatives",
                                                    "false_positives", "false_negatives"))

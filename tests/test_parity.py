@@ -75,7 +75,7 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
         "from impl_keras.network import build_network\n"
         "import tensorflow as tf\n"
         "def make():\n"
-        "    model = build_network(130, 'logits')\n"
+        "    model = build_network(130, 2, 'logits')\n"
         "    model.compile(tf.keras.optimizers.Adam(1e-3), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
         "    return model\n")
     parity = compare("impl_lowlevel", f"{tmp_path}/port.py:make", Setting(steps=5))
