@@ -104,6 +104,9 @@ class Stops:
         if self.left <= 0:
             raise Enough
 
+    def evaluation(self, evaluation, probe):
+        pass
+
 
 def peak_mib(module: str, profile: str, dataset, folder: Path) -> float:
     """Of a process that trains for 100 steps."""

@@ -65,11 +65,11 @@ def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None
     Raises:
         UserError: the samples cannot be drawn or the cache folder cannot be written.
     """
-    folder = folder_of(source, spec)
-    shards = shards_of(spec, source.sizes(spec))
+    folder, sizes = folder_of(source, spec), source.sizes(spec)
     try:
         with _making(folder) as making:
-            _check_space(spec, shards, making)
+            _check_space(sum(sizes.values()) * spec.row_bytes, making)
+            shards = shards_of(spec, sizes)
             _write_shards(source, spec, shards, making, on_progress)
             _complete(making, _recipe(source, spec), shards)
             if folder.exists():
@@ -98,8 +98,7 @@ def _making(folder: Path) -> Iterator[Path]:
         os.close(cache)
 
 
-def _check_space(spec: Spec, shards: list[Shard], folder: Path) -> None:
-    needed = sum(shard.stop - shard.start for shard in shards) * spec.row_bytes
+def _check_space(needed: int, folder: Path) -> None:
     made = sum(path.stat().st_size for path in folder.iterdir())
     free = shutil.disk_usage(folder).free
     if needed - made > free:
