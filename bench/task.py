@@ -101,6 +101,10 @@ class Task:
     An epoch, at whose end the network is evaluated, is ``passes_per_epoch`` passes over the training split.
     ``optimizer`` is one of ``OPTIMIZERS``; ``adam_epsilon`` is for ``adam`` alone.
     Checkpoints, and summaries if ``summaries`` is set, go to ``model_dir``, an empty folder.
+
+    In a cluster, ``model_dir`` is one folder that all members see, and training goes on from the last checkpoint in it: one
+    is written at the end of every epoch, and whenever the global step is a multiple of ``checkpoint_steps``. A member waits
+    ``peer_timeout_s`` seconds for another that has not come or does not answer; then it fails.
     """
 
     dataset: Dataset
@@ -114,11 +118,18 @@ class Task:
     learning_rate: float = LEARNING_RATE
     adam_epsilon: float = ADAM_EPSILON
     passes_per_epoch: int = 1
+    checkpoint_steps: int | None = None
+    peer_timeout_s: int = 60
 
     @property
     def steps_per_epoch(self) -> int:
         """Training steps between two evaluations; the last batch of every pass may be partial."""
         return self.dataset.train.batches(self.batch_size) * self.passes_per_epoch
+
+    @property
+    def steps(self) -> int:
+        """Training steps in all epochs together."""
+        return self.epochs * self.steps_per_epoch
 
     @property
     def passes(self) -> int:

@@ -32,6 +32,28 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
     return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 
+def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
+    """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
+    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
+    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
+    dealt out before they are parsed.
+    """
+    records = _records(task).shuffle(task.shuffle_buffer, seed=task.seed).batch(task.batch_size).repeat().skip(skip)
+    parse = _parser(task)
+
+    def deal(examples):
+        samples = tf.size(examples)
+        rows = (samples + replicas - 1) // replicas
+        filled = tf.concat([examples, tf.repeat(examples[:1], rows * replicas - samples)], axis=0)
+        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(rows * replicas / samples, tf.float32)
+        shares = [tf.transpose(tf.reshape(values, [rows, replicas]))[first:first + count] for values in (filled, weights)]
+        return tf.data.Dataset.from_tensor_slices(tuple(shares))
+
+    return records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights)).prefetch(2)
+
+
 def evaluation_input(split: Split, task: Task) -> tf.data.Dataset:
     """One pass over the split in file order."""
     return _batches(tf.data.TFRecordDataset(split.files), task).prefetch(2)

@@ -1,0 +1,124 @@
+"""Training with `fit` on several machines or GPUs: a distribution strategy, its own datasets, and checkpoints to go on from."""
+
+import faulthandler
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+
+import tensorflow as tf
+
+from bench.task import Observer, Task, Trained, UserError
+from impl_keras.input import evaluation_dataset, shared_dataset
+from impl_keras.network import build_network
+from impl_keras.train import EpochReport, StepReport, build_optimizer
+
+VERSION_BYTES = 32
+
+
+def train(task: Task, observer: Observer) -> Trained | None:
+    """Trains together with the other workers that `TF_CONFIG` names, each of which calls this, or without `TF_CONFIG` on all
+    GPUs of this machine. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+
+    Goes on from the last checkpoint in `task.model_dir`.
+
+    Raises:
+        UserError: the workers run different versions of TensorFlow, or do not see the same checkpoint.
+        tf.errors.UnavailableError: another worker has died.
+    """
+    strategy = build_strategy(task)
+    compare(strategy, "run different versions of TensorFlow", tf.version.VERSION)
+    with strategy.scope():
+        model = build_model(task)
+        model.optimizer.build(model.trainable_variables)  # what is restored before the first step
+    checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
+    checkpoint.restore(tf.train.latest_checkpoint(str(task.model_dir)))
+    done = int(model.optimizer.iterations.numpy())
+    compare(strategy, "go on from different steps: they need one folder for checkpoints that all see", str(done))
+
+    def local_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        count = context.num_replicas_in_sync // context.num_input_pipelines
+        return shared_dataset(task, context.num_replicas_in_sync, context.input_pipeline_id * count, count, done)
+
+    is_chief = strategy.extended.should_checkpoint
+    report = build_report(task, observer) if is_chief else None
+    with tempfile.TemporaryDirectory() as elsewhere:  # all must take part in saving, and only one may write there
+        manager = tf.train.CheckpointManager(checkpoint, str(task.model_dir) if is_chief else elsewhere, max_to_keep=None)
+        if done < task.steps:
+            model.fit(
+                strategy.distribute_datasets_from_function(local_dataset),
+                steps_per_epoch=task.steps - done,  # one epoch to `fit`, which cannot begin within one
+                callbacks=[StepReport(observer), EpochEnd(task, manager, report)],
+                verbose=0,
+            )
+    if report:
+        report.model.set_weights(model.get_weights())
+        return Trained(report.model.predict(report.evaluation, verbose=0), model.count_params())
+
+
+def build_model(task: Task) -> tf.keras.Model:
+    model = build_network(task.dataset.length, task.dataset.classes, task.loss)
+    model.set_weights(list(task.initial_weights().values()))
+    model.compile(
+        optimizer=build_optimizer(task),
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    return model
+
+
+def build_report(task: Task, observer: Observer) -> EpochReport:
+    """Evaluates a copy of the model that has no strategy: what a model with one does, all workers would have to do."""
+    report = EpochReport(task, evaluation_dataset(task.dataset.evaluation, task), observer)
+    report.set_model(build_model(task))
+    report.on_train_begin()
+    return report
+
+
+def build_strategy(task: Task) -> tf.distribute.Strategy:
+    if "TF_CONFIG" not in os.environ:
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    # It waits for the others up to an hour and holds Python's lock meanwhile: no exception gets through.
+    faulthandler.dump_traceback_later(task.peer_timeout_s, exit=True)
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    faulthandler.cancel_dump_traceback_later()
+    return strategy
+
+
+def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> None:
+    """Raises UserError, with who has what, if `value` is not the same for all workers."""
+    if "TF_CONFIG" not in os.environ:
+        return
+
+    @tf.function
+    def gather():
+        own = tf.constant([list(value.encode().ljust(VERSION_BYTES))], tf.int32)
+        return tf.distribute.get_replica_context().all_gather(own, axis=0)
+
+    rows = strategy.experimental_local_results(strategy.run(gather))[0].numpy()
+    values = [bytes(row.tolist()).decode().strip() for row in rows]
+    cluster = strategy.cluster_resolver.cluster_spec()
+    members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
+    values = values[::len(values) // len(members)]
+    if len(set(values)) > 1:
+        raise UserError(f"the workers {complaint}: " + ", ".join(map(" ".join, zip(members, values))))
+
+
+class EpochEnd(tf.keras.callbacks.Callback):
+    """Saves when `task` says so, and after every epoch lets `report`, if there is one, evaluate its own model."""
+
+    def __init__(self, task: Task, manager: tf.train.CheckpointManager, report: EpochReport | None):
+        super().__init__()
+        self.task = task
+        self.manager = manager
+        self.report = report
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = int(self.model.optimizer.iterations.numpy())
+        epoch, rest = divmod(step, self.task.steps_per_epoch)
+        if not rest or self.task.checkpoint_steps and step % self.task.checkpoint_steps == 0:
+            self.manager.save(step)
+        if self.report and not rest:
+            self.report.model.set_weights(self.model.get_weights())
+            self.report.model.optimizer.iterations.assign(step)
+            with ThreadPoolExecutor(1) as outside:  # the strategy's scope, in which other models do not run, is this thread's
+                outside.submit(self.report.on_epoch_end, epoch, {}).result()
