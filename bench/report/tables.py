@@ -113,7 +113,7 @@ def _differences(folder: Path, curves: pd.DataFrame, dataset, loss, seed, base, 
 def _right(cells: pd.DataFrame) -> pd.Series:
     """Accuracy of whole samples: the APIs report theirs in float32."""
     samples = cells[["true_positives", "true_negatives", "false_positives", "false_negatives"]].sum(axis=1)
-    return (cells["accuracy"] * samples).round() / samples
+    return (cells["accuracy"] * samples).astype(float).round() / samples
 
 
 def _measured(ok: pd.DataFrame, implementation: str, dataset: str, loss: str, seed: int) -> bool:
