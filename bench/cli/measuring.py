@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
@@ -10,7 +9,8 @@ import click
 from rich.console import Console
 
 from bench.cli.group import main
-from bench.data.source import DATASETS, EPOCHS, QUICK_EPOCHS
+from bench.cli.running import epochs_of, run_and_show, show_report
+from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
 from bench.run.quantities import Duration, Numbers, Percentage, Size
 from bench.task import BATCH_SIZE, LOSSES, PROFILES, UserError
@@ -94,7 +94,7 @@ def report_command(folder) -> None:
     from bench.run.check import check_run_folder
 
     check_run_folder(folder)
-    _show_report(folder, Console())
+    show_report(folder, Console())
 
 
 @main.command("sweep")
@@ -175,45 +175,22 @@ def compare_command(before, after, fail_over, force) -> None:
 def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, precision, budget, cell_timeout, cell_memory, out,
              quick, keep_others, fresh) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
-    from bench.process.forkserver import with_forkserver
-    from bench.run.check import check_tensorflow, check_writable
-    from bench.run.data_options import open_source
     from bench.run.limits import Limits
-    from bench.run.lock import held
     from bench.run.plan import plan_of
-    from bench.run.runner import Grid, run_grid
+    from bench.run.runner import Grid
     from bench.run.variants import variants_of
 
-    console = Console()
     modules = resolve_implementations(implementations or list(IMPLEMENTATIONS))
-    check_tensorflow(needs_estimator="impl_estimator" in modules.values())
-    check_writable(out)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
-    source, specs = open_source(chosen, datasets, quick, console)
-    with held(out), with_forkserver():
-        default_epochs = QUICK_EPOCHS if quick else EPOCHS
-        profiles = list(PROFILES) if profile == "both" else [profile]
-        seeds = range(seeds or (1 if quick else 3))
-        grid = Grid(
-            _cells(modules, profiles, list(specs), losses or list(LOSSES), seeds),
-            specs,
-            {name: epochs or default_epochs[spec.size] for name, spec in specs.items()},
-            source,
-            variants_of(modules, profiles),
+    profiles = list(PROFILES) if profile == "both" else [profile]
+
+    def grid_of(source, specs) -> Grid:
+        return Grid(
+            _cells(modules, profiles, list(specs), losses or list(LOSSES), range(seeds or (1 if quick else 3))),
+            specs, epochs_of(specs, epochs, quick), source, variants_of(modules, profiles),
             {name: plan_of(spec.size, quick, precision, budget) for name, spec in specs.items()},
-            precision,
-            quick,
-            Limits(cell_timeout, cell_memory) if cell_memory else Limits(cell_timeout))
-        try:
-            finished = run_grid(grid, out, keep_others, console, fresh)
-        except KeyboardInterrupt:
-            if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
-                _show_report(out, console)
-            print("interrupted: the tables hold the cells that had finished; the same command goes on with the others",
-                  file=sys.stderr)
-            sys.exit(130)
-        _show_report(out, console)
-    sys.exit(0 if finished else 1)
+            precision, quick, Limits(cell_timeout, cell_memory) if cell_memory else Limits(cell_timeout))
+
+    run_and_show(grid_of, modules, chosen, datasets, out, quick, keep_others, fresh)
 
 
 def _cells(modules, profiles, datasets, losses, seeds) -> list:
@@ -223,22 +200,3 @@ def _cells(modules, profiles, datasets, losses, seeds) -> list:
     first, *others = profiles
     return [*interleaved(modules, first, datasets, losses, seeds),
             *(cell for profile in others for cell in interleaved(modules, profile, datasets, losses[:1], seeds[:1]))]
-
-
-def _show_report(out: Path, console: Console) -> None:
-    from bench.measure.raw import RawFileError
-    from bench.report.tables import as_text
-    from bench.report.write import write_report
-
-    try:
-        report = write_report(out)
-    except RawFileError as error:
-        raise UserError(f"{out}: {error}") from error
-    for title, table in report.tables.items():
-        print(f"\n{title}\n\n{as_text(table, 'simple')}")
-    print("\n" + "\n".join(report.notes) + "\n")
-    for finding in report.findings:
-        console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
-    for caution in report.cautions:
-        console.print(f"- caution: {caution}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False, markup=False)

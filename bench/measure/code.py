@@ -11,14 +11,14 @@ from pathlib import Path
 from types import ModuleType
 
 TRAINING = ("network", "input", "train")
-"""Modules of an implementation, of which a tuned one has `tuned` beside them."""
+"""Modules of an implementation; other profiles have one more, of their name."""
 
 
 def modules_of(module: ModuleType, profile: str) -> list[ModuleType]:
     """What a training is written in: the module itself, or those of a package that are there."""
     if not hasattr(module, "__path__"):
         return [module]
-    names = [*TRAINING, "tuned"] if profile == "tuned" else TRAINING
+    names = TRAINING if profile == "default" else [*TRAINING, profile]
     found = [importlib.util.find_spec(f"{module.__name__}.{name}") for name in names]
     return [importlib.import_module(spec.name) for spec in found if spec is not None]
 

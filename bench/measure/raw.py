@@ -47,7 +47,7 @@ MOST_FILES = 10
 @dataclass
 class CellRecord:
     """One cell. `status` is one of `STATUSES`, and `reason` says in a line why it is not `ok`; `recipe` is the hash of all that
-    decides what the cell ends with.
+    decides what the cell ends with. `batch_size` is that of all `workers` together.
 
     `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock, `trained_s` the moment at which
     `train` was called, `began_s` that at which its first step was next; `data` is the dataset's digest, `sha256` that
@@ -60,6 +60,8 @@ class CellRecord:
     dataset: str
     loss: str
     seed: int
+    workers: int = 1
+    parameter_servers: int = 0
     status: str = "failed"
     reason: str = ""
     log: str = ""

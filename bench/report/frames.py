@@ -7,17 +7,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from bench.implementations import CLUSTER
 from bench.measure import raw
 from bench.measure.environment_raw import read_environment
 from bench.measure.files import left_out
 from bench.measure.saturation import saturated_share
+from bench.measure.scaling import bytes_per_step
 
 RESULT_COLUMNS = [
-    "implementation", "profile", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives",
+    "implementation", "profile", "dataset", "loss", "seed", "status", "workers", "accuracy", "final_loss", "true_positives",
     "true_negatives", "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms",
     "step_ms_q1", "step_ms_q3", "of_floor", "device_ms_per_step", "gpu_ms_per_step", "peak_rss_mib", "startup_s",
     "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib", "train_s", "wall_s", "steps", "parameters",
-    "code_lines", "statements", "api_names", "gradient_norm", "saturation", "reason", "log"]
+    "code_lines", "statements", "api_names", "gradient_norm", "saturation", "scaling_efficiency", "bytes_per_step", "global_batch", "parameter_servers",
+    "reason", "log"]
 
 CURVE_COLUMNS = [
     "implementation", "profile", "dataset", "loss", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
@@ -48,13 +51,25 @@ def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.Da
     time in kernels are the variant's, from the rounds; `graph_s` runs from the call of `train` to its first step,
     `evaluation_s` and `checkpoint_s` are medians over epochs, and an evaluation includes its checkpoint; `startup_s`
     runs from the fork to the end of the first step, `train_s` from the beginning of the first step to the end of
-    the last evaluation, `wall_s` from the fork to the last file written.
+    the last evaluation, `wall_s` from the fork to the last file written. `global_batch` is that of all workers together.
     """
     rows = [_result_row(folder, record, throughput) for record in records]
     frame = pd.DataFrame(rows, columns=RESULT_COLUMNS)
-    counts = ["true_positives", "true_negatives", "false_positives", "false_negatives", "global_step", "steps",
+    counts = ["workers", "global_batch", "parameter_servers", "true_positives", "true_negatives", "false_positives", "false_negatives", "global_step", "steps",
               "parameters", "code_lines", "statements", "api_names"]
-    return in_order(frame.astype(dict.fromkeys(counts, "Int64")))
+    return _with_scaling(in_order(frame.astype(dict.fromkeys(counts, "Int64"))))
+
+
+def _with_scaling(results: pd.DataFrame) -> pd.DataFrame:
+    """`scaling_efficiency` of the cells on clusters is throughput over workers x that of one worker with the same seed."""
+    clusters = results["profile"].astype(str).str.startswith(CLUSTER)
+    keys = pd.MultiIndex.from_frame(results[["implementation", "dataset", "loss", "seed"]])
+    one = results[results["profile"] == f"{CLUSTER}1"].set_index(["implementation", "dataset", "loss", "seed"])["samples_per_second"]
+    efficiency = results["samples_per_second"].to_numpy() / results["workers"].to_numpy(float) / one.reindex(keys).to_numpy()
+    exchanged = [bytes_per_step(row["parameters"], row["workers"], row["parameter_servers"]) if row["steps"] is not pd.NA else np.nan
+                 for _, row in results.iterrows()]
+    return results.assign(scaling_efficiency=np.where(clusters, efficiency, np.nan),
+                          bytes_per_step=np.where(clusters, exchanged, np.nan))
 
 
 def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
@@ -82,7 +97,7 @@ def _identity(record: raw.CellRecord) -> dict:
 
 def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) -> dict:
     row = {**_identity(record), "status": record.status, "reason": record.reason, "log": record.log,
-           "wall_s": record.ended_s - record.forked_s}
+           "workers": record.workers, "parameter_servers": record.parameter_servers, "wall_s": record.ended_s - record.forked_s}
     if not record.measured:
         return row
     steps = raw.read_steps(folder, record.name)
@@ -108,7 +123,7 @@ def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) 
         "checkpoint_s": np.median(record.checkpoints) if record.checkpoints else np.nan,
         "checkpoint_kib": record.checkpoint_bytes / 1024 if record.checkpoint_bytes else np.nan,
         "train_s": last["ended_s"] - steps["began_s"].iloc[0],
-        "steps": int(steps["steps"].sum()),
+        "steps": int(steps["steps"].sum()), "global_batch": record.batch_size,
         "parameters": record.parameters,
         "code_lines": record.code_lines, "statements": record.statements, "api_names": record.api_names,
         "saturation": saturation_by_epoch(folder, record).iloc[-1],

@@ -37,10 +37,10 @@ class Ended(Exception):
 
 
 class Watch:
-    """Hears what a process has to say, while it keeps within its limits."""
+    """Hears what a process has to say, while it keeps within its limits; `others`, by name, train with it, and must not fail."""
 
-    def __init__(self, group: Group, limits: Limits):
-        self._group, self._limits = group, limits
+    def __init__(self, group: Group, limits: Limits, others: dict[str, Group] | None = None):
+        self._group, self._limits, self._others = group, limits, dict(others or {})
         self._oom_kills = oom_kills()
         self._looked_s = time.monotonic()
 
@@ -52,7 +52,7 @@ class Watch:
         """
         sources = [connection, self._group.sentinel]
         while True:
-            ready = wait(sources, INTERVAL_S)
+            ready = wait([*sources, *(other.sentinel for other in self._others.values())], INTERVAL_S)
             if connection in ready:
                 try:
                     message = connection.recv()
@@ -61,9 +61,19 @@ class Watch:
                 else:
                     self._look(since_s)
                     return message
-            elif ready:
+            elif self._group.sentinel in ready:
                 raise self._death()
+            elif ready:
+                self._leave(ready)
             self._look(since_s)
+
+    def _leave(self, ready: list) -> None:
+        """Others have ended."""
+        for name, other in list(self._others.items()):
+            if other.sentinel in ready:
+                del self._others[name]
+                if other.exitcode:
+                    raise Ended("failed", f"{name}: {death(other.exitcode)}")
 
     def _look(self, since_s: float) -> None:
         now = time.monotonic()
@@ -72,7 +82,7 @@ class Watch:
         if now - self._looked_s < INTERVAL_S:
             return
         self._looked_s = now
-        memory = self._group.memory
+        memory = sum(group.memory for group in [self._group, *self._others.values()])
         if memory > self._limits.memory:
             raise Ended("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "
                                          f"{self._limits.memory / 2**20:,.0f} MiB: give it more with --cell-memory")

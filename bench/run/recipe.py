@@ -13,7 +13,8 @@ from bench.measure.raw import FORMAT
 from bench.run.cells import Cell
 from bench.run.rounds import Plan
 from bench.run.variants import Variant
-from bench.task import Dataset, Task
+from bench.run.worker import task_of
+from bench.task import Dataset
 
 SETTINGS = ("loss", "seed", "epochs", "batch_size", "optimizer", "learning_rate", "adam_epsilon", "passes_per_epoch")
 """Fields of a `Task` that are part of a recipe."""
@@ -21,7 +22,7 @@ SETTINGS = ("loss", "seed", "epochs", "batch_size", "optimizer", "learning_rate"
 
 def cell_recipe(cell: Cell, dataset: Dataset, epochs: int) -> str:
     """Of a cell: data, code, settings."""
-    task = Task(dataset, cell.loss, cell.seed, epochs, Path())
+    task = task_of(cell, dataset, epochs, Path())
     return _digest(cell=cell.name, data=dataset.digest, code=code_digest(cell.module),
                    settings={name: getattr(task, name) for name in SETTINGS})
 

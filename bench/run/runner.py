@@ -22,6 +22,7 @@ from bench.measure.throughput import AGAIN
 from bench.process.group import call_in_child
 from bench.run.cell_process import run_in_process
 from bench.run.cells import Cell
+from bench.run.cluster_cell import run_on_cluster
 from bench.run.costs import measure_imports
 from bench.run.datasets import prepare_dataset
 from bench.run.environment import describe_environment
@@ -39,14 +40,15 @@ WORK = {"small": 1, "large": 3}
 
 @dataclass(frozen=True)
 class Grid:
-    """What a run measures: the cells in their order, and what they have in common."""
+    """What a run measures: the cells in their order, and what they have in common. Without `variants` it is cells alone: no
+    throughput in rounds, no parity, no imports."""
 
     cells: list[Cell]
     specs: dict[str, Spec]
     epochs: dict[str, int]
     source: Source
     variants: list[Variant]
-    plan: dict[str, Plan]
+    plan: dict[str, Plan] = field(default_factory=dict)
     precision: float | None = None
     quick: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -96,14 +98,14 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
 
     write_environment()  # whatever comes, there is something to report
     try:
-        if not keep_others:
+        if not keep_others and grid.variants:
             compare_implementations(
                 grid.modules, grid.specs, recipes.comparisons, kept.comparisons, grid.cells[0].loss, grid.source, grid.quick, folder,
                 console)
         statuses = _run_cells(grid, datasets, recipes.cells, kept.cells, folder, console)
         for name in recipes.rounds:
             statuses += [record.status for record in kept.rounds.get(name) or _run_rounds(grid, datasets[name], folder, console)]
-        if not (keep_others or grid.quick or kept.imports):
+        if grid.variants and not (keep_others or grid.quick or kept.imports):
             with console.status("") as status:
                 measure_imports(grid.modules, recipes.imports, folder, status.update)
     finally:
@@ -113,7 +115,7 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
 
 def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Recipes:
     first, *others = grid.modules.items()
-    loss, some = grid.cells[0].loss, list(datasets)[:1 if grid.quick else None]
+    loss, some = grid.cells[0].loss, list(datasets)[:1 if grid.quick else None] if grid.variants else []
     return Recipes(
         {cell.name: cell_recipe(cell, datasets[cell.dataset], grid.epochs[cell.dataset]) for cell in grid.cells},
         {name: rounds_recipe(grid.variants, datasets[name], grid.plan[name], grid.precision) for name in some},
@@ -192,8 +194,9 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], recipes: dict[str, str]
         for number, cell in enumerate(cells, start=1):
             progress.update(bar, description=cell.name)
             epochs, done = grid.epochs[cell.dataset], len(kept) + number
-            record = run_in_process(cell, datasets[cell.dataset], epochs, recipes[cell.name], folder, grid.limits,
-                                    lambda: progress.advance(bar, work[cell.dataset] / epochs))
+            run = run_on_cluster if cell.workers else run_in_process
+            record = run(cell, datasets[cell.dataset], epochs, recipes[cell.name], folder, grid.limits,
+                         lambda: progress.advance(bar, work[cell.dataset] / epochs))
             progress.update(bar, completed=sum(work[cell.dataset] for cell in cells[:number]), done=done)
             console.print(_line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True)
             statuses.append(record.status)
@@ -202,7 +205,7 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], recipes: dict[str, str]
 
 def _line(done: int, cells: int, record: raw.CellRecord) -> str:
     seconds = record.ended_s - record.forked_s
-    head = f"{done:3}/{cells}  {record.implementation:10} {record.profile:7} {record.dataset:6} {record.loss:10} seed {record.seed}"
+    head = f"{done:3}/{cells}  {record.implementation:10} {record.profile:8} {record.dataset:6} {record.loss:10} seed {record.seed}"
     if record.status != "ok":
         return f"{head}  {record.status}: {record.reason} (see {record.log})"
     last = record.evaluations[-1]

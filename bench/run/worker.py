@@ -15,7 +15,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench.implementations import load_train
+from bench.implementations import CLUSTER, load_train
 from bench.measure import raw
 from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
@@ -24,13 +24,15 @@ from bench.run.cells import Cell
 from bench.task import Dataset, Observer, Task, Trained
 
 
-def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, forked_s: float, progress: Connection) -> None:
-    """Runs a cell and writes its files under `folder`; sends None after every epoch."""
+def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, forked_s: float, progress: Connection,
+             model_dir: Path | None = None) -> None:
+    """Runs a cell and writes its files under `folder`; sends None after every epoch. Checkpoints go to `model_dir`, or else to a
+    folder that is removed."""
     record = new_record(cell, forked_s)
     try:
         redirect_output(folder / record.log)
-        with tempfile.TemporaryDirectory(prefix="bench-cell-") as model_dir:
-            task = Task(dataset, cell.loss, cell.seed, epochs, Path(model_dir))
+        with tempfile.TemporaryDirectory(prefix="bench-cell-") as scratch:
+            task = task_of(cell, dataset, epochs, model_dir or Path(scratch))
             record.recipe, record.data, record.epochs = recipe, dataset.digest, epochs
             record.status, record.reason = _measure(cell, task, record, folder, progress)
     except (Exception, SystemExit) as error:
@@ -41,11 +43,17 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Pat
     raw.write_cell(folder, record)
 
 
+def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
+    """What a cell trains."""
+    return Task(dataset, cell.loss, cell.seed, epochs, model_dir, batch_size=cell.batch_size)
+
+
 def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
     """A record of a cell of which nothing is known yet."""
     return raw.CellRecord(
         cell.name, cell.implementation, cell.profile, cell.dataset, cell.loss, cell.seed,
-        log=f"logs/{cell.name}.log", forked_s=forked_s)
+        log=f"logs/{cell.name}.log", workers=cell.workers or 1, parameter_servers=cell.parameter_servers,
+        forked_s=forked_s)
 
 
 KINDS = {"MemoryError": "out_of_memory", "ResourceExhaustedError": "out_of_memory", "NanLossDuringTrainingError": "diverged"}
@@ -99,7 +107,8 @@ def redirect_output(log: Path) -> None:
 def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection) -> tuple[str, str]:
     """Trains and writes all but the record; how it ended, as status and reason."""
     recorder = Recorder(task, on_epoch=lambda: progress.send(None))
-    train = load(cell.module, cell.profile)
+    profile = CLUSTER if cell.workers else cell.profile
+    train = load(cell.module, profile)
     record.trained_s = time.monotonic()
     with timed_checkpoints(record.checkpoints):
         trained = train(task, recorder)
@@ -110,7 +119,7 @@ def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progr
     record.length = task.dataset.length
     record.batch_size = task.batch_size
     record.parameters = trained.parameters
-    modules = modules_of(importlib.import_module(cell.module), cell.profile)
+    modules = modules_of(importlib.import_module(cell.module), profile)
     record.code_lines, record.statements = count_code_lines(modules), count_statements(modules)
     record.api_names = len(api_names(modules))
     raw.write_steps(folder, cell.name, recorder.steps)

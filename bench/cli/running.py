@@ -1,0 +1,70 @@
+"""From the options of a verb that measures to its report."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.data.source import EPOCHS, QUICK_EPOCHS, Spec
+from bench.task import UserError
+
+
+def epochs_of(specs: dict[str, Spec], epochs: int | None, quick: bool) -> dict[str, int]:
+    """Of every dataset: what was asked for, or what is usual."""
+    usual = QUICK_EPOCHS if quick else EPOCHS
+    return {name: epochs or usual[spec.size] for name, spec in specs.items()}
+
+
+def run_and_show(grid_of: Callable, modules: dict[str, str], chosen, datasets: Sequence[str], out: Path, quick: bool,
+                 keep_others: bool, fresh: bool) -> None:
+    """Measures what `grid_of` makes of a source and its specs, shows the report, and ends the program with the exit code.
+
+    Raises:
+        UserError: nothing was started.
+    """
+    from bench.process.forkserver import with_forkserver
+    from bench.run.check import check_tensorflow, check_writable
+    from bench.run.data_options import open_source
+    from bench.run.lock import held
+    from bench.run.runner import run_grid
+
+    console = Console()
+    check_tensorflow(needs_estimator="impl_estimator" in modules.values())
+    check_writable(out)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
+    source, specs = open_source(chosen, datasets, quick, console)
+    with held(out), with_forkserver():
+        try:
+            finished = run_grid(grid_of(source, specs), out, keep_others, console, fresh)
+        except KeyboardInterrupt:
+            if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
+                show_report(out, console)
+            print("interrupted: the tables hold the cells that had finished; the same command goes on with the others",
+                  file=sys.stderr)
+            sys.exit(130)
+        show_report(out, console)
+    sys.exit(0 if finished else 1)
+
+
+def show_report(out: Path, console: Console) -> None:
+    """Makes the report of a result folder, and prints its tables and findings."""
+    from bench.measure.raw import RawFileError
+    from bench.report.tables import as_text
+    from bench.report.write import write_report
+
+    try:
+        report = write_report(out)
+    except RawFileError as error:
+        raise UserError(f"{out}: {error}") from error
+    for title, table in report.tables.items():
+        print(f"\n{title}\n\n{as_text(table, 'simple')}")
+    print("\n" + "\n".join(report.notes) + "\n")
+    for finding in report.findings:
+        console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
+    for caution in report.cautions:
+        console.print(f"- caution: {caution}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False, markup=False)

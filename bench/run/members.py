@@ -1,0 +1,75 @@
+"""The processes that train one cell together on a cluster of this machine's own, and what `TF_CONFIG` tells each."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import socket
+import traceback
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from bench.implementations import CLUSTER
+from bench.measure.recorder import Recorder
+from bench.run.cells import Cell
+from bench.run.worker import load, one_line, redirect_output, run_cell, task_of
+from bench.task import Dataset
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Member:
+    """`role` is `chief`, `worker` or `ps`, a parameter server; `config` is its `TF_CONFIG`, in JSON."""
+
+    role: str
+    index: int
+    config: str
+
+    @property
+    def name(self) -> str:
+        """For people and files."""
+        return self.role if self.role == "chief" else f"{self.role}{self.index}"
+
+
+def members_of(workers: int, parameter_servers: int) -> list[Member]:
+    """A cluster on free ports: the chief, who is a worker too, first."""
+    roles = [("chief", 1), ("worker", workers - 1), ("ps", parameter_servers)]
+    addresses = iter(_free_addresses(workers + parameter_servers))
+    cluster = {role: [next(addresses) for _ in range(count)] for role, count in roles if count}
+    return [Member(role, index, json.dumps({"cluster": cluster, "task": {"type": role, "index": index}}))
+            for role, addresses in cluster.items() for index in range(len(addresses))]
+
+
+def parameter_servers(module: str) -> int:
+    """How many an implementation's cluster needs: what its module `cluster` says, or none."""
+    with contextlib.suppress(ImportError):  # its processes will say what is wrong
+        return getattr(importlib.import_module(f"{module}.cluster"), "PARAMETER_SERVERS", 0)
+    return 0
+
+
+def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, model_dir: Path, forked_s: float,
+               sender: Connection) -> None:
+    """Trains as one of a cluster. The chief measures, as of any cell; of the others, what goes wrong is sent, as (name, reason)."""
+    os.environ["TF_CONFIG"] = member.config
+    if member.role == "chief":
+        run_cell(cell, dataset, epochs, recipe, folder, forked_s, sender, model_dir)
+        return
+    task = task_of(cell, dataset, epochs, model_dir)
+    try:
+        redirect_output(folder / "logs" / f"{cell.name}.{member.name}.log")
+        load(cell.module, CLUSTER)(task, Recorder(task))
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        sender.send((member.name, one_line(error)))
+
+
+def _free_addresses(count: int) -> list[str]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((HOST, 0))
+        return [f"{HOST}:{one.getsockname()[1]}" for one in sockets]
