@@ -13,7 +13,7 @@ from impl_estimator.network import build_network
 from impl_estimator.train import EpochReport, ProbeHook, StepReport, build_optimizer, count_parameters
 from impl_estimator.train import model_fn as default_model_fn
 
-VERSION_BYTES = 32
+TEXT_BYTES = 64
 
 
 def train(task: Task, observer: Observer) -> Trained | None:
@@ -27,7 +27,6 @@ def train(task: Task, observer: Observer) -> Trained | None:
         tf.errors.UnavailableError: another worker has died.
     """
     strategy = build_strategy(task)
-    compare(strategy, "run different versions of TensorFlow", tf.version.VERSION)
     watched = ProbeHook(task)
     estimator = tf.estimator.Estimator(
         functools.partial(model_fn, watched=watched),
@@ -42,8 +41,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
         ),
         params={"task": task},
     )
+    # `Estimator` gives the strategy's collective operations their numbers again: there must be none before.
     done = int(estimator.get_variable_value("global_step")) if estimator.latest_checkpoint() else 0
-    compare(strategy, "go on from different steps: they need one folder for checkpoints that all see", str(done))
 
     def local_input(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
         count = input_context.num_replicas_in_sync // input_context.num_input_pipelines
@@ -52,7 +51,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
     is_chief = strategy.extended.should_checkpoint
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
-    hooks = [StepReport(observer)]
+    hooks = [Comparison(done), StepReport(observer)]
     if is_chief:
         hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
     if "TF_CONFIG" in os.environ:  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
@@ -77,25 +76,6 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
     return strategy
 
 
-def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> None:
-    """Raises UserError, with who has what, if `value` is not the same for all workers."""
-    if "TF_CONFIG" not in os.environ:
-        return
-
-    @tf.function
-    def gather():
-        own = tf.constant([list(value.encode().ljust(VERSION_BYTES))], tf.int32)
-        return tf.distribute.get_replica_context().all_gather(own, axis=0)
-
-    rows = strategy.experimental_local_results(strategy.run(gather))[0].numpy()
-    values = [bytes(row.tolist()).decode().strip() for row in rows]
-    cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
-    members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
-    values = values[::len(values) // len(members)]
-    if len(set(values)) > 1:
-        raise UserError(f"the workers {complaint}: " + ", ".join(map(" ".join, zip(members, values))))
-
-
 def model_fn(features, labels, mode, params, watched):
     """While training, the network for one replica's share, whose features have weights; else as by default."""
     if mode != tf.estimator.ModeKeys.TRAIN:
@@ -114,6 +94,33 @@ def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -
     for variable in tf.trainable_variables():
         for copy in tf.distribute.get_strategy().experimental_local_results(variable):
             copy.load(weights[variable.op.name], session)
+
+
+class Comparison(tf.train.SessionRunHook):
+    """Raises UserError, with who has what, if not all workers run the same TensorFlow and go on from the same step."""
+
+    def __init__(self, done: int):
+        self.own = f"TensorFlow {tf.version.VERSION} from step {done}"
+
+    def begin(self):
+        self.strategy = tf.distribute.get_strategy()
+
+        def gather():
+            context = tf.distribute.get_replica_context()
+            place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int32)
+            own = tf.constant(list(self.own.encode().ljust(TEXT_BYTES)), tf.int32)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, place[:, tf.newaxis] * own)
+
+        self.texts = self.strategy.experimental_local_results(self.strategy.run(gather))[0]
+
+    def after_create_session(self, session, coord):
+        texts = [bytes(row).decode().strip() for row in session.run(self.texts).tolist()]
+        if len(set(texts)) > 1:
+            cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
+            members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
+            texts = texts[::len(texts) // len(members)]
+            raise UserError("all workers must run the same version of TensorFlow and see the same checkpoints: " + "; ".join(
+                f"{member} has {text}" for member, text in zip(members, texts)))
 
 
 class EpochEnd(tf.train.SessionRunHook):
