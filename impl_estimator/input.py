@@ -33,7 +33,7 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
 
 
 def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
-    """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
+    """({signal, weight}, label) of the same batches in the same order without end, from batch `skip` on: of every batch the
     shares of `count` of its `replicas`, from replica `first` on, one after the other.
 
     Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
@@ -51,7 +51,11 @@ def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int)
         shares = [tf.transpose(tf.reshape(values, [rows, replicas]))[first:first + count] for values in (filled, weights)]
         return tf.data.Dataset.from_tensor_slices(tuple(shares))
 
-    return records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights)).prefetch(2)
+    def parse_share(examples, weights):
+        signal, labels = parse(examples)
+        return {"signal": signal, "weight": weights}, labels
+
+    return records.flat_map(deal).map(parse_share).prefetch(2)
 
 
 def evaluation_input(split: Split, task: Task) -> tf.data.Dataset:

@@ -30,6 +30,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
     with strategy.scope():
         model = build_model(task)
         model.optimizer.build(model.trainable_variables)  # what is restored before the first step
+    model.distribute_reduction_method = "first"  # by default Keras adds up what is already the mean over all workers
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
     checkpoint.restore(tf.train.latest_checkpoint(str(task.model_dir)))
     done = int(model.optimizer.iterations.numpy())

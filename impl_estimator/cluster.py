@@ -1,0 +1,146 @@
+"""Training with Estimator on several machines or GPUs: `RunConfig` has a distribution strategy, and the chief's hook evaluates."""
+
+import faulthandler
+import functools
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from bench.task import Observer, Task, Trained, UserError
+from impl_estimator.input import evaluation_input, shared_dataset
+from impl_estimator.network import build_network
+from impl_estimator.train import EpochReport, ProbeHook, StepReport, build_optimizer, count_parameters
+from impl_estimator.train import model_fn as default_model_fn
+
+TEXT_BYTES = 64
+
+
+def train(task: Task, observer: Observer) -> Trained | None:
+    """Trains together with the other workers that `TF_CONFIG` names, each of which calls this, or without `TF_CONFIG` on all
+    GPUs of this machine. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+
+    Goes on from the last checkpoint in `task.model_dir`.
+
+    Raises:
+        UserError: the workers run different versions of TensorFlow, or do not see the same checkpoint.
+        tf.errors.UnavailableError: another worker has died.
+    """
+    strategy = build_strategy(task)
+    watched = ProbeHook(task)
+    estimator = tf.estimator.Estimator(
+        functools.partial(model_fn, watched=watched),
+        config=tf.estimator.RunConfig(
+            model_dir=str(task.model_dir),
+            tf_random_seed=task.seed,
+            train_distribute=strategy,
+            save_checkpoints_steps=None,  # `EpochEnd` saves
+            save_checkpoints_secs=None,
+            save_summary_steps=None,
+            log_step_count_steps=None,
+        ),
+        params={"task": task},
+    )
+    # `Estimator` gives the strategy's collective operations their numbers again: there must be none before.
+    done = int(estimator.get_variable_value("global_step")) if estimator.latest_checkpoint() else 0
+
+    def local_input(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
+        count = input_context.num_replicas_in_sync // input_context.num_input_pipelines
+        return shared_dataset(
+            task, input_context.num_replicas_in_sync, input_context.input_pipeline_id * count, count, done)
+
+    is_chief = strategy.extended.should_checkpoint
+    evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
+    hooks = [Comparison(done), StepReport(observer)]
+    if is_chief:
+        hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
+    if "TF_CONFIG" in os.environ:  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
+        training = tf.estimator.TrainSpec(local_input, max_steps=task.steps, hooks=hooks)
+        tf.estimator.train_and_evaluate(estimator, training, tf.estimator.EvalSpec(evaluate))
+    else:
+        estimator.train(local_input, max_steps=task.steps, hooks=hooks)
+    if is_chief:
+        batches = estimator.predict(evaluate, yield_single_examples=False)
+        outputs = np.concatenate([batch["outputs"] for batch in batches])
+        return Trained(outputs, count_parameters(estimator))
+
+
+def build_strategy(task: Task) -> tf.distribute.Strategy:
+    if "TF_CONFIG" not in os.environ:
+        devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([device.name for device in devices])
+    # It waits for the others up to an hour and holds Python's lock meanwhile: no exception gets through.
+    faulthandler.dump_traceback_later(task.peer_timeout_s, exit=True)
+    strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()
+    faulthandler.cancel_dump_traceback_later()
+    return strategy
+
+
+def model_fn(features, labels, mode, params, watched):
+    """While training, the network for one replica's share, whose features have weights; else as by default."""
+    if mode != tf.estimator.ModeKeys.TRAIN:
+        return default_model_fn(features, labels, mode, params, watched)
+    task = params["task"]
+    outputs = build_network(features["signal"], task.dataset.classes, task.loss)
+    loss = tf.losses.sparse_softmax_cross_entropy(
+        labels=labels, logits=outputs, weights=features["weight"], reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE)
+    train_op = build_optimizer(task).minimize(loss, tf.train.get_global_step())
+    scaffold = tf.train.Scaffold(init_fn=functools.partial(load_weights, task))
+    return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op, scaffold=scaffold)
+
+
+def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -> None:
+    weights = task.initial_weights()
+    for variable in tf.trainable_variables():
+        for copy in tf.distribute.get_strategy().experimental_local_results(variable):
+            copy.load(weights[variable.op.name], session)
+
+
+class Comparison(tf.train.SessionRunHook):
+    """Raises UserError, with who has what, if not all workers run the same TensorFlow and go on from the same step."""
+
+    def __init__(self, done: int):
+        self.own = f"TensorFlow {tf.version.VERSION} from step {done}"
+
+    def begin(self):
+        self.strategy = tf.distribute.get_strategy()
+
+        def gather():
+            context = tf.distribute.get_replica_context()
+            place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int32)
+            own = tf.constant(list(self.own.encode().ljust(TEXT_BYTES)), tf.int32)
+            return context.all_reduce(tf.distribute.ReduceOp.SUM, place[:, tf.newaxis] * own)
+
+        self.texts = self.strategy.experimental_local_results(self.strategy.run(gather))[0]
+
+    def after_create_session(self, session, coord):
+        texts = [bytes(row).decode().strip() for row in session.run(self.texts).tolist()]
+        if len(set(texts)) > 1:
+            cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
+            members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
+            texts = texts[::len(texts) // len(members)]
+            raise UserError("all workers must run the same version of TensorFlow and see the same checkpoints: " + "; ".join(
+                f"{member} has {text}" for member, text in zip(members, texts)))
+
+
+class EpochEnd(tf.train.SessionRunHook):
+    """Saves when `task` says so, and evaluates after every epoch."""
+
+    def __init__(self, task: Task, estimator: tf.estimator.Estimator, evaluate, report: EpochReport):
+        self.task = task
+        self.estimator = estimator
+        self.evaluate = evaluate
+        self.report = report
+
+    def after_create_session(self, session, coord):
+        self.step = int(session.run(tf.train.get_global_step()))
+
+    def after_run(self, run_context, run_values):
+        self.step += 1
+        is_end = self.step % self.task.steps_per_epoch == 0
+        if is_end or self.task.checkpoint_steps and self.step % self.task.checkpoint_steps == 0:
+            saver = tf.get_collection(tf.GraphKeys.SAVERS)[0]
+            saved = saver.save(run_context.session, str(self.task.model_dir / "model.ckpt"), self.step)
+            if is_end:
+                results = self.estimator.evaluate(self.evaluate, checkpoint_path=saved)
+                self.report.export(self.estimator, None, saved, results, self.step == self.task.steps)
