@@ -17,18 +17,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.data.source import DATASETS, EPOCHS
-from bench.implementations import load_train
+from bench.implementations import CLUSTER, load_train
 from bench.run.check import check_tensorflow
 from bench.run.data_options import data_options, open_one
 from bench.run.datasets import prepare_dataset
 from bench.run.errors import one_line_errors
-from bench.task import LOSSES, PROFILES, Evaluation, Probe, Task, UserError
+from bench.run.joining import check_roles, read_cluster
+from bench.run.members import parameter_servers
+from bench.run.worker import one_line
+from bench.task import BATCH_SIZE, LOSSES, PROFILES, Evaluation, Probe, Task, UserError
 
 
 class ConsoleObserver:
     """Shows a bar of steps, and prints every evaluation."""
 
     def __init__(self, task: Task, progress: Progress):
+        self.task = task
         self.progress = progress
         self.epoch = 0
         self.bar = progress.add_task("step", total=task.epochs * task.steps_per_epoch, loss="")
@@ -40,7 +44,8 @@ class ConsoleObserver:
         self.progress.update(self.bar, advance=steps, loss=f"loss {loss:.4f}")
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
-        self.epoch += 1
+        self.epoch = evaluation.global_step // self.task.steps_per_epoch
+        self.progress.update(self.bar, completed=evaluation.global_step)  # one that goes on from a checkpoint has some behind it
         self.progress.console.print(f"epoch {self.epoch}: {asdict(evaluation)}", soft_wrap=True)
 
 
@@ -55,37 +60,59 @@ def main(module: str) -> None:
               help="Samples of 130 or of 60,000 values.")
 @click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True,
               help="; ".join(f"{name}: {meaning}" for name, meaning in LOSSES.items()) + ".")
-@click.option("--profile", type=click.Choice(list(PROFILES)), default="default", show_default=True,
-              help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items()) + ".")
+@click.option("--profile", type=click.Choice([*PROFILES, CLUSTER]),
+              help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
+                   + f"; {CLUSTER}: together with the members that TF_CONFIG names, or on all GPUs of this machine.  [default: "
+                   f"default, or {CLUSTER} where TF_CONFIG is set]")
+@click.option("--global-batch", type=click.IntRange(min=1), metavar="B",
+              help=f"With {CLUSTER}: batch of all workers together.  [default: {BATCH_SIZE} a worker]")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N",
               help=f"[default: {', '.join(f'{count} on {name}' for name, count in EPOCHS.items())}]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
               help="Draws the initial weights and the order of samples.")
 @data_options
 @click.option("--model-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help="Keep the checkpoints there, in an empty folder.  [default: a temporary folder, removed at the end]")
+              help=f"Keep the checkpoints there, in an empty folder; with {CLUSTER}, in one that all members see, from whose last "
+                   "checkpoint they go on.  [default: a temporary folder, removed at the end]")
 @click.option("--tensorboard", is_flag=True,
               help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
                    "model directory.  [then by default: runs/...]")
 @click.pass_obj
-def command(module, dataset_name, loss, profile, epochs, seed, chosen, model_dir, tensorboard) -> None:
+def command(module, dataset_name, loss, profile, global_batch, epochs, seed, chosen, model_dir, tensorboard) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
     Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
     """
     check_tensorflow(needs_estimator=module == "impl_estimator")
-    if tensorboard and profile == "tuned":
-        raise UserError("--tensorboard: the tuned profile writes no summaries, they are part of what it saves")
+    cluster = read_cluster()
+    profile = profile or (CLUSTER if cluster else "default")
+    if tensorboard and profile != "default":
+        raise UserError(f"--tensorboard: the {profile} profile writes no summaries")
+    if cluster and profile != CLUSTER:
+        raise UserError(f"--profile {profile}: TF_CONFIG is set, and names a cluster to join; unset it to train alone")
+    if global_batch and profile != CLUSTER:
+        raise UserError(f"--global-batch is for --profile {CLUSTER}")
+    if cluster and model_dir is None:
+        raise UserError("--model-dir: a cluster needs a folder that all members see")
     console = Console()
     source, spec = open_one(chosen, dataset_name, console)
     if tensorboard and model_dir is None:
         model_dir = Path("runs", f"{module}-{spec.name}-{loss}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
-    with _folder(model_dir) as folder:
+    with _folder(model_dir, goes_on=profile == CLUSTER) as folder:
         dataset = prepare_dataset(source, spec, console)
         with console.status("loading TensorFlow ..."):
             _import_tensorflow_quietly()
             train = load_train(module, profile)
-        task = Task(dataset, loss, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard)
+        workers = 1
+        if cluster:
+            check_roles(cluster, module, parameter_servers(module))
+            workers = cluster.workers
+        elif profile == CLUSTER:
+            workers = _gpus()
+        task = Task(dataset, loss, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard,
+                    batch_size=global_batch or BATCH_SIZE * workers)
+        if cluster:
+            console.print(f"{cluster.member} of a cluster of {workers} workers, which wait {task.peer_timeout_s} s for each other", highlight=False)
         with _progress(console) as progress:
             observer = ConsoleObserver(task, progress)
             try:
@@ -95,8 +122,23 @@ def command(module, dataset_name, loss, profile, epochs, seed, chosen, model_dir
                 kept = f"; checkpoints are in {folder}" if model_dir else ""
                 print(f"interrupted after {observer.epoch} whole epochs{kept}", file=sys.stderr)
                 sys.exit(130)
+            except Exception as error:
+                if not cluster or isinstance(error, UserError):
+                    raise
+                progress.stop()
+                print(f"error: the cluster failed ({one_line(error)}); start all members again to go on from the last checkpoint in "
+                      f"{folder}", file=sys.stderr)
+                sys.stderr.flush()
+                os._exit(1)  # without waiting for what TensorFlow still waits for
     if model_dir:
         console.print(f"checkpoints{' and summaries' if tensorboard else ''}: {model_dir}", highlight=False)
+
+
+def _gpus() -> int:
+    """How many a mirrored training takes: all, or the CPU."""
+    import tensorflow as tf
+
+    return len(tf.config.list_logical_devices("GPU")) or 1
 
 
 def _import_tensorflow_quietly() -> None:
@@ -115,8 +157,8 @@ def _import_tensorflow_quietly() -> None:
 
 
 @contextlib.contextmanager
-def _folder(model_dir: Path | None) -> Iterator[Path]:
-    """The folder asked for, made and found empty, or a temporary one."""
+def _folder(model_dir: Path | None, goes_on: bool) -> Iterator[Path]:
+    """The folder asked for, made and found empty unless training `goes_on` from what is there, or a temporary one."""
     if model_dir is None:
         with tempfile.TemporaryDirectory(prefix="bench-model-") as folder:
             yield Path(folder)
@@ -126,7 +168,7 @@ def _folder(model_dir: Path | None) -> Iterator[Path]:
         occupied = any(model_dir.iterdir())
     except OSError as error:
         raise UserError(f"--model-dir {model_dir}: cannot be used ({error.strerror})") from error
-    if occupied:
+    if occupied and not goes_on:
         raise UserError(f"--model-dir {model_dir}: is not empty; training would go on from, or overwrite, what is there")
     yield model_dir
 
