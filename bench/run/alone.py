@@ -132,6 +132,9 @@ def command(module, dataset_name, loss, profile, global_batch, epochs, seed, cho
                 os._exit(1)  # without waiting for what TensorFlow still waits for
     if model_dir:
         console.print(f"checkpoints{' and summaries' if tensorboard else ''}: {model_dir}", highlight=False)
+    if cluster:
+        sys.stdout.flush()
+        os._exit(0)  # before TensorFlow complains of members that have ended first
 
 
 def _gpus() -> int:
