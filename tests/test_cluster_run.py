@@ -1,0 +1,281 @@
+"""Clusters of real processes: what they leave, what ends them, how one joins them, and what is derived from them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+from conftest import ROOT, run_module
+from test_report import frames, write_measured
+
+from bench.measure import raw
+from bench.measure.scaling import Link, bytes_per_step, exchange_s, expected_efficiency
+from bench.process.forkserver import with_forkserver
+from bench.report.scaling import expected_table, scaling_table
+from bench.run import cluster_cell
+from bench.run.cells import Cell, cluster_cells
+from bench.run.joining import Cluster, check_roles, read_cluster
+from bench.run.limits import Limits
+from bench.run.members import members_of
+from bench.task import UserError
+
+PARAMETERS = 12_786
+
+
+@pytest.fixture(scope="module")
+def quick_cluster(tmp_path_factory):
+    """(folder, process) of `python -m bench cluster --workers 2 --quick`."""
+    folder = tmp_path_factory.mktemp("cluster")
+    return folder, run_module("bench", "cluster", "--workers", 2, "--quick", "--out", folder)
+
+
+def test_all_three_train_on_a_cluster_of_two(quick_cluster):
+    folder, process = quick_cluster
+    assert process.returncode == 0, process.stdout + process.stderr
+    results = pd.read_csv(folder / "results.csv").set_index(["implementation", "workers"]).sort_index()
+    assert list(results.index) == [(name, workers) for name in ("estimator", "keras", "lowlevel") for workers in (1, 2)]
+    assert (results["status"] == "ok").all() and (results["parameters"] == PARAMETERS).all()
+    assert results["global_batch"].tolist() == [32, 64] * 3 and results["global_step"].tolist() == [30, 15] * 3
+    assert results["bytes_per_step"].tolist() == [0, 8 * PARAMETERS] * 2 + [8 * PARAMETERS, 16 * PARAMETERS]
+    assert (results.xs(1, level="workers")["scaling_efficiency"] == 1).all()
+    assert (results.xs(2, level="workers")["scaling_efficiency"] > 0).all()
+    assert "How does it scale?" in process.stdout and "What is expected of more workers?" in (folder / "results.md").read_text()
+
+
+def test_one_worker_trains_as_without_a_cluster(quick_cluster):
+    """The same weights, batches and updates: to the rounding of another way to add up."""
+    folder, _ = quick_cluster
+    alone = folder / "alone"
+    for name in ("lowlevel", "estimator", "keras"):
+        process = run_module("bench", "run", "--quick", "--impl", name, "--profile", "default", "--dataset", "small", "--loss", "logits",
+                             "--out", alone)
+        assert process.returncode == 0, process.stderr
+        losses = [raw.read_steps(place, f"{name}-{profile}-small-logits-0")["loss"] for place, profile in
+                  ((alone, "default"), (folder, "cluster1"))]
+        assert np.allclose(*losses, rtol=2e-3), name
+        assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-6)
+
+
+def test_a_second_run_keeps_what_is_there(quick_cluster):
+    folder, _ = quick_cluster
+    process = run_module("bench", "cluster", "--workers", 2, "--quick", "--out", folder)
+    assert process.returncode == 0 and "kept 6 of 6 cells" in process.stdout
+
+
+CHIEF = """
+import time
+from bench.task import Evaluation, Probe, Trained
+import numpy as np
+
+def train(task, observer):
+    {chief}
+    if '"type": "chief"' not in __import__("os").environ["TF_CONFIG"]:
+        {worker}
+        return None
+    outputs = [np.zeros((len(labels), 2), np.float32) for labels in (task.dataset.probe.labels, task.dataset.evaluation_labels)]
+    observer.begin()
+    for epoch in range(task.epochs):
+        for step in range(task.steps_per_epoch):
+            time.sleep(0.02)
+            observer.step(0.5)
+        observer.evaluation(Evaluation(task.steps_per_epoch * (epoch + 1), 0.5, 0.5, 50, 0, 50, 0), Probe(0.1, outputs[0]))
+    return Trained(outputs[1], 10)
+"""
+
+
+@pytest.fixture()
+def toy(tmp_path, monkeypatch, tiny_dataset):
+    """Runs a cell of a toy that heeds the contract without TensorFlow, on two workers; what its members do is filled in."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def run(chief="pass", worker="pass", seconds=60.0):
+        package = tmp_path / f"toy{len(list(tmp_path.glob('toy*')))}"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "cluster.py").write_text(CHIEF.format(chief=chief, worker=worker))
+        cell = Cell("toy", package.name, "cluster2", "small", "logits", 0, workers=2, batch_size=64)
+        with with_forkserver():
+            return cluster_cell.run_on_cluster(cell, tiny_dataset, 2, "recipe", tmp_path / "out", Limits(seconds), lambda: None)
+
+    before = set(psutil.Process().children(recursive=True))
+    yield run
+    left = [process for process in set(psutil.Process().children(recursive=True)) - before if "sleep(1000)" in str(process.cmdline())]
+    assert not left
+
+
+def test_a_sound_toy_is_ok(toy):
+    record = toy()
+    assert (record.status, record.workers, record.batch_size, len(record.evaluations)) == ("ok", 2, 64, 2)
+
+
+@pytest.mark.parametrize("worker, reason", [
+    ("import os; os.kill(os.getpid(), 9)", "worker0: its process was killed by SIGKILL"),
+    ("raise ValueError('another version')", "worker0: ValueError: another version"),
+    ("import os; os._exit(3)", "worker0: its process ended with exit code 3")])
+def test_a_member_that_fails_ends_all_with_a_row_that_names_it(toy, worker, reason):
+    began = time.monotonic()
+    record = toy(worker=worker, chief="time.sleep(0 if 'worker' in __import__('os').environ['TF_CONFIG'].split('task')[1] else 1000)")
+    assert (record.status, record.evaluations) == ("failed", []) and record.reason.startswith(reason)
+    assert time.monotonic() - began < 60  # a stated limit: as soon as it is noticed
+
+
+def test_a_chief_that_fails_is_the_reason(toy):
+    record = toy(chief="raise ValueError('no')", worker="time.sleep(1000)")
+    assert record.status == "failed" and record.reason.endswith("ValueError: no")
+
+
+def test_a_cluster_that_hangs_is_ended(toy):
+    record = toy(chief="time.sleep(1000)", seconds=2.0)
+    assert record.status == "timeout" and "longer than 2 s" in record.reason
+
+
+def test_a_worker_that_does_not_end_after_the_chief_is_named(toy, monkeypatch):
+    monkeypatch.setattr(cluster_cell, "GRACE_S", 1.0)
+    record = toy(worker="time.sleep(1000)")
+    assert record.status == "failed" and record.reason == "worker0 did not end within 1 s of the chief"
+
+
+def test_members_know_each_other_and_themselves():
+    members = members_of(3, 1)
+    assert [member.name for member in members] == ["chief", "worker0", "worker1", "ps0"]
+    configs = [json.loads(member.config) for member in members]
+    assert all(config["cluster"] == configs[0]["cluster"] for config in configs)
+    assert [config["task"] for config in configs] == [{"type": role, "index": index} for role, index in (
+        ("chief", 0), ("worker", 0), ("worker", 1), ("ps", 0))]
+    addresses = [address for role in configs[0]["cluster"].values() for address in role]
+    assert len(set(addresses)) == 4 and all(address.startswith("127.0.0.1:") for address in addresses)
+    assert "ps" not in json.loads(members_of(1, 0)[0].config)["cluster"]
+
+
+def test_sizes_and_implementations_take_turns_at_running_first():
+    cells = cluster_cells({"a": "a", "b": "b"}, {"a": 0, "b": 1}, ["small"], "logits", range(4), [1, 2], None)
+    assert len({cell.name for cell in cells}) == 16
+    assert {(cell.implementation, cell.workers) for cell in cells[::4]} == {("a", 1), ("a", 2), ("b", 1), ("b", 2)}
+    assert {(cell.workers, cell.batch_size) for cell in cells} == {(1, 32), (2, 64)}
+    assert {cell.batch_size for cell in cluster_cells({"a": "a"}, {"a": 0}, ["small"], "logits", [0], [1, 2], 48)} == {48}
+
+
+CONFIG = {"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}, "task": {"type": "worker", "index": 1}}
+
+
+def test_a_cluster_is_read_from_the_environment(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    assert read_cluster() is None
+    monkeypatch.setenv("TF_CONFIG", json.dumps(CONFIG))
+    assert read_cluster() == Cluster("worker 1", 3, 1)
+    check_roles(read_cluster(), "impl_lowlevel", 1)
+    with pytest.raises(UserError, match="without parameter servers, and the cluster has ps"):
+        check_roles(read_cluster(), "impl_keras", 0)
+    with pytest.raises(UserError, match="the cluster has no ps"):
+        check_roles(Cluster("chief 0", 2, 0), "impl_lowlevel", 1)
+
+
+@pytest.mark.parametrize("config, message", [
+    ("{", "JSONDecodeError"), ("[]", "TypeError"), (json.dumps({**CONFIG, "task": {}}), "KeyError: 'type'"),
+    (json.dumps({**CONFIG, "task": {"type": "worker", "index": 2}}), "its task is worker 2, but its cluster has 1 of chief, 2 of worker"),
+    (json.dumps({**CONFIG, "task": {"type": "cook", "index": 0}}), "its task is cook 0")])
+def test_a_bad_tf_config_is_one_line(config, message):
+    process = run_module("impl_keras", env={**os.environ, "TF_CONFIG": config})
+    assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ((), "--model-dir: a cluster needs a folder"), (("--profile", "tuned"), "TF_CONFIG is set"),
+    (("--model-dir", "m", "--tensorboard"), "the cluster profile writes no summaries")])
+def test_options_that_do_not_go_with_a_cluster_are_one_line(arguments, message):
+    process = run_module("impl_keras", *arguments, env={**os.environ, "TF_CONFIG": json.dumps(CONFIG)})
+    assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+
+
+def test_an_implementation_without_a_cluster_of_its_own_is_refused(tmp_path):
+    (tmp_path / "plain.py").write_text("def train(task, observer):\n    pass\n")
+    process = run_module("bench", "cluster", "--impl", "plain", "--out", tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert process.returncode == 2 and "'plain' has no module 'cluster'" in process.stderr
+
+
+SRUN = """#!{python}
+import os, subprocess, sys
+tasks = [subprocess.Popen(sys.argv[2:], env={{**os.environ, "SLURM_PROCID": str(place)}}) for place in range(2)]
+sys.exit(max(task.wait() for task in tasks))
+"""
+
+
+def test_the_slurm_script_trains_with_stand_ins_for_srun_and_scontrol(tmp_path):
+    """They list two hosts, both this machine, and start the tasks here."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "scontrol").write_text("#!/bin/sh\necho 127.0.0.1\necho 127.0.0.1\n")
+    (tools / "srun").write_text(SRUN.format(python=sys.executable))
+    (tools / "python").symlink_to(sys.executable)
+    for tool in ("scontrol", "srun"):
+        (tools / tool).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "SLURM_JOB_NODELIST": "x[1-2]",
+                   "SLURM_JOB_ID": str(os.getpid()), "MODEL_DIR": str(tmp_path / "model")}
+    command = [shutil.which("bash"), "examples/cluster/slurm.sh", "impl_keras", "--epochs", "1"]
+    process = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=environment)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.stdout.count("of a cluster of 2 workers") == 2 and process.stdout.count("epoch 1: {'global_step': 63") == 1
+    assert list((tmp_path / "model").glob("checkpoint*"))
+
+
+@pytest.mark.parametrize("index, servers, task", [
+    (0, 0, ("chief", 0)), (2, 0, ("worker", 1)), (2, 1, ("ps", 0)), (1, 1, ("worker", 0))])
+def test_tf_config_of_a_scheduler(index, servers, task):
+    process = subprocess.run([sys.executable, "examples/cluster/tf_config.py", str(index), "a:1", "b:1", "c:1"], cwd=ROOT, text=True,
+                             capture_output=True, check=True, env={**os.environ, "PARAMETER_SERVERS": str(servers)})
+    config = json.loads(process.stdout)
+    assert (config["task"]["type"], config["task"]["index"]) == task
+    assert config["cluster"] == ({"chief": ["a:1"], "worker": ["b:1", "c:1"]} if not servers else
+                                 {"chief": ["a:1"], "worker": ["b:1"], "ps": ["c:1"]})
+
+
+@pytest.mark.parametrize("workers, servers, expected", [(1, 0, 0), (2, 0, 800), (4, 0, 2400), (1, 1, 800), (4, 1, 3200)])
+def test_bytes_of_a_step(workers, servers, expected):
+    assert bytes_per_step(100, workers, servers) == expected
+
+
+def test_the_exchange_takes_messages_and_bytes():
+    link = Link(bandwidth=1000.0, latency=0.5)
+    assert exchange_s(100, 1, 0, link) == 0
+    assert exchange_s(100, 2, 0, link) == pytest.approx(2 * 0.5 + 2 * 200 / 1000)
+    assert exchange_s(100, 4, 0, link) == pytest.approx(6 * 0.5 + 6 * 100 / 1000)
+    assert exchange_s(100, 4, 1, link) == pytest.approx(2 * 0.5 + 4 * 400 / 1000)
+    assert exchange_s(100, 4, 2, link) == pytest.approx(2 * 0.5 + 4 * 400 / 1000 / 2)
+    assert expected_efficiency(1.4, 100, 2, 0, link) == pytest.approx(0.5)
+
+
+def write_clusters(folder, seeds):
+    """Two workers at 0.8 of twice the throughput of one."""
+    for seed in range(seeds):
+        for workers, step_s in ((1, 0.01), (2, 0.0125)):
+            write_measured(folder, "keras", "small", "logits", seed, profile=f"cluster{workers}", step_s=step_s)
+            record = raw.read_cell(folder, f"keras-cluster{workers}-small-logits-{seed}")
+            record.workers, record.batch_size = workers, 32 * workers
+            raw.write_cell(folder, record)
+
+
+@pytest.mark.parametrize("seeds, shown", [(6, "0.40 [0.40, 0.40]"), (5, "-")])
+def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none_is_shown(tmp_path, seeds, shown):
+    write_clusters(tmp_path, seeds)
+    results, _, _ = frames(tmp_path)
+    two = results[results["workers"] == 2]
+    assert two["scaling_efficiency"].to_numpy() == pytest.approx(0.4)  # equal samples a row here: half the worth of two workers
+    assert two["bytes_per_step"].tolist() == [8 * 100] * seeds
+    table = scaling_table(results).set_index("workers")
+    assert table.loc[2, "scaling efficiency"] == shown and table.loc[2, "bytes/step"] == "800"
+    assert expected_table(results)["8 workers"].tolist() == [f"{expected_efficiency(0.01, 100, 8, 0, Link(1.25e9, 5e-5)):.2f}"]
+
+
+def test_a_plain_run_has_no_scaling(tmp_path):
+    write_measured(tmp_path)
+    results, _, _ = frames(tmp_path)
+    assert results["workers"].tolist() == [1] and results["scaling_efficiency"].isna().all()
+    assert not len(scaling_table(results)) and not len(expected_table(results))
