@@ -68,7 +68,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
 def build_strategy(task: Task) -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+        # Its default, collective operations, is for eager mode: in a session it may wait for ever.
+        return tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.ReductionToOneDevice())
     # It waits for the others up to an hour and holds Python's lock meanwhile: no exception gets through.
     faulthandler.dump_traceback_later(task.peer_timeout_s, exit=True)
     strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()
