@@ -1,0 +1,184 @@
+"""Training with sessions on several machines: variables on parameter servers, where the gradients of all workers meet."""
+
+import time
+
+import tensorflow.compat.v1 as tf
+
+from bench.task import Observer, Probe, Task, Trained, UserError
+from impl_lowlevel.input import Input, build_input, shared_dataset
+from impl_lowlevel.network import build_network
+from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
+
+PAUSE_S = 0.05
+"""Between two looks at how far another member is."""
+
+
+def train(task: Task, observer: Observer) -> Trained | None:
+    """Trains together with the other members that `TF_CONFIG` names, each of which calls this: a chief, workers and parameter
+    servers. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+
+    Goes on from the last checkpoint in `task.model_dir`, which only the chief looks into.
+
+    Raises:
+        UserError: the members run different versions of TensorFlow, or not all have come in time.
+        tf.errors.OpError: another member has died.
+    """
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    cluster, job, index = resolver.cluster_spec(), resolver.task_type, resolver.task_id
+    gpus = {"GPU": 0} if job == "ps" else {}  # which it would take the memory of
+    server = tf.distribute.Server(cluster, job, index, config=tf.ConfigProto(device_count=gpus))
+    meeting = Meeting(task, cluster, f"/job:{job}/task:{index}", server)
+    with meeting.session:
+        versions = meeting.versions()
+        agreed = len(set(versions.values())) == 1
+        trained = None
+        if job == "ps":
+            serve(task, server, meeting)
+        elif agreed:
+            trained = work(task, observer, cluster, server, meeting)
+        meeting.leave()
+    if not agreed:
+        raise UserError("the members of the cluster run different versions of TensorFlow: " + ", ".join(
+            f"{member} {version}" for member, version in versions.items()))
+    return trained
+
+
+class Meeting:
+    """What the members tell one another, by way of variables on the first parameter server; `own` is a member's name, which is
+    that of its devices. No single look takes long, however long one waits: a look at a server that has died fails."""
+
+    def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str, server: tf.distribute.Server):
+        self.own = own
+        self.workers, self.servers = (
+            [f"/job:{job}/task:{index}" for job in jobs if job in cluster.jobs for index in cluster.task_indices(job)]
+            for jobs in (("chief", "worker"), ("ps",)))
+        self.config = tf.ConfigProto(
+            operation_timeout_in_ms=1000 * task.peer_timeout_s, device_filters=["/job:ps", own])
+        self.timeout_s = task.peer_timeout_s
+        with tf.Graph().as_default() as graph, tf.device(self.servers[0]):
+            members = list(enumerate(self.workers + self.servers))
+            self.version = {member: tf.get_variable(f"version{number}", initializer=tf.version.VERSION)
+                            for number, member in members}
+            self.left = {member: tf.get_variable(f"left{number}", initializer=False) for number, member in members}
+            self.ready = tf.get_variable("ready", initializer=tf.constant(-1, tf.int64))
+            self.present = {member: tf.is_variable_initialized(version) for member, version in self.version.items()}
+            self.step = tf.placeholder(tf.int64, [])
+            self.set_ready = self.ready.assign(self.step)
+            self.set_left = self.left[own].assign(True)
+            come = [self.left[own].initializer] + [self.ready.initializer] * (own == self.servers[0])
+            with tf.control_dependencies(come):
+                self.come = tf.group(self.version[own].initializer)
+        self.session = tf.Session(server.target, graph, self.config)
+
+    def versions(self) -> dict[str, str]:
+        """Comes, and waits until all have; every member's version of TensorFlow."""
+        self.session.run(self.come)
+        deadline = time.monotonic() + self.timeout_s
+        while not all((present := self.session.run(self.present)).values()):
+            if time.monotonic() > deadline:
+                absent = ", ".join(member for member, is_present in present.items() if not is_present)
+                raise UserError(f"not all members of the cluster have come within {self.timeout_s} s: {absent}")
+            time.sleep(PAUSE_S)
+        return {member: version.decode() for member, version in self.session.run(self.version).items()}
+
+    def announce(self, step: int) -> None:
+        """By the chief: nothing that the other workers must wait for is left to be done after this step."""
+        self.session.run(self.set_ready, {self.step: step})
+
+    def wait_for_chief(self, step: int) -> None:
+        while self.session.run(self.ready) < step:
+            time.sleep(PAUSE_S)
+
+    def leave(self) -> None:
+        """Needs the parameter servers no more."""
+        self.session.run(self.set_left)
+
+
+def serve(task: Task, server: tf.distribute.Server, meeting: Meeting) -> None:
+    """A parameter server's part: lasts until all workers have left, and fails when one of them has died, on which the others
+    fail for want of a server. The first server leaves last."""
+    left = set(meeting.workers)
+    if meeting.own == meeting.servers[0]:
+        left |= set(meeting.servers[1:])
+    config = tf.ConfigProto(operation_timeout_in_ms=1000 * task.peer_timeout_s)
+    with tf.Graph().as_default(), tf.Session(server.target, config=config) as session:
+        calls = {}
+        for member in left:
+            with tf.device(member):
+                calls[member] = tf.no_op()
+        while left:
+            errors = {}
+            for member in left:
+                try:
+                    session.run(calls[member])
+                except tf.errors.OpError as error:
+                    errors[member] = error
+            left -= {member for member, has_left in meeting.session.run(meeting.left).items() if has_left}
+            for member in left & set(errors):
+                raise errors[member]
+            time.sleep(PAUSE_S)
+
+
+def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: tf.distribute.Server,
+         meeting: Meeting) -> Trained | None:
+    """A worker's part, of which the chief is the first: it also saves and evaluates, while the others wait."""
+    number, workers = meeting.workers.index(meeting.own), len(meeting.workers)
+    is_chief = number == 0
+    with tf.Graph().as_default(), tf.device(tf.train.replica_device_setter(cluster=cluster, worker_device=meeting.own)):
+        skip = tf.placeholder(tf.int64, [])
+        batch = build_input(task, shared_dataset(task, workers, number, 1, skip))
+        optimizer = tf.train.SyncReplicasOptimizer(build_optimizer(task), workers)
+        model = build_model(task, batch, optimizer)
+        # No tokens in advance, as there are by default: with those a worker could take part in a step twice.
+        synchronise = optimizer.make_session_run_hook(is_chief, num_tokens=0)
+        gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
+        saver = tf.train.Saver(max_to_keep=None)
+        scaffold = tf.train.Scaffold(saver=saver, init_fn=lambda scaffold, session: load_weights(task, session))
+        probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
+        if not is_chief:
+            meeting.wait_for_chief(0)  # weights count as initialised before they are loaded
+        with tf.train.MonitoredTrainingSession(
+            server.target, is_chief, str(task.model_dir), scaffold, [synchronise], config=meeting.config,
+            save_checkpoint_secs=None, save_checkpoint_steps=None, save_summaries_steps=None, save_summaries_secs=None,
+            log_step_count_steps=None, max_wait_secs=task.peer_timeout_s,
+            stop_grace_period_secs=1,  # the chief's queue runner waits for gradients that will not come
+        ) as session:
+            step = int(session.run(model.global_step))
+            if is_chief:
+                meeting.announce(step)
+            session.run(model.input.training.initializer, {skip: step})
+            observer.begin()
+            while step < task.steps:
+                step += 1
+                loss, local_step = session.run([model.loss, model.train_op])
+                if local_step != step:
+                    raise RuntimeError(f"{meeting.own} has taken part in step {local_step} twice, and another worker has not")
+                observer.step(float(loss))
+                is_end = step % task.steps_per_epoch == 0
+                if is_chief and (is_end or task.checkpoint_steps and step % task.checkpoint_steps == 0):
+                    session.run_step_fn(
+                        lambda step_context: saver.save(step_context.session, str(task.model_dir / "checkpoint"), step))
+                if is_chief and is_end:
+                    evaluation, _ = evaluate(model, session)
+                    observer.evaluation(evaluation, Probe(*session.run([gradient_norm, model.outputs], probe)))
+                    meeting.announce(step)
+                elif is_end:
+                    meeting.wait_for_chief(step)
+            if is_chief:
+                _, outputs = evaluate(model, session)
+                return Trained(outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables()))
+
+
+def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Model:
+    """The network twice, on the same variables: for this worker's share of a training batch, and for evaluation."""
+    signal, labels, weights = batch.training.get_next()
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=labels, logits=build_network(signal, task.dataset.classes, task.loss))
+    loss = tf.reduce_mean(weights * losses)
+    global_step = tf.train.get_or_create_global_step()
+    train_op = optimizer.minimize(loss, global_step)
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+        outputs = build_network(batch.signal, task.dataset.classes, task.loss)
+    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+    gradients = optimizer.compute_gradients(tf.reduce_mean(sample_losses))
+    return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)
