@@ -25,15 +25,17 @@ def train(task: Task, observer: Observer) -> Trained | None:
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     cluster, job, index = resolver.cluster_spec(), resolver.task_type, resolver.task_id
-    gpus = {"GPU": 0} if job == "ps" else {}  # which it would take the memory of
-    server = tf.distribute.Server(cluster, job, index, config=tf.ConfigProto(device_count=gpus))
-    meeting = Meeting(task, cluster, f"/job:{job}/task:{index}", server)
+    server = tf.distribute.Server(cluster, job, index, config=tf.ConfigProto(
+        operation_timeout_in_ms=1000 * task.peer_timeout_s,
+        device_count={"GPU": 0} if job == "ps" else {},  # which it would take the memory of
+    ))
+    meeting = Meeting(task, cluster, f"/job:{job}/task:{index}")
     with meeting.session:
         versions = meeting.versions()
         agreed = len(set(versions.values())) == 1
         trained = None
         if job == "ps":
-            serve(task, server, meeting)
+            serve(task, meeting)
         elif agreed:
             trained = work(task, observer, cluster, server, meeting)
         meeting.leave()
@@ -47,16 +49,15 @@ class Meeting:
     """What the members tell one another, by way of variables on the first parameter server; `own` is a member's name, which is
     that of its devices. No single look takes long, however long one waits: a look at a server that has died fails."""
 
-    def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str, server: tf.distribute.Server):
+    def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str):
         self.own = own
-        self.workers, self.servers = (
-            [f"/job:{job}/task:{index}" for job in jobs if job in cluster.jobs for index in cluster.task_indices(job)]
-            for jobs in (("chief", "worker"), ("ps",)))
-        self.config = tf.ConfigProto(
-            operation_timeout_in_ms=1000 * task.peer_timeout_s, device_filters=["/job:ps", own])
+        self.addresses = {f"/job:{job}/task:{index}": cluster.task_address(job, index)
+                          for job in ("chief", "worker", "ps") if job in cluster.jobs for index in cluster.task_indices(job)}
+        self.workers = [member for member in self.addresses if not member.startswith("/job:ps")]
+        self.servers = [member for member in self.addresses if member.startswith("/job:ps")]
         self.timeout_s = task.peer_timeout_s
-        with tf.Graph().as_default() as graph, tf.device(self.servers[0]):
-            members = list(enumerate(self.workers + self.servers))
+        with tf.Graph().as_default(), tf.device(self.servers[0]):
+            members = list(enumerate(self.addresses))
             self.version = {member: tf.get_variable(f"version{number}", initializer=tf.version.VERSION)
                             for number, member in members}
             self.left = {member: tf.get_variable(f"left{number}", initializer=False) for number, member in members}
@@ -68,7 +69,7 @@ class Meeting:
             come = [self.left[own].initializer] + [self.ready.initializer] * (own == self.servers[0])
             with tf.control_dependencies(come):
                 self.come = tf.group(self.version[own].initializer)
-        self.session = tf.Session(server.target, graph, self.config)
+            self.session = session_with(self.addresses[self.servers[0]], self.servers[0], 1000 * task.peer_timeout_s)
 
     def versions(self) -> dict[str, str]:
         """Comes, and waits until all have; every member's version of TensorFlow."""
@@ -94,29 +95,32 @@ class Meeting:
         self.session.run(self.set_left)
 
 
-def serve(task: Task, server: tf.distribute.Server, meeting: Meeting) -> None:
-    """A parameter server's part: lasts until all workers have left, and fails when one of them has died, on which the others
-    fail for want of a server. The first server leaves last."""
+def session_with(address: str, member: str, timeout_ms: int) -> tf.Session:
+    """On that member's server, and with no other: once one that a session is with has died, it could not be closed."""
+    config = tf.ConfigProto(operation_timeout_in_ms=timeout_ms, device_filters=[member])
+    return tf.Session(f"grpc://{address}", config=config)
+
+
+def serve(task: Task, meeting: Meeting) -> None:
+    """A parameter server's part: lasts until all workers have left, and fails when one of them no longer answers. The first
+    server leaves last."""
     left = set(meeting.workers)
     if meeting.own == meeting.servers[0]:
         left |= set(meeting.servers[1:])
-    config = tf.ConfigProto(operation_timeout_in_ms=1000 * task.peer_timeout_s)
-    with tf.Graph().as_default(), tf.Session(server.target, config=config) as session:
-        calls = {}
+    with tf.Graph().as_default():
+        call = tf.no_op()
+        sessions = {member: session_with(meeting.addresses[member], member, 1000) for member in left}
+    heard = dict.fromkeys(left, time.monotonic())
+    while left:
         for member in left:
-            with tf.device(member):
-                calls[member] = tf.no_op()
-        while left:
-            errors = {}
-            for member in left:
-                try:
-                    session.run(calls[member])
-                except tf.errors.OpError as error:
-                    errors[member] = error
-            left -= {member for member, has_left in meeting.session.run(meeting.left).items() if has_left}
-            for member in left & set(errors):
-                raise errors[member]
-            time.sleep(PAUSE_S)
+            try:
+                sessions[member].run(call)
+                heard[member] = time.monotonic()
+            except tf.errors.OpError as error:
+                if time.monotonic() - heard[member] > task.peer_timeout_s:
+                    raise error
+        left -= {member for member, has_left in meeting.session.run(meeting.left).items() if has_left}
+        time.sleep(PAUSE_S)
 
 
 def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: tf.distribute.Server,
@@ -129,19 +133,24 @@ def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: 
         batch = build_input(task, shared_dataset(task, workers, number, 1, skip))
         optimizer = tf.train.SyncReplicasOptimizer(build_optimizer(task), workers)
         model = build_model(task, batch, optimizer)
-        # No tokens in advance, as there are by default: with those a worker could take part in a step twice.
-        synchronise = optimizer.make_session_run_hook(is_chief, num_tokens=0)
+        # Within the chief's own steps: a queue runner, as is usual, would time out during an evaluation.
+        synchronise = optimizer.get_chief_queue_runner().enqueue_ops if is_chief else []
         gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
         saver = tf.train.Saver(max_to_keep=None)
-        scaffold = tf.train.Scaffold(saver=saver, init_fn=lambda scaffold, session: load_weights(task, session))
+        scaffold = tf.train.Scaffold(
+            saver=saver,
+            init_fn=lambda scaffold, session: load_weights(task, session),
+            ready_for_local_init_op=optimizer.ready_for_local_init_op,
+            local_init_op=optimizer.chief_init_op if is_chief else optimizer.local_step_init_op,
+        )
+        config = tf.ConfigProto(operation_timeout_in_ms=1000 * task.peer_timeout_s, device_filters=["/job:ps", meeting.own])
         probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
         if not is_chief:
             meeting.wait_for_chief(0)  # weights count as initialised before they are loaded
         with tf.train.MonitoredTrainingSession(
-            server.target, is_chief, str(task.model_dir), scaffold, [synchronise], config=meeting.config,
+            server.target, is_chief, str(task.model_dir), scaffold, config=config, max_wait_secs=task.peer_timeout_s,
             save_checkpoint_secs=None, save_checkpoint_steps=None, save_summaries_steps=None, save_summaries_secs=None,
-            log_step_count_steps=None, max_wait_secs=task.peer_timeout_s,
-            stop_grace_period_secs=1,  # the chief's queue runner waits for gradients that will not come
+            log_step_count_steps=None,
         ) as session:
             step = int(session.run(model.global_step))
             if is_chief:
@@ -150,7 +159,7 @@ def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: 
             observer.begin()
             while step < task.steps:
                 step += 1
-                loss, local_step = session.run([model.loss, model.train_op])
+                loss, local_step, _ = session.run([model.loss, model.train_op, synchronise])
                 if local_step != step:
                     raise RuntimeError(f"{meeting.own} has taken part in step {local_step} twice, and another worker has not")
                 observer.step(float(loss))
