@@ -109,7 +109,7 @@ def serve(task: Task, meeting: Meeting) -> None:
         left |= set(meeting.servers[1:])
     with tf.Graph().as_default():
         call = tf.no_op()
-        sessions = {member: session_with(meeting.addresses[member], member, 1000) for member in left}
+        sessions = {member: session_with(meeting.addresses[member], member, 300) for member in left}
     heard = dict.fromkeys(left, time.monotonic())
     while left:
         for member in left:
@@ -117,7 +117,7 @@ def serve(task: Task, meeting: Meeting) -> None:
                 sessions[member].run(call)
                 heard[member] = time.monotonic()
             except tf.errors.OpError as error:
-                if time.monotonic() - heard[member] > task.peer_timeout_s:
+                if time.monotonic() - heard[member] > 2 * task.peer_timeout_s:  # the workers find out first, and close sessions
                     raise error
         left -= {member for member, has_left in meeting.session.run(meeting.left).items() if has_left}
         time.sleep(PAUSE_S)
@@ -145,10 +145,13 @@ def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: 
         )
         config = tf.ConfigProto(operation_timeout_in_ms=1000 * task.peer_timeout_s, device_filters=["/job:ps", meeting.own])
         probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
+        # The same server by another name: by its own it is called directly, without any limit of time.
+        host, port = server.target.removeprefix("grpc://").rsplit(":", 1)
+        target = f"grpc://{'127.0.0.1' if host == 'localhost' else 'localhost'}:{port}"
         if not is_chief:
             meeting.wait_for_chief(0)  # weights count as initialised before they are loaded
         with tf.train.MonitoredTrainingSession(
-            server.target, is_chief, str(task.model_dir), scaffold, config=config, max_wait_secs=task.peer_timeout_s,
+            target, is_chief, str(task.model_dir), scaffold, config=config, max_wait_secs=task.peer_timeout_s,
             save_checkpoint_secs=None, save_checkpoint_steps=None, save_summaries_steps=None, save_summaries_secs=None,
             log_step_count_steps=None,
         ) as session:
