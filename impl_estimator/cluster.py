@@ -1,4 +1,6 @@
-"""Training with Estimator on several machines or GPUs: `RunConfig` has a distribution strategy, and the chief's hook evaluates."""
+"""Training with Estimator on several machines or GPUs: `RunConfig` has a strategy, and a hook of the chief evaluates."""
+
+from __future__ import annotations
 
 import faulthandler
 import functools

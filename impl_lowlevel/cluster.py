@@ -1,5 +1,7 @@
 """Training with sessions on several machines: variables on parameter servers, where the gradients of all workers meet."""
 
+from __future__ import annotations
+
 import time
 
 import tensorflow.compat.v1 as tf
@@ -46,8 +48,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
 
 class Meeting:
-    """What the members tell one another, by way of variables on the first parameter server; `own` is a member's name, which is
-    that of its devices. No single look takes long, however long one waits: a look at a server that has died fails."""
+    """What the members tell one another, in variables on the first parameter server; `own` is a member's name, which is that of
+    its devices. However long one waits, one does so by short looks: a look at a server that has died fails."""
 
     def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str):
         self.own = own
@@ -133,7 +135,7 @@ def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: 
         batch = build_input(task, shared_dataset(task, workers, number, 1, skip))
         optimizer = tf.train.SyncReplicasOptimizer(build_optimizer(task), workers)
         model = build_model(task, batch, optimizer)
-        # Within the chief's own steps: a queue runner, as is usual, would time out during an evaluation.
+        # Run within the chief's steps: in a queue runner's thread, as is usual, it would time out during an evaluation.
         synchronise = optimizer.get_chief_queue_runner().enqueue_ops if is_chief else []
         gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
         saver = tf.train.Saver(max_to_keep=None)

@@ -211,7 +211,8 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
     skip = 3
     shares = [elements(name, lambda module: module.shared_dataset(task, replicas, first, 1, skip).take(
         task.steps - skip), task) for first in range(replicas)]
-    for batch, dealt in zip(batches[skip:], zip(*shares), strict=True):
+    assert {len(share) for share in shares} == {len(batches) - skip}
+    for batch, dealt in zip(batches[skip:], zip(*shares)):
         signal, labels = batch
         rows, weighed = {}, 0
         for first, share in enumerate(dealt):
