@@ -1,4 +1,6 @@
-"""Training with Estimator on several machines or GPUs: `RunConfig` has a distribution strategy, and the chief's hook evaluates."""
+"""Training with Estimator on several machines or GPUs: `RunConfig` has a strategy, and a hook of the chief evaluates."""
+
+from __future__ import annotations
 
 import faulthandler
 import functools
@@ -24,7 +26,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
     Raises:
         UserError: the workers run different versions of TensorFlow, or do not see the same checkpoint.
-        tf.errors.UnavailableError: another worker has died.
+        ConnectionError: another worker has died.
     """
     strategy = build_strategy(task)
     watched = ProbeHook(task)
@@ -41,7 +43,6 @@ def train(task: Task, observer: Observer) -> Trained | None:
         ),
         params={"task": task},
     )
-    # `Estimator` gives the strategy's collective operations their numbers again: there must be none before.
     done = int(estimator.get_variable_value("global_step")) if estimator.latest_checkpoint() else 0
 
     def local_input(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
@@ -68,7 +69,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
 def build_strategy(task: Task) -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        return tf.distribute.MirroredStrategy([device.name for device in devices])
+        # Its default, collective operations, is for eager mode: in a session it may wait for ever.
+        return tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.ReductionToOneDevice())
     # It waits for the others up to an hour and holds Python's lock meanwhile: no exception gets through.
     faulthandler.dump_traceback_later(task.peer_timeout_s, exit=True)
     strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()
@@ -97,23 +99,28 @@ def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -
 
 
 class Comparison(tf.train.SessionRunHook):
-    """Raises UserError, with who has what, if not all workers run the same TensorFlow and go on from the same step."""
+    """Raises UserError, with who has what, if not all workers run the same TensorFlow and go on from the same step; and an
+    error, if a second session begins, which is one that waits for a worker that has died."""
 
     def __init__(self, done: int):
         self.own = f"TensorFlow {tf.version.VERSION} from step {done}"
+        self.is_done = False
 
     def begin(self):
-        self.strategy = tf.distribute.get_strategy()
-
+        # In the graph, as a part of it: Estimator gives collective operations numbers that earlier ones would have, too.
         def gather():
             context = tf.distribute.get_replica_context()
             place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int32)
             own = tf.constant(list(self.own.encode().ljust(TEXT_BYTES)), tf.int32)
             return context.all_reduce(tf.distribute.ReduceOp.SUM, place[:, tf.newaxis] * own)
 
-        self.texts = self.strategy.experimental_local_results(self.strategy.run(gather))[0]
+        strategy = tf.distribute.get_strategy()
+        self.texts = strategy.experimental_local_results(strategy.run(gather))[0]
 
     def after_create_session(self, session, coord):
+        if self.is_done:
+            raise ConnectionError("another worker has died")
+        self.is_done = True
         texts = [bytes(row).decode().strip() for row in session.run(self.texts).tolist()]
         if len(set(texts)) > 1:
             cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
@@ -134,13 +141,18 @@ class EpochEnd(tf.train.SessionRunHook):
 
     def after_create_session(self, session, coord):
         self.step = int(session.run(tf.train.get_global_step()))
+        if not self.step:  # with which a worker that has lost another gets as far as to the hooks
+            self.save(session)
 
     def after_run(self, run_context, run_values):
         self.step += 1
         is_end = self.step % self.task.steps_per_epoch == 0
         if is_end or self.task.checkpoint_steps and self.step % self.task.checkpoint_steps == 0:
-            saver = tf.get_collection(tf.GraphKeys.SAVERS)[0]
-            saved = saver.save(run_context.session, str(self.task.model_dir / "model.ckpt"), self.step)
+            saved = self.save(run_context.session)
             if is_end:
                 results = self.estimator.evaluate(self.evaluate, checkpoint_path=saved)
                 self.report.export(self.estimator, None, saved, results, self.step == self.task.steps)
+
+    def save(self, session: tf.Session) -> str:
+        saver = tf.get_collection(tf.GraphKeys.SAVERS)[0]
+        return saver.save(session, str(self.task.model_dir / "model.ckpt"), self.step)

@@ -1,5 +1,7 @@
 """Training with `fit` on several machines or GPUs: a distribution strategy, its own datasets, and checkpoints to go on from."""
 
+from __future__ import annotations
+
 import faulthandler
 import os
 import tempfile

@@ -11,7 +11,7 @@ from bench.task import Split, Task
 @dataclass(frozen=True)
 class Input:
     """`signal` float32 [batch, length] and `labels` int64 [batch], out of the iterator whose string handle is
-    fed to `handle`."""
+    fed to `handle`: one with such elements."""
 
     signal: tf.Tensor
     labels: tf.Tensor
@@ -26,7 +26,7 @@ def build_input(task: Task, dataset: tf.data.Dataset) -> Input:
     evaluation = tf.data.make_initializable_iterator(evaluation_dataset(task.dataset.evaluation, task))
     handle = tf.placeholder(tf.string, [], "iterator")
     iterator = tf.data.Iterator.from_string_handle(
-        handle, tf.data.get_output_types(training), tf.data.get_output_shapes(training))
+        handle, tf.data.get_output_types(evaluation), tf.data.get_output_shapes(evaluation))
     signal, labels = iterator.get_next()
     return Input(signal, labels, handle, training, evaluation)
 
@@ -58,7 +58,7 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
     return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 
-def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
+def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: tf.Tensor) -> tf.data.Dataset:
     """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
     shares of `count` of its `replicas`, from replica `first` on, one after the other.
 

@@ -1,0 +1,198 @@
+"""Training with sessions on several machines: variables on parameter servers, where the gradients of all workers meet."""
+
+from __future__ import annotations
+
+import time
+
+import tensorflow.compat.v1 as tf
+
+from bench.task import Observer, Probe, Task, Trained, UserError
+from impl_lowlevel.input import Input, build_input, shared_dataset
+from impl_lowlevel.network import build_network
+from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
+
+PAUSE_S = 0.05
+"""Between two looks at how far another member is."""
+
+
+def train(task: Task, observer: Observer) -> Trained | None:
+    """Trains together with the other members that `TF_CONFIG` names, each of which calls this: a chief, workers and parameter
+    servers. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+
+    Goes on from the last checkpoint in `task.model_dir`, which only the chief looks into.
+
+    Raises:
+        UserError: the members run different versions of TensorFlow, or not all have come in time.
+        tf.errors.OpError: another member has died.
+    """
+    resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    cluster, job, index = resolver.cluster_spec(), resolver.task_type, resolver.task_id
+    server = tf.distribute.Server(cluster, job, index, config=tf.ConfigProto(
+        operation_timeout_in_ms=1000 * task.peer_timeout_s,
+        device_count={"GPU": 0} if job == "ps" else {},  # which it would take the memory of
+    ))
+    meeting = Meeting(task, cluster, f"/job:{job}/task:{index}")
+    with meeting.session:
+        versions = meeting.versions()
+        agreed = len(set(versions.values())) == 1
+        trained = None
+        if job == "ps":
+            serve(task, meeting)
+        elif agreed:
+            trained = work(task, observer, cluster, server, meeting)
+        meeting.leave()
+    if not agreed:
+        raise UserError("the members of the cluster run different versions of TensorFlow: " + ", ".join(
+            f"{member} {version}" for member, version in versions.items()))
+    return trained
+
+
+class Meeting:
+    """What the members tell one another, in variables on the first parameter server; `own` is a member's name, which is that of
+    its devices. However long one waits, one does so by short looks: a look at a server that has died fails."""
+
+    def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str):
+        self.own = own
+        self.addresses = {f"/job:{job}/task:{index}": cluster.task_address(job, index)
+                          for job in ("chief", "worker", "ps") if job in cluster.jobs for index in cluster.task_indices(job)}
+        self.workers = [member for member in self.addresses if not member.startswith("/job:ps")]
+        self.servers = [member for member in self.addresses if member.startswith("/job:ps")]
+        self.timeout_s = task.peer_timeout_s
+        with tf.Graph().as_default(), tf.device(self.servers[0]):
+            members = list(enumerate(self.addresses))
+            self.version = {member: tf.get_variable(f"version{number}", initializer=tf.version.VERSION)
+                            for number, member in members}
+            self.left = {member: tf.get_variable(f"left{number}", initializer=False) for number, member in members}
+            self.ready = tf.get_variable("ready", initializer=tf.constant(-1, tf.int64))
+            self.present = {member: tf.is_variable_initialized(version) for member, version in self.version.items()}
+            self.step = tf.placeholder(tf.int64, [])
+            self.set_ready = self.ready.assign(self.step)
+            self.set_left = self.left[own].assign(True)
+            come = [self.left[own].initializer] + [self.ready.initializer] * (own == self.servers[0])
+            with tf.control_dependencies(come):
+                self.come = tf.group(self.version[own].initializer)
+            self.session = session_with(self.addresses[self.servers[0]], self.servers[0], 1000 * task.peer_timeout_s)
+
+    def versions(self) -> dict[str, str]:
+        """Comes, and waits until all have; every member's version of TensorFlow."""
+        self.session.run(self.come)
+        deadline = time.monotonic() + self.timeout_s
+        while not all((present := self.session.run(self.present)).values()):
+            if time.monotonic() > deadline:
+                absent = ", ".join(member for member, is_present in present.items() if not is_present)
+                raise UserError(f"not all members of the cluster have come within {self.timeout_s} s: {absent}")
+            time.sleep(PAUSE_S)
+        return {member: version.decode() for member, version in self.session.run(self.version).items()}
+
+    def announce(self, step: int) -> None:
+        """By the chief: nothing that the other workers must wait for is left to be done after this step."""
+        self.session.run(self.set_ready, {self.step: step})
+
+    def wait_for_chief(self, step: int) -> None:
+        while self.session.run(self.ready) < step:
+            time.sleep(PAUSE_S)
+
+    def leave(self) -> None:
+        """Needs the parameter servers no more."""
+        self.session.run(self.set_left)
+
+
+def session_with(address: str, member: str, timeout_ms: int) -> tf.Session:
+    """On that member's server, and with no other: once one that a session is with has died, it could not be closed."""
+    config = tf.ConfigProto(operation_timeout_in_ms=timeout_ms, device_filters=[member])
+    return tf.Session(f"grpc://{address}", config=config)
+
+
+def serve(task: Task, meeting: Meeting) -> None:
+    """A parameter server's part: lasts until all workers have left, and fails when one of them no longer answers. The first
+    server leaves last."""
+    left = set(meeting.workers)
+    if meeting.own == meeting.servers[0]:
+        left |= set(meeting.servers[1:])
+    with tf.Graph().as_default():
+        call = tf.no_op()
+        sessions = {member: session_with(meeting.addresses[member], member, 300) for member in left}
+    heard = dict.fromkeys(left, time.monotonic())
+    while left:
+        for member in left:
+            try:
+                sessions[member].run(call)
+                heard[member] = time.monotonic()
+            except tf.errors.OpError as error:
+                if time.monotonic() - heard[member] > 2 * task.peer_timeout_s:  # the workers find out first, and close sessions
+                    raise error
+        left -= {member for member, has_left in meeting.session.run(meeting.left).items() if has_left}
+        time.sleep(PAUSE_S)
+
+
+def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: tf.distribute.Server,
+         meeting: Meeting) -> Trained | None:
+    """A worker's part, of which the chief is the first: it also saves and evaluates, while the others wait."""
+    number, workers = meeting.workers.index(meeting.own), len(meeting.workers)
+    is_chief = number == 0
+    with tf.Graph().as_default(), tf.device(tf.train.replica_device_setter(cluster=cluster, worker_device=meeting.own)):
+        skip = tf.placeholder(tf.int64, [])
+        batch = build_input(task, shared_dataset(task, workers, number, 1, skip))
+        optimizer = tf.train.SyncReplicasOptimizer(build_optimizer(task), workers)
+        model = build_model(task, batch, optimizer)
+        # Run within the chief's steps: in a queue runner's thread, as is usual, it would time out during an evaluation.
+        synchronise = optimizer.get_chief_queue_runner().enqueue_ops if is_chief else []
+        gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
+        saver = tf.train.Saver(max_to_keep=None)
+        scaffold = tf.train.Scaffold(
+            saver=saver,
+            init_fn=lambda scaffold, session: load_weights(task, session),
+            ready_for_local_init_op=optimizer.ready_for_local_init_op,
+            local_init_op=optimizer.chief_init_op if is_chief else optimizer.local_step_init_op,
+        )
+        config = tf.ConfigProto(operation_timeout_in_ms=1000 * task.peer_timeout_s, device_filters=["/job:ps", meeting.own])
+        probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
+        # The same server by another name: by its own it is called directly, without any limit of time.
+        host, port = server.target.removeprefix("grpc://").rsplit(":", 1)
+        target = f"grpc://{'127.0.0.1' if host == 'localhost' else 'localhost'}:{port}"
+        if not is_chief:
+            meeting.wait_for_chief(0)  # weights count as initialised before they are loaded
+        with tf.train.MonitoredTrainingSession(
+            target, is_chief, str(task.model_dir), scaffold, config=config, max_wait_secs=task.peer_timeout_s,
+            save_checkpoint_secs=None, save_checkpoint_steps=None, save_summaries_steps=None, save_summaries_secs=None,
+            log_step_count_steps=None,
+        ) as session:
+            step = int(session.run(model.global_step))
+            if is_chief:
+                meeting.announce(step)
+            session.run(model.input.training.initializer, {skip: step})
+            observer.begin()
+            while step < task.steps:
+                step += 1
+                loss, local_step, _ = session.run([model.loss, model.train_op, synchronise])
+                if local_step != step:
+                    raise RuntimeError(f"{meeting.own} has taken part in step {local_step} twice, and another worker has not")
+                observer.step(float(loss))
+                is_end = step % task.steps_per_epoch == 0
+                if is_chief and (is_end or task.checkpoint_steps and step % task.checkpoint_steps == 0):
+                    session.run_step_fn(
+                        lambda step_context: saver.save(step_context.session, str(task.model_dir / "checkpoint"), step))
+                if is_chief and is_end:
+                    evaluation, _ = evaluate(model, session)
+                    observer.evaluation(evaluation, Probe(*session.run([gradient_norm, model.outputs], probe)))
+                    meeting.announce(step)
+                elif is_end:
+                    meeting.wait_for_chief(step)
+            if is_chief:
+                _, outputs = evaluate(model, session)
+                return Trained(outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables()))
+
+
+def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Model:
+    """The network twice, on the same variables: for this worker's share of a training batch, and for evaluation."""
+    signal, labels, weights = batch.training.get_next()
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=labels, logits=build_network(signal, task.dataset.classes, task.loss))
+    loss = tf.reduce_mean(weights * losses)
+    global_step = tf.train.get_or_create_global_step()
+    train_op = optimizer.minimize(loss, global_step)
+    with tf.variable_scope(tf.get_variable_scope(), reuse=True):
+        outputs = build_network(batch.signal, task.dataset.classes, task.loss)
+    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+    gradients = optimizer.compute_gradients(tf.reduce_mean(sample_losses))
+    return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)
