@@ -65,6 +65,7 @@ def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, recipe
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         sender.send((member.name, one_line(error)))
+        os._exit(1)  # see `run_cell`
 
 
 def _free_addresses(count: int) -> list[str]:

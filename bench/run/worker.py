@@ -28,7 +28,7 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Pat
              model_dir: Path | None = None) -> None:
     """Runs a cell and writes its files under `folder`; sends None after every epoch. Checkpoints go to `model_dir`, or else to a
     folder that is removed."""
-    record = new_record(cell, forked_s)
+    record, failure = new_record(cell, forked_s), None
     try:
         redirect_output(folder / record.log)
         with tempfile.TemporaryDirectory(prefix="bench-cell-") as scratch:
@@ -36,11 +36,14 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Pat
             record.recipe, record.data, record.epochs = recipe, dataset.digest, epochs
             record.status, record.reason = _measure(cell, task, record, folder, progress)
     except (Exception, SystemExit) as error:
+        failure = error
         record.status, record.reason = status_of(error), one_line(error)
         with contextlib.suppress(OSError):  # a full disk: the record has the reason
             traceback.print_exc()
     record.ended_s = time.monotonic()
     raw.write_cell(folder, record)
+    if failure and cell.workers:
+        os._exit(0)  # while it is held: with it go sessions and iterators, which would wait for members that have died
 
 
 def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
