@@ -11,6 +11,9 @@ from impl_lowlevel.input import Input, build_input, shared_dataset
 from impl_lowlevel.network import build_network
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
+PARAMETER_SERVERS = 1
+"""That a cluster needs at least; each calls `train`, too."""
+
 PAUSE_S = 0.05
 """Between two looks at how far another member is."""
 
