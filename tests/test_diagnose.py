@@ -58,10 +58,10 @@ def train(task, observer):
 @pytest.mark.parametrize("name, causes", [("lowlevel", ["partial_batch_dropped"]), ("estimator", [])])
 def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
     """On small every training batch is full, so that dropping the remainder does harm in evaluation alone; but these graphs take
-    batches of 32 and no others."""
+    batches of 32 and no others. It is looked at after its first three steps, too, if less often on a busy machine."""
     with on_path(tmp_path):
         found = diagnose(write_trapped(gallery()["last_batch_dropped"], name, tmp_path))
-    assert found.state == "trained" and [entry.cause for entry in found.explanations] == causes and len(found.looks) > 4
+    assert found.state == "trained" and [entry.cause for entry in found.explanations] == causes and len(found.looks) > 3
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)

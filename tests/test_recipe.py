@@ -65,6 +65,7 @@ def test_code_is_that_of_the_package_a_module_lies_in_or_of_its_file(tmp_path, m
     assert not {code_digest(name) for name in before} & set(before.values())
 
 
+THREADS = {"intra_op_threads": 2, "inter_op_threads": 2, "peak_rss_mib": 300.0}
 NAMES = {status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(raw.STATUSES)}
 RECIPES = Recipes({name: "same" for name in NAMES.values()}, {"small": "same", "large": "same"}, {("keras", "small"): "same"}, "same")
 
@@ -76,8 +77,8 @@ def write_run(folder, recipe="same"):
         record.status, record.recipe = status, recipe
         raw.write_cell(folder, record)
     for dataset, status in (("small", "ok"), ("large", "failed")):
-        write_rounds(folder, Turns(dataset), [VariantRecord("lowlevel-default", "lowlevel", "impl_lowlevel", "default", dataset, 130, status)],
-                     recipe)
+        write_rounds(folder, Turns(dataset), [VariantRecord("lowlevel-default", "lowlevel", "impl_lowlevel", "default", dataset, 130, status,
+                                                              environment=THREADS)], recipe)
     raw.write_imports(folder, [], recipe)
     write_comparison(folder, Compared("keras", "lowlevel", "small", None, "could not", recipe))
 
