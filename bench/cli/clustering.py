@@ -10,15 +10,15 @@ from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
-from bench.run.quantities import Duration
+from bench.run.quantities import Duration, Numbers
 from bench.task import BATCH_SIZE, LOSSES
 
 SEEDS, QUICK_SEEDS = 6, 1
 
 
 @main.command("cluster")
-@click.option("--workers", type=click.IntRange(min=2), default=2, show_default=True, metavar="N",
-              help="Processes that train together; one by itself is measured beside them.")
+@click.option("--workers", type=Numbers(), default="2", show_default=True, metavar="N,N,...",
+              help="How many processes train together, for example 2 or 2,4; one by itself is measured beside them.")
 @click.option("--impl", "implementations", multiple=True, metavar="NAME",
               help="Implementation: lowlevel, estimator, keras, or any importable package with a module 'cluster' that has "
                    "train(task, observer), whose code is then run. Repeat for several.  [default: our three]")
@@ -64,7 +64,7 @@ def cluster_command(workers, implementations, datasets, loss, seeds, epochs, glo
     def grid_of(source, specs) -> Grid:
         servers = {name: call_in_child(parameter_servers, module) for name, module in modules.items()}
         seeded = range(seeds or (QUICK_SEEDS if quick else SEEDS))
-        return Grid(cluster_cells(modules, servers, list(specs), loss, seeded, [1, workers], global_batch),
+        return Grid(cluster_cells(modules, servers, list(specs), loss, seeded, sorted({1, *workers}), global_batch),
                     specs, epochs_of(specs, epochs, quick), source, [], quick=quick, limits=Limits(cell_timeout))
 
     names = datasets or (["small"] if quick and chosen.data is None else ())
