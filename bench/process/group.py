@@ -51,6 +51,12 @@ class Group:
         return self._process.sentinel
 
     @property
+    def has_ended(self) -> bool:
+        """Whether its first process has. Not the same as a look at `sentinel`, which is not ready for a moment once the exit code
+        has been read from it."""
+        return not self._process.is_alive()
+
+    @property
     def exitcode(self) -> int:
         """How it ended, minus the number of a signal; waits for the end."""
         self._process.join()
