@@ -20,6 +20,7 @@ from test_report import frames, write_measured
 from bench.measure import raw
 from bench.measure.scaling import Link, bytes_per_step, exchange_s, expected_efficiency
 from bench.process.forkserver import with_forkserver
+from bench.process.group import Group
 from bench.report.scaling import expected_table, scaling_table
 from bench.run import cluster_cell
 from bench.run.cells import Cell, cluster_cells
@@ -278,3 +279,13 @@ def test_a_plain_run_has_no_scaling(tmp_path):
     results, _, _ = frames(tmp_path)
     assert results["workers"].tolist() == [1] and results["scaling_efficiency"].isna().all()
     assert not len(scaling_table(results)) and not len(expected_table(results))
+
+
+def test_a_process_whose_exit_code_is_known_has_ended():
+    """At once: its sentinel is not ready for a moment after the exit code has been read from it."""
+    with with_forkserver():
+        for _ in range(20):
+            with Group(time.sleep, 0) as group:
+                assert group.exitcode == 0 and group.has_ended
+        with Group(time.sleep, 1000) as group:
+            assert not group.has_ended
