@@ -42,9 +42,15 @@ def run_in_process(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folde
     try:
         record = raw.read_cell(folder, cell.name)
     except (FileNotFoundError, raw.RawFileError):
-        record = new_record(cell, forked_s)
-        record.status, record.reason, record.recipe, record.ended_s = ended.status, ended.reason, recipe, time.monotonic()
-        raw.write_cell(folder, record)
+        record = write_ended(cell, ended, recipe, folder, forked_s)
     if interrupt is not None:
         raise interrupt
+    return record
+
+
+def write_ended(cell: Cell, ended: Ended, recipe: str, folder: Path, forked_s: float) -> raw.CellRecord:
+    """The record of a cell that left none."""
+    record = new_record(cell, forked_s)
+    record.status, record.reason, record.recipe, record.ended_s = ended.status, ended.reason, recipe, time.monotonic()
+    raw.write_cell(folder, record)
     return record

@@ -12,10 +12,10 @@ from pathlib import Path
 from bench.measure import raw
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
+from bench.run.cell_process import write_ended
 from bench.run.cells import Cell
 from bench.run.limits import Ended, Limits, Watch
 from bench.run.members import members_of, run_member
-from bench.run.worker import new_record
 from bench.task import Dataset
 
 GRACE_S = 30.0
@@ -48,9 +48,7 @@ def run_on_cluster(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folde
         except KeyboardInterrupt as error:
             ended, record, interrupt = Ended("interrupted", "Ctrl-C"), None, error
     if ended is not None:
-        record = new_record(cell, forked_s)
-        record.status, record.reason, record.recipe, record.ended_s = ended.status, ended.reason, recipe, time.monotonic()
-        raw.write_cell(folder, record)
+        record = write_ended(cell, ended, recipe, folder, forked_s)
     if interrupt is not None:
         raise interrupt
     return record
