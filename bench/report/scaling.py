@@ -16,9 +16,9 @@ SCALING_NOTE = (
     "bootstrap over seeds (a dash: fewer than six). Bytes a step are computed from the number of parameters, not measured: all "
     "members together, by parameter servers (sessions) or by a ring (the others). All workers share this machine's cores.")
 EXPECTED_NOTE = (
-    f"Expected: a model, not a measurement. The step of one worker as measured here, plus the exchange over links of "
+    f"Expected: at most so much, by a model, not a measurement. The step of one worker as measured here, plus the exchange over links of "
     f"{TEN_GIGABIT.bandwidth * 8 / 1e9:g} Gbit/s and {TEN_GIGABIT.latency * 1e6:g} us, each worker on a machine like this one with a batch of "
-    "its own; nobody is slower than others.")
+    "its own; without the time of the software between, and nobody is slower than others.")
 
 
 def scaling_table(results: pd.DataFrame) -> pd.DataFrame:
