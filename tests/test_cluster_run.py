@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,14 @@ from bench.measure import raw
 from bench.measure.scaling import Link, bytes_per_step, exchange_s, expected_efficiency
 from bench.process.forkserver import with_forkserver
 from bench.process.group import Group
+from bench.report.plots import curve_plots
 from bench.report.scaling import expected_table, scaling_table
 from bench.run import cluster_cell
 from bench.run.cells import Cell, cluster_cells
-from bench.run.joining import Cluster, check_roles, read_cluster
+from bench.run.joining import Cluster, check_roles, claim, read_cluster
 from bench.run.limits import Limits
 from bench.run.members import members_of
-from bench.task import UserError
+from bench.task import Task, UserError
 
 PARAMETERS = 12_786
 
@@ -182,7 +184,9 @@ def test_a_cluster_is_read_from_the_environment(monkeypatch):
 @pytest.mark.parametrize("config, message", [
     ("{", "JSONDecodeError"), ("[]", "TypeError"), (json.dumps({**CONFIG, "task": {}}), "KeyError: 'type'"),
     (json.dumps({**CONFIG, "task": {"type": "worker", "index": 2}}), "its task is worker 2, but its cluster has 1 of chief, 2 of worker"),
-    (json.dumps({**CONFIG, "task": {"type": "cook", "index": 0}}), "its task is cook 0")])
+    (json.dumps({**CONFIG, "task": {"type": "cook", "index": 0}}), "its task is cook 0"),
+    (json.dumps({**CONFIG, "task": {"type": [], "index": 0}}), "its task is [] 0"),
+    (json.dumps({**CONFIG, "task": {"type": "evaluator", "index": 0}}), "but the chief evaluates here")])
 def test_a_bad_tf_config_is_one_line(config, message):
     process = run_module("impl_keras", env={**os.environ, "TF_CONFIG": config})
     assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
@@ -194,6 +198,24 @@ def test_a_bad_tf_config_is_one_line(config, message):
 def test_options_that_do_not_go_with_a_cluster_are_one_line(arguments, message):
     process = run_module("impl_keras", *arguments, env={**os.environ, "TF_CONFIG": json.dumps(CONFIG)})
     assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+
+
+def test_sessions_need_a_cluster_to_be_one(tmp_path):
+    process = run_module("impl_lowlevel", "--profile", "cluster", "--model-dir", tmp_path / "m")
+    assert process.returncode == 2 and "so TF_CONFIG must name a cluster" in process.stderr and process.stderr.count("\n") == 1
+
+
+def test_a_folder_of_checkpoints_is_one_trainings(tmp_path, tiny_dataset):
+    task = Task(tiny_dataset, "logits", 0, 2, tmp_path, batch_size=64)
+    claim(tmp_path, "impl_keras", task)
+    (tmp_path / "checkpoint").touch()
+    claim(tmp_path, "impl_keras", task)  # another member, or the same training again
+    for other in (replace(task, seed=1), replace(task, batch_size=32), replace(task, loss="activated")):
+        with pytest.raises(UserError, match="holds another training"):
+            claim(tmp_path, "impl_keras", other)
+    (tmp_path / "training.json").unlink()
+    with pytest.raises(UserError, match="holds something else"):
+        claim(tmp_path, "impl_keras", task)
 
 
 def test_an_implementation_without_a_cluster_of_its_own_is_refused(tmp_path):
@@ -250,6 +272,8 @@ def test_the_exchange_takes_messages_and_bytes():
     assert exchange_s(100, 4, 1, link) == pytest.approx(2 * 0.5 + 4 * 400 / 1000)
     assert exchange_s(100, 4, 2, link) == pytest.approx(2 * 0.5 + 4 * 400 / 1000 / 2)
     assert expected_efficiency(1.4, 100, 2, 0, link) == pytest.approx(0.5)
+    assert expected_efficiency(1.4, 100, 1, 1, link) == 1
+    assert expected_efficiency(1.4, 100, 4, 1, link) == pytest.approx((1.4 + 1.4) / (1.4 + 2.6))
 
 
 def write_clusters(folder, seeds):
@@ -265,10 +289,13 @@ def write_clusters(folder, seeds):
 @pytest.mark.parametrize("seeds, shown", [(6, "0.40 [0.40, 0.40]"), (5, "-")])
 def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none_is_shown(tmp_path, seeds, shown):
     write_clusters(tmp_path, seeds)
-    results, _, _ = frames(tmp_path)
+    results, curves, _ = frames(tmp_path)
     two = results[results["workers"] == 2]
     assert two["scaling_efficiency"].to_numpy() == pytest.approx(0.4)  # equal samples a row here: half the worth of two workers
     assert two["bytes_per_step"].tolist() == [8 * 100] * seeds
+    _, figure = next(iter(curve_plots(curves)))
+    assert [list(line.x) for line in figure.data] == [[1, 2]] * 2 * seeds
+    assert {line.name for line in figure.data} == {"keras cluster1, logits", "keras cluster2, logits"}
     table = scaling_table(results).set_index("workers")
     assert table.loc[2, "scaling efficiency"] == shown and table.loc[2, "bytes/step"] == "800"
     assert expected_table(results)["8 workers"].tolist() == [f"{expected_efficiency(0.01, 100, 8, 0, Link(1.25e9, 5e-5)):.2f}"]

@@ -10,7 +10,7 @@ from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
-from bench.run.quantities import Duration, Numbers
+from bench.run.quantities import Duration, Numbers, Size
 from bench.task import BATCH_SIZE, LOSSES
 
 SEEDS, QUICK_SEEDS = 6, 1
@@ -34,12 +34,14 @@ SEEDS, QUICK_SEEDS = 6, 1
 @data_options
 @click.option("--cell-timeout", type=Duration(), default="1h", show_default=True, metavar="TIME",
               help="End a training that takes longer: 90s, 10m, 1h. The others go on.")
+@click.option("--cell-memory", type=Size(), metavar="SIZE",
+              help="End a training whose members together take more memory: 512MiB, 8GiB.  [default: 90% of the machine's]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/cluster"), show_default=True,
               help="Where results go.")
 @click.option("--fresh", is_flag=True, help="Start over: keep nothing that an earlier run measured.")
 @click.option("--quick", is_flag=True, help="Few samples and epochs: proves that clusters work in a minute or two; its figures mean "
                                             "nothing.")
-def cluster_command(workers, implementations, datasets, loss, seeds, epochs, global_batch, chosen, cell_timeout, out, fresh,
+def cluster_command(workers, implementations, datasets, loss, seeds, epochs, global_batch, chosen, cell_timeout, cell_memory, out, fresh,
                     quick) -> None:
     """What does each API's own way to a cluster cost, and is it still the same training?
 
@@ -65,7 +67,7 @@ def cluster_command(workers, implementations, datasets, loss, seeds, epochs, glo
         servers = {name: call_in_child(parameter_servers, module) for name, module in modules.items()}
         seeded = range(seeds or (QUICK_SEEDS if quick else SEEDS))
         return Grid(cluster_cells(modules, servers, list(specs), loss, seeded, sorted({1, *workers}), global_batch),
-                    specs, epochs_of(specs, epochs, quick), source, [], quick=quick, limits=Limits(cell_timeout))
+                    specs, epochs_of(specs, epochs, quick), source, [], quick=quick, limits=Limits(cell_timeout, cell_memory) if cell_memory else Limits(cell_timeout))
 
     names = datasets or (["small"] if quick and chosen.data is None else ())
     run_and_show(grid_of, modules, chosen, names, out, quick, keep_others=False, fresh=fresh)

@@ -40,5 +40,6 @@ def exchange_s(parameters: int, workers: int, servers: int, link: Link) -> float
 
 
 def expected_efficiency(step_s: float, parameters: int, workers: int, servers: int, link: Link) -> float:
-    """Throughput over that of so many workers that need not wait for each other; `step_s` is one worker's step by itself."""
-    return step_s / (step_s + exchange_s(parameters, workers, servers, link))
+    """Throughput over so many times that of one worker; `step_s` is one worker's step without the link, and with a parameter
+    server one worker, too, has something to exchange."""
+    return (step_s + exchange_s(parameters, 1, servers, link)) / (step_s + exchange_s(parameters, workers, servers, link))

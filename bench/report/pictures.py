@@ -40,7 +40,7 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
         for row, (name, title) in enumerate((("evaluation_loss", "evaluation loss"), ("accuracy", "accuracy"))):
             ax = axes[row][column]
             cells = curves[curves["dataset"] == dataset]
-            for (loss, implementation, _), cell in cells.groupby(["loss", "implementation", "seed"], sort=False):
+            for (loss, implementation, *_), cell in cells.groupby(["loss", "implementation", "profile", "seed"], sort=False):
                 ax.plot(cell["epoch"], cell[name], color=colors[implementation], linewidth=widths[implementation],
                         linestyle="-" if loss == "logits" else (0, (4, 2)), alpha=0.75)
             ax.set_title(_plain(f"{dataset}: {title}"))

@@ -37,8 +37,8 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
     figure = go.Figure()
     named = set()
     default = cells[cells["profile"] == "default"] if (cells["profile"] == "default").any() else cells
-    for (loss, implementation, seed), cell in default.groupby(["loss", "implementation", "seed"], sort=False):
-        group = f"{implementation}, {loss}"
+    for (loss, implementation, profile, seed), cell in default.groupby(["loss", "implementation", "profile", "seed"], sort=False):
+        group = f"{implementation}, {loss}" if profile == "default" else f"{implementation} {profile}, {loss}"
         values = cell[column]
         figure.add_scatter(
             x=cell["epoch"].tolist(),

@@ -5,16 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from bench.implementations import CLUSTER
 from bench.measure.scaling import TEN_GIGABIT, expected_efficiency
 from bench.measure.statistics import ratio_of_medians
 from bench.report.tables import spread
 
 MORE = (8, 64, 512)
 
+SCALING = "How does it scale?"
+EXPECTED = "What is expected of more workers?"
+
 SCALING_NOTE = (
     "Scaling efficiency: throughput over workers x that of one worker, trainings of equal seeds paired, with its 95 % interval by "
     "bootstrap over seeds (a dash: fewer than six). Bytes a step are computed from the number of parameters, not measured: all "
-    "members together, by parameter servers (sessions) or by a ring (the others). All workers share this machine's cores.")
+    "members together, by parameter servers (sessions) or by a ring (the others). All workers share this machine's processors.")
 EXPECTED_NOTE = (
     f"Expected: at most so much, by a model, not a measurement. The step of one worker as measured here, plus the exchange over links of "
     f"{TEN_GIGABIT.bandwidth * 8 / 1e9:g} Gbit/s and {TEN_GIGABIT.latency * 1e6:g} us, each worker on a machine like this one with a batch of "
@@ -52,7 +56,7 @@ def expected_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _clusters(results: pd.DataFrame):
-    ok = results[(results["status"] == "ok") & results["profile"].astype(str).str.startswith("cluster")]
+    ok = results[(results["status"] == "ok") & results["profile"].astype(str).str.startswith(CLUSTER)]
     return ok.groupby(["dataset", "implementation"], sort=False)
 
 

@@ -35,7 +35,7 @@ from bench.report.page import render_page
 from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
 from bench.report.rounds import read_rounds, throughput_frame
-from bench.report.scaling import EXPECTED_NOTE, SCALING_NOTE, expected_table, scaling_table
+from bench.report.scaling import EXPECTED, EXPECTED_NOTE, SCALING, SCALING_NOTE, expected_table, scaling_table
 from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, as_markdown, as_text, training_table, tuned_table
 
 
@@ -76,8 +76,8 @@ def write_report(folder: Path) -> Report:
         QUESTION: throughput_table(shown_throughput),
         "Where does the time of a step go?": tax_table(shown_throughput),
         "What else does it cost?": other_costs_table(ok, imports),
-        "How does it scale?": scaling_table(results),
-        "What is expected of more workers?": expected_table(results),
+        SCALING: scaling_table(results),
+        EXPECTED: expected_table(results),
         "How much code is it?": code_table(results[results["status"] == "ok"]),
         "What differs between the APIs, with equal seeds?": agreement,
         "Does a tuned run end as the default one?": tuned_table(curves),
@@ -85,8 +85,7 @@ def write_report(folder: Path) -> Report:
     tables = {title: table for title, table in tables.items() if len(table)}
     notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, *([THROUGHPUT_NOTE, TAX_NOTE, GATE_NOTE] if len(throughput) else []),
              GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE]
-    if results["scaling_efficiency"].notna().any():
-        notes += [SCALING_NOTE, EXPECTED_NOTE]
+    notes += [note for title, note in ((SCALING, SCALING_NOTE), (EXPECTED, EXPECTED_NOTE)) if title in tables]
     findings = [*(Finding("training", problem) for problem in problems), *find(folder, results, agreement, comparisons),
                 *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds))]
     cautions = caution_texts(rounds, environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import tempfile
@@ -22,8 +23,9 @@ from bench.run.check import check_tensorflow
 from bench.run.data_options import data_options, open_one
 from bench.run.datasets import prepare_dataset
 from bench.run.errors import one_line_errors
-from bench.run.joining import check_roles, read_cluster
+from bench.run.joining import check_roles, claim, read_cluster
 from bench.run.members import parameter_servers
+from bench.run.quantities import Duration
 from bench.run.worker import one_line
 from bench.task import BATCH_SIZE, LOSSES, PROFILES, Evaluation, Probe, Task, UserError
 
@@ -66,6 +68,8 @@ def main(module: str) -> None:
                    f"default, or {CLUSTER} where TF_CONFIG is set]")
 @click.option("--global-batch", type=click.IntRange(min=1), metavar="B",
               help=f"With {CLUSTER}: batch of all workers together.  [default: {BATCH_SIZE} a worker]")
+@click.option("--peer-timeout", type=Duration(), default="1m", show_default=True, metavar="TIME",
+              help=f"With {CLUSTER}: how long members wait for one that has not come, or does not answer: 90s, 10m.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N",
               help=f"[default: {', '.join(f'{count} on {name}' for name, count in EPOCHS.items())}]")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
@@ -78,7 +82,7 @@ def main(module: str) -> None:
               help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
                    "model directory.  [then by default: runs/...]")
 @click.pass_obj
-def command(module, dataset_name, loss, profile, global_batch, epochs, seed, chosen, model_dir, tensorboard) -> None:
+def command(module, dataset_name, loss, profile, global_batch, peer_timeout, epochs, seed, chosen, model_dir, tensorboard) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
     Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
@@ -99,42 +103,47 @@ def command(module, dataset_name, loss, profile, global_batch, epochs, seed, cho
     if tensorboard and model_dir is None:
         model_dir = Path("runs", f"{module}-{spec.name}-{loss}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
     with _folder(model_dir, goes_on=profile == CLUSTER) as folder:
-        dataset = prepare_dataset(source, spec, console)
         with console.status("loading TensorFlow ..."):
             _import_tensorflow_quietly()
             train = load_train(module, profile)
         workers = 1
-        if cluster:
+        if profile == CLUSTER:
             check_roles(cluster, module, parameter_servers(module))
-            workers = cluster.workers
-        elif profile == CLUSTER:
-            workers = _gpus()
+            workers = cluster.workers if cluster else _gpus()
+        dataset = prepare_dataset(source, spec, console)
         task = Task(dataset, loss, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard,
-                    batch_size=global_batch or BATCH_SIZE * workers)
+                    batch_size=global_batch or BATCH_SIZE * workers, peer_timeout_s=math.ceil(peer_timeout))
+        if profile == CLUSTER:
+            claim(folder, module, task)
         if cluster:
-            console.print(f"{cluster.member} of a cluster of {workers} workers, which wait {task.peer_timeout_s} s for each other", highlight=False)
+            console.print(f"{cluster.member} of a cluster of {workers} workers, which wait {task.peer_timeout_s} s for each other",
+                          highlight=False, soft_wrap=True)
         with _progress(console) as progress:
             observer = ConsoleObserver(task, progress)
             try:
                 train(task, observer)
             except KeyboardInterrupt:
-                progress.stop()
                 kept = f"; checkpoints are in {folder}" if model_dir else ""
-                print(f"interrupted after {observer.epoch} whole epochs{kept}", file=sys.stderr)
-                sys.exit(130)
+                _end(progress, f"interrupted after {observer.epoch} whole epochs{kept}", 130, at_once=bool(cluster))
             except Exception as error:
-                if not cluster or isinstance(error, UserError):
+                if not cluster:
                     raise
-                progress.stop()
-                print(f"error: the cluster failed ({one_line(error)}); start all members again to go on from the last checkpoint in "
-                      f"{folder}", file=sys.stderr)
-                sys.stderr.flush()
-                os._exit(1)  # without waiting for what TensorFlow still waits for
+                if isinstance(error, UserError):
+                    _end(progress, f"error: {' '.join(str(error).split())}", 2, at_once=True)
+                _end(progress, f"error: the cluster failed ({one_line(error)}); start all members again to go on from the last "
+                     f"checkpoint in {folder}", 1, at_once=True)
     if model_dir:
         console.print(f"checkpoints{' and summaries' if tensorboard else ''}: {model_dir}", highlight=False)
     if cluster:
         sys.stdout.flush()
         os._exit(0)  # before TensorFlow complains of members that have ended first
+
+
+def _end(progress: Progress, message: str, code: int, at_once: bool) -> None:
+    """Ends the program; a member of a cluster at once, for freeing its sessions would wait for members that have died."""
+    progress.stop()
+    print(message, file=sys.stderr, flush=True)
+    os._exit(code) if at_once else sys.exit(code)
 
 
 def _gpus() -> int:

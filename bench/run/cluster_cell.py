@@ -63,7 +63,7 @@ def _hear(watch: Watch, receiver: Connection, since_s: float, on_epoch: Callable
                 return Ended("failed", ": ".join(complaint))
             on_epoch()
     except Ended as error:
-        return error
+        return Ended(error.status, f"chief: {error.reason}") if watch.has_ended else error
 
 
 def _record_of(chief: Group, folder: Path, cell: Cell) -> raw.CellRecord | None:

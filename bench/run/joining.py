@@ -8,10 +8,15 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.task import UserError
+from bench.measure.durable import write_text
+from bench.task import Task, UserError
 
-ROLES = ("chief", "worker", "ps", "evaluator")
+CLAIM = "training.json"
+"""Beside the checkpoints: what they are of."""
+
+ROLES = ("chief", "worker", "ps")
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,44 @@ def read_cluster() -> Cluster | None:
         config = json.loads(text)
         cluster, task = config["cluster"], config["task"]
         counts = {role: len(cluster.get(role, [])) for role in ROLES}
-        role, index = task["type"], int(task["index"])
+        role, index, evaluators = str(task["type"]), int(task["index"]), cluster.get("evaluator")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError('TF_CONFIG is not what TensorFlow expects, {"cluster": {"chief": ["HOST:PORT"], "worker": [...]}, "task": '
                         f'{{"type": "worker", "index": 0}}}}: {type(error).__name__}: {error}') from error
+    if evaluators or role == "evaluator":
+        raise UserError("TF_CONFIG: its cluster has an evaluator, but the chief evaluates here: leave it out")
     if not 0 <= index < counts.get(role, 0):
         raise UserError(f"TF_CONFIG: its task is {role} {index}, but its cluster has "
                         + ", ".join(f"{count} of {name}" for name, count in counts.items() if count))
     return Cluster(f"{role} {index}", counts["chief"] + counts["worker"], counts["ps"])
 
 
-def check_roles(cluster: Cluster, module: str, parameter_servers: int) -> None:
-    """The cluster has what an implementation's own way needs.
+def check_roles(cluster: Cluster | None, module: str, parameter_servers: int) -> None:
+    """The cluster, or none, is one that an implementation's own way can do with.
 
     Raises:
         UserError: it has parameter servers without need, or needs some.
     """
-    if bool(parameter_servers) != bool(cluster.parameter_servers):
+    if parameter_servers and cluster is None:
+        raise UserError(f"--profile cluster: {module} trains with a parameter server, so TF_CONFIG must name a cluster")
+    if cluster and bool(parameter_servers) != bool(cluster.parameter_servers):
         raise UserError(f"TF_CONFIG: {module} trains " + ("with a parameter server, and the cluster has no ps" if parameter_servers
                                                          else "without parameter servers, and the cluster has ps"))
+
+
+def claim(folder: Path, module: str, task: Task) -> None:
+    """The folder of checkpoints is this training's: all members name the same one, and so does whoever goes on with it.
+
+    Raises:
+        UserError: it holds another training, or something else.
+    """
+    own = json.dumps({"implementation": module, "dataset": task.dataset.name, "digest": task.dataset.digest, "loss": task.loss,
+                      "seed": task.seed, "global batch": task.batch_size})
+    path = folder / CLAIM
+    if not path.exists():
+        if any(not entry.name.startswith(f".{CLAIM}") for entry in folder.iterdir()):
+            raise UserError(f"--model-dir {folder}: holds something else than checkpoints of a cluster")
+        write_text(path, own)  # whole or not at all; another member may write the same
+    found = path.read_text()
+    if found != own:
+        raise UserError(f"--model-dir {folder}: holds another training: {found}; this is {own}")

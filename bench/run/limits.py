@@ -44,6 +44,11 @@ class Watch:
         self._oom_kills = oom_kills()
         self._looked_s = time.monotonic()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process itself has."""
+        return self._group.has_ended
+
     def hear(self, connection: Connection, since_s: float):
         """The next that it sends; the limit of time counts from `since_s`.
 
@@ -62,7 +67,7 @@ class Watch:
                     self._look(since_s)
                     return message
             elif self._group.sentinel in ready:
-                raise self._death()
+                raise self._death(self._group)
             elif ready:
                 self._leave(ready)
             self._look(since_s)
@@ -73,7 +78,8 @@ class Watch:
             if other.sentinel in ready:
                 del self._others[name]
                 if other.exitcode:
-                    raise Ended("failed", f"{name}: {death(other.exitcode)}")
+                    ended = self._death(other)
+                    raise Ended(ended.status, f"{name}: {ended.reason}")
 
     def _look(self, since_s: float) -> None:
         now = time.monotonic()
@@ -87,8 +93,8 @@ class Watch:
             raise Ended("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "
                                          f"{self._limits.memory / 2**20:,.0f} MiB: give it more with --cell-memory")
 
-    def _death(self) -> Ended:
-        exitcode = self._group.exitcode
+    def _death(self, group: Group) -> Ended:
+        exitcode = group.exitcode
         if exitcode == -9 and oom_kills() > self._oom_kills:
             return Ended("out_of_memory", "the system killed its process, for the machine's memory had run out")
         return Ended("failed", death(exitcode))

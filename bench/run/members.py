@@ -34,6 +34,11 @@ class Member:
         """For people and files."""
         return self.role if self.role == "chief" else f"{self.role}{self.index}"
 
+    @property
+    def gpu(self) -> str:
+        """The number of the one that is its own, as CUDA_VISIBLE_DEVICES; without it, the CPU is."""
+        return {"chief": "0", "worker": str(self.index + 1)}.get(self.role, "-1")
+
 
 def members_of(workers: int, parameter_servers: int) -> list[Member]:
     """A cluster on free ports: the chief, who is a worker too, first."""
@@ -46,7 +51,7 @@ def members_of(workers: int, parameter_servers: int) -> list[Member]:
 
 def parameter_servers(module: str) -> int:
     """How many an implementation's cluster needs: what its module `cluster` says, or none."""
-    with contextlib.suppress(ImportError):  # its processes will say what is wrong
+    with contextlib.suppress(Exception):  # its processes will say what is wrong
         return getattr(importlib.import_module(f"{module}.cluster"), "PARAMETER_SERVERS", 0)
     return 0
 
@@ -55,6 +60,7 @@ def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, recipe
                sender: Connection) -> None:
     """Trains as one of a cluster. The chief measures, as of any cell; of the others, what goes wrong is sent, as (name, reason)."""
     os.environ["TF_CONFIG"] = member.config
+    os.environ["CUDA_VISIBLE_DEVICES"] = member.gpu
     if member.role == "chief":
         run_cell(cell, dataset, epochs, recipe, folder, forked_s, sender, model_dir)
         return

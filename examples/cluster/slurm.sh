@@ -1,6 +1,7 @@
 #!/bin/bash
-# Trains on several machines under Slurm: sbatch slurm.sh impl_keras --dataset large --epochs 20
-# impl_lowlevel needs a parameter server, which is one of the tasks: PARAMETER_SERVERS=1 sbatch slurm.sh impl_lowlevel ...
+# Trains on several machines under Slurm, from this project's folder:
+#     sbatch examples/cluster/slurm.sh impl_keras --dataset large --epochs 20
+# impl_lowlevel needs a parameter server, which is one of the tasks: PARAMETER_SERVERS=1 sbatch examples/cluster/slurm.sh impl_lowlevel
 # Submitted again with the same MODEL_DIR, a training goes on from its last checkpoint.
 #SBATCH --job-name=port
 #SBATCH --nodes=4
@@ -12,7 +13,8 @@ set -euo pipefail
 implementation=$1
 shift
 export MODEL_DIR=${MODEL_DIR:-$PWD/model-$SLURM_JOB_ID}  # on a file system that all machines see
-port=$((20000 + SLURM_JOB_ID % 20000))
+export SRUN_CPUS_PER_TASK=${SLURM_CPUS_PER_TASK:-1}  # which srun does not take from sbatch
+port=$((20000 + SLURM_JOB_ID % 12000))
 place=0
 addresses=()
 for host in $(scontrol show hostnames "$SLURM_JOB_NODELIST"); do
