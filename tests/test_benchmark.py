@@ -147,6 +147,16 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     assert "lowlevel" in pd.read_csv(out / "throughput.csv")["implementation"].tolist()
 
 
+def test_a_comparison_joins_the_report_of_a_run(quick_run, tmp_path):
+    folder, ports = shutil.copytree(quick_run[0], tmp_path / "run"), f"{ROOT}/tests/ports.py"
+    process = run_module("bench", "parity", f"{ports}:model", f"{ports}:wrong_loss_sum", "--steps", "5", "--out", folder)
+    assert process.returncode == 1, process.stderr
+    page = (folder / "report.html").read_text()
+    assert "wrong_loss_sum" in page and "reduction: mean over samples" in page
+    process = run_module("bench", "parity", "keras", "keras", "--out", tmp_path / "none")
+    assert process.returncode == 2 and "holds no run" in process.stderr and not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize("option, value", [("--precision", "2"), ("--precision", "0%"), ("--budget", "10"), ("--profile", "fast")])
 def test_bad_quantities_are_one_line(tmp_path, option, value):
     process = run_module("bench", "all", option, value, "--out", tmp_path / "out")

@@ -183,15 +183,3 @@ def test_the_command_exits_with_2_and_shows_the_traceback_of_a_port(tmp_path):
     process = run_module("bench", "parity", f"{PORTS}:raises", f"{PORTS}:model", "--batch", tmp_path / "batch.npz")
     assert process.returncode == 2 and "in raises" in process.stderr
     assert process.stderr.splitlines()[-1].startswith(f"error: reference {PORTS}:raises raised ValueError")
-
-
-def test_a_comparison_joins_the_report_of_a_run(quick_run, tmp_path):
-    import shutil
-
-    folder = shutil.copytree(quick_run[0], tmp_path / "run")
-    process = run_module("bench", "parity", f"{PORTS}:model", f"{PORTS}:wrong_loss_sum", "--steps", "5", "--out", folder)
-    assert process.returncode == 1, process.stderr
-    page = (folder / "report.html").read_text()
-    assert "wrong_loss_sum" in page and "reduction: mean over samples" in page
-    process = run_module("bench", "parity", "keras", "keras", "--out", tmp_path / "none")
-    assert process.returncode == 2 and "holds no run" in process.stderr and not (tmp_path / "none").exists()
