@@ -9,7 +9,7 @@ bench: .venv/ready
 	$(PYTHON) -m bench all
 
 test: .venv/ready
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 .venv/ready: pyproject.toml constraints.txt $(filter .tools/%,$(UV))
 	$(UV) venv --quiet --allow-existing --python '>=3.9,<3.12' .venv

@@ -19,6 +19,14 @@ REAL = os.environ.get("RECORDS")
 """A folder of real WFDB records, for the tests of damage and survival to work on, on copies, in place of data made for them."""
 
 
+LONGEST = ("test_traps", "test_survival", "test_benchmark", "test_diagnose", "test_parity", "test_cluster", "test_damage")
+"""They take minutes each: begun first, they do not keep one process busy at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
     """No test reads or fills the user's cache."""
