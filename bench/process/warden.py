@@ -7,15 +7,17 @@ they end, the runner has, be it by kill -9: the sessions still watched are ended
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
-from bench.process.sessions import end_session
+from bench.process.sessions import ATTEMPTS, PAUSE_S, end_session
 from bench.task import UserError
 
 
@@ -78,14 +80,19 @@ def watched(leader: int, scratch: str) -> Iterator[None]:
 def stand_by() -> None:
     """The warden's own process."""
     scratch = tempfile.mkdtemp(prefix="bench-run-")
-    print(scratch, flush=True)
     sessions = {}
-    for line in sys.stdin:
-        word, leader, *folder = line.rstrip("\n").split(" ", 2)
-        if word == "watch":
-            sessions[leader] = folder[0]
-        else:
-            sessions.pop(leader, None)
+    with contextlib.suppress(BrokenPipeError):  # the runner was killed before it could listen
+        print(scratch, flush=True)
+        for line in sys.stdin:
+            word, leader, *folder = line.rstrip("\n").split(" ", 2)
+            if word == "watch":
+                sessions[leader] = folder[0]
+            else:
+                sessions.pop(leader, None)
     for leader, folder in sessions.items():
         end_session(int(leader), folder)
-    shutil.rmtree(scratch, ignore_errors=True)
+    for _ in range(ATTEMPTS):  # a process that is about to end may still write there
+        shutil.rmtree(scratch, ignore_errors=True)
+        if not os.path.exists(scratch):
+            break
+        time.sleep(PAUSE_S)
