@@ -28,17 +28,17 @@ def run_in_process(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folde
     receiver, sender = CONTEXT.Pipe(duplex=False)
     forked_s = time.monotonic()
     ended, interrupt = None, None
-    with receiver, Group(run_cell, cell, dataset, epochs, recipe, folder, forked_s, sender) as group:
-        sender.close()
-        watch = Watch(group, limits)
-        try:
+    try:
+        with receiver, Group(run_cell, cell, dataset, epochs, recipe, folder, forked_s, sender) as group:
+            sender.close()
+            watch = Watch(group, limits)
             while True:
                 watch.hear(receiver, forked_s)
                 on_epoch()
-        except Ended as error:
-            ended = error
-        except KeyboardInterrupt as error:
-            ended, interrupt = Ended("interrupted", "Ctrl-C"), error
+    except Ended as error:
+        ended = error
+    except KeyboardInterrupt as error:  # while the process is started, too
+        ended, interrupt = Ended("interrupted", "Ctrl-C"), error
     try:
         record = raw.read_cell(folder, cell.name)
     except (FileNotFoundError, raw.RawFileError):
