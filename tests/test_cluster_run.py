@@ -74,13 +74,16 @@ def test_a_second_run_keeps_what_is_there(quick_cluster):
 
 
 CHIEF = """
+import os
 import time
+from pathlib import Path
 from bench.task import Evaluation, Probe, Trained
 import numpy as np
 
 def train(task, observer):
+    Path(__file__).with_name(f"{{os.getpid()}}.pid").touch()
     {chief}
-    if '"type": "chief"' not in __import__("os").environ["TF_CONFIG"]:
+    if '"type": "chief"' not in os.environ["TF_CONFIG"]:
         {worker}
         return None
     outputs = [np.zeros((len(labels), 2), np.float32) for labels in (task.dataset.probe.labels, task.dataset.evaluation_labels)]
@@ -108,10 +111,9 @@ def toy(tmp_path, monkeypatch, tiny_dataset):
         with with_forkserver():
             return cluster_cell.run_on_cluster(cell, tiny_dataset, 2, "recipe", tmp_path / "out", Limits(seconds), lambda: None)
 
-    before = set(psutil.Process().children(recursive=True))
     yield run
-    left = [process for process in set(psutil.Process().children(recursive=True)) - before if "sleep(1000)" in str(process.cmdline())]
-    assert not left
+    members = [int(path.stem) for path in tmp_path.glob("toy*/*.pid")]
+    assert members and not any(map(psutil.pid_exists, members))
 
 
 def test_a_sound_toy_is_ok(toy):
@@ -120,12 +122,12 @@ def test_a_sound_toy_is_ok(toy):
 
 
 @pytest.mark.parametrize("worker, reason", [
-    ("import os; os.kill(os.getpid(), 9)", "worker0: its process was killed by SIGKILL"),
+    ("os.kill(os.getpid(), 9)", "worker0: its process was killed by SIGKILL"),
     ("raise ValueError('another version')", "worker0: ValueError: another version"),
-    ("import os; os._exit(3)", "worker0: its process ended with exit code 3")])
+    ("os._exit(3)", "worker0: its process ended with exit code 3")])
 def test_a_member_that_fails_ends_all_with_a_row_that_names_it(toy, worker, reason):
     began = time.monotonic()
-    record = toy(worker=worker, chief="time.sleep(0 if 'worker' in __import__('os').environ['TF_CONFIG'].split('task')[1] else 1000)")
+    record = toy(worker=worker, chief="time.sleep(0 if 'worker' in os.environ['TF_CONFIG'].split('task')[1] else 1000)")
     assert (record.status, record.evaluations) == ("failed", []) and record.reason.startswith(reason)
     assert time.monotonic() - began < 60  # a stated limit: as soon as it is noticed
 
@@ -144,6 +146,22 @@ def test_a_worker_that_does_not_end_after_the_chief_is_named(toy, monkeypatch):
     monkeypatch.setattr(cluster_cell, "GRACE_S", 1.0)
     record = toy(worker="time.sleep(1000)")
     assert record.status == "failed" and record.reason == "worker0 did not end within 1 s of the chief"
+
+
+def test_ctrl_c_while_members_are_being_started_leaves_a_row_and_no_process(toy, monkeypatch, tmp_path):
+    def interrupted(*counts):
+        yield members_of(*counts)[0]
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("toy*/*.pid")):  # the chief trains
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster_cell, "members_of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        toy(chief="time.sleep(1000)")
+    record, = (raw.read_cell(tmp_path / "out", name) for name in raw.cell_names(tmp_path / "out"))
+    assert (record.status, record.reason, record.workers) == ("interrupted", "Ctrl-C", 2)
 
 
 def test_members_know_each_other_and_themselves():

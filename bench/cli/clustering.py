@@ -67,7 +67,7 @@ def cluster_command(workers, implementations, datasets, loss, seeds, epochs, glo
         servers = {name: call_in_child(parameter_servers, module) for name, module in modules.items()}
         seeded = range(seeds or (QUICK_SEEDS if quick else SEEDS))
         return Grid(cluster_cells(modules, servers, list(specs), loss, seeded, sorted({1, *workers}), global_batch),
-                    specs, epochs_of(specs, epochs, quick), source, [], quick=quick, limits=Limits(cell_timeout, cell_memory) if cell_memory else Limits(cell_timeout))
+                    specs, epochs_of(specs, epochs, quick), source, [], quick=quick, limits=Limits.of(cell_timeout, cell_memory))
 
     names = datasets or (["small"] if quick and chosen.data is None else ())
     run_and_show(grid_of, modules, chosen, names, out, quick, keep_others=False, fresh=fresh)

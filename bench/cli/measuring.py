@@ -188,7 +188,7 @@ def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, 
             _cells(modules, profiles, list(specs), losses or list(LOSSES), range(seeds or (1 if quick else 3))),
             specs, epochs_of(specs, epochs, quick), source, variants_of(modules, profiles),
             {name: plan_of(spec.size, quick, precision, budget) for name, spec in specs.items()},
-            precision, quick, Limits(cell_timeout, cell_memory) if cell_memory else Limits(cell_timeout))
+            precision, quick, Limits.of(cell_timeout, cell_memory))
 
     run_and_show(grid_of, modules, chosen, datasets, out, quick, keep_others, fresh)
 

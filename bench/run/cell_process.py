@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.measure import raw
@@ -17,40 +18,49 @@ from bench.task import Dataset
 
 def run_in_process(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, limits: Limits,
                    on_epoch: Callable[[], None]) -> raw.CellRecord:
-    """The record that the cell's process left, or one that says how it ended.
+    """The record that the cell's process left, or one that says how it ended; see `recorded`."""
+
+    def train(forked_s: float) -> Ended:
+        receiver, sender = CONTEXT.Pipe(duplex=False)
+        with receiver, Group(run_cell, cell, dataset, epochs, recipe, folder, forked_s, sender) as group:
+            sender.close()
+            return hear(Watch(group, limits), receiver, forked_s, on_epoch)
+
+    return recorded(cell, recipe, folder, train)
+
+
+def recorded(cell: Cell, recipe: str, folder: Path, train: Callable[[float], Ended]) -> raw.CellRecord:
+    """The record that is there once `train`, which is told when it began, has ended, or one that says how it did.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C; the record is there all the same.
+        KeyboardInterrupt: Ctrl-C, at any moment from the start of the processes on; the record is there all the same.
         OSError: a record cannot be written.
     """
     for name in raw.cell_files(cell.name):
         (folder / name).unlink(missing_ok=True)
-    receiver, sender = CONTEXT.Pipe(duplex=False)
-    forked_s = time.monotonic()
-    ended, interrupt = None, None
+    forked_s, interrupt = time.monotonic(), None
     try:
-        with receiver, Group(run_cell, cell, dataset, epochs, recipe, folder, forked_s, sender) as group:
-            sender.close()
-            watch = Watch(group, limits)
-            while True:
-                watch.hear(receiver, forked_s)
-                on_epoch()
-    except Ended as error:
-        ended = error
-    except KeyboardInterrupt as error:  # while the process is started, too
+        ended = train(forked_s)
+    except KeyboardInterrupt as error:
         ended, interrupt = Ended("interrupted", "Ctrl-C"), error
     try:
         record = raw.read_cell(folder, cell.name)
     except (FileNotFoundError, raw.RawFileError):
-        record = write_ended(cell, ended, recipe, folder, forked_s)
+        record = new_record(cell, forked_s)
+        record.status, record.reason, record.recipe, record.ended_s = ended.status, ended.reason, recipe, time.monotonic()
+        raw.write_cell(folder, record)
     if interrupt is not None:
         raise interrupt
     return record
 
 
-def write_ended(cell: Cell, ended: Ended, recipe: str, folder: Path, forked_s: float) -> raw.CellRecord:
-    """The record of a cell that left none."""
-    record = new_record(cell, forked_s)
-    record.status, record.reason, record.recipe, record.ended_s = ended.status, ended.reason, recipe, time.monotonic()
-    raw.write_cell(folder, record)
-    return record
+def hear(watch: Watch, receiver: Connection, since_s: float, on_epoch: Callable[[], None]) -> Ended:
+    """How it ended: by itself, beyond a limit, or by another that trained with it and failed or complained."""
+    try:
+        while True:
+            complaint = watch.hear(receiver, since_s)
+            if complaint is not None:
+                return Ended("failed", ": ".join(complaint))
+            on_epoch()
+    except Ended as error:
+        return error

@@ -27,6 +27,11 @@ class Limits:
     seconds: float = 3600.0
     memory: float = field(default_factory=lambda: SHARE * psutil.virtual_memory().total)
 
+    @classmethod
+    def of(cls, seconds: float, memory: float | None) -> Limits:
+        """With the usual limit of memory where none is given."""
+        return cls(seconds, memory) if memory else cls(seconds)
+
 
 class Ended(Exception):
     """A process will say no more: `status` is one of `bench.measure.raw.STATUSES`, `reason` says why in a line."""
@@ -43,11 +48,6 @@ class Watch:
         self._group, self._limits, self._others = group, limits, dict(others or {})
         self._oom_kills = oom_kills()
         self._looked_s = time.monotonic()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether the process itself has."""
-        return self._group.has_ended
 
     def hear(self, connection: Connection, since_s: float):
         """The next that it sends; the limit of time counts from `since_s`.
