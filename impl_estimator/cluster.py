@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import functools
 import os
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -71,11 +75,24 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         # Its default, collective operations, is for eager mode: in a session it may wait for ever.
         return tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.ReductionToOneDevice())
-    # It waits for the others up to an hour and holds Python's lock meanwhile: no exception gets through.
-    faulthandler.dump_traceback_later(task.peer_timeout_s, exit=True)
-    strategy = tf.distribute.experimental.MultiWorkerMirroredStrategy()
-    faulthandler.cancel_dump_traceback_later()
-    return strategy
+    with end_after(task.peer_timeout_s, "not all members of the cluster have come"):
+        return tf.distribute.experimental.MultiWorkerMirroredStrategy()
+
+
+@contextlib.contextmanager
+def end_after(seconds: int, complaint: str) -> Iterator[None]:
+    """Ends this process with a line if the block takes longer: the strategy waits for the others up to an hour, in C++ and with
+    Python's lock held, so that no exception gets through, and another process must say why."""
+    tell = "import select, sys; select.select([0], [], [], float(sys.argv[1]))[0] or sys.exit(sys.argv[2])"
+    teller = subprocess.Popen([sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
+                              stdin=subprocess.PIPE)
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(seconds + 1, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            teller.communicate()  # its input ends, and so does it
 
 
 def model_fn(features, labels, mode, params, watched):
@@ -126,6 +143,8 @@ class Comparison(tf.train.SessionRunHook):
             cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
             members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
             texts = texts[::len(texts) // len(members)]
+            with contextlib.suppress(tf.errors.OpError):
+                session.run(self.texts)  # nobody leaves before all have seen it
             raise UserError("all workers must run the same version of TensorFlow and see the same checkpoints: " + "; ".join(
                 f"{member} has {text}" for member, text in zip(members, texts)))
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import tensorflow as tf
@@ -50,7 +54,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
             model.fit(
                 strategy.distribute_datasets_from_function(local_dataset),
                 steps_per_epoch=task.steps - done,  # one epoch to `fit`, which cannot begin within one
-                callbacks=[StepReport(observer), EpochEnd(task, manager, report)],
+                callbacks=[LocalStepReport(observer), EpochEnd(task, manager, report)],
                 verbose=0,
             )
     if report:
@@ -80,11 +84,24 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])
-    # It waits for the others up to an hour and holds Python's lock meanwhile: no exception gets through.
-    faulthandler.dump_traceback_later(task.peer_timeout_s, exit=True)
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    faulthandler.cancel_dump_traceback_later()
-    return strategy
+    with end_after(task.peer_timeout_s, "not all members of the cluster have come"):
+        return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+@contextlib.contextmanager
+def end_after(seconds: int, complaint: str) -> Iterator[None]:
+    """Ends this process with a line if the block takes longer: the strategy waits for the others up to an hour, in C++ and with
+    Python's lock held, so that no exception gets through, and another process must say why."""
+    tell = "import select, sys; select.select([0], [], [], float(sys.argv[1]))[0] or sys.exit(sys.argv[2])"
+    teller = subprocess.Popen([sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
+                              stdin=subprocess.PIPE)
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(seconds + 1, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            teller.communicate()  # its input ends, and so does it
 
 
 def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> None:
@@ -103,7 +120,23 @@ def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> Non
     members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
     values = values[::len(values) // len(members)]
     if len(set(values)) > 1:
+        with contextlib.suppress(tf.errors.OpError):
+            strategy.run(gather)  # nobody leaves before all have seen it
         raise UserError(f"the workers {complaint}: " + ", ".join(map(" ".join, zip(members, values))))
+
+
+class LocalStepReport(StepReport):
+    """Resets each replica's own metrics: without the strategy, Keras first adds up over all workers, outside of its compiled
+    step, what it is about to overwrite, which takes longer than the step."""
+
+    def on_train_begin(self, logs=None):
+        strategy = self.model.distribute_strategy
+        self.reset = tf.function(lambda: strategy.run(self.model.reset_metrics))
+        super().on_train_begin(logs)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if self.model.metrics:  # made in the first step
+            self.reset()
 
 
 class EpochEnd(tf.keras.callbacks.Callback):

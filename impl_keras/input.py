@@ -59,7 +59,10 @@ def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int)
         shares = [tf.transpose(tf.reshape(values, [rows, replicas]))[first:first + count] for values in (filled, weights)]
         return tf.data.Dataset.from_tensor_slices(tuple(shares))
 
-    return records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights)).prefetch(2)
+    shares = records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights))
+    # Else the workers would ask each other in every step whether all have another share.
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return shares.apply(endless).prefetch(2)
 
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:

@@ -77,15 +77,25 @@ class Meeting:
             self.session = session_with(self.addresses[self.servers[0]], self.servers[0], 1000 * task.peer_timeout_s)
 
     def versions(self) -> dict[str, str]:
-        """Comes, and waits until all have; every member's version of TensorFlow."""
-        self.session.run(self.come)
-        deadline = time.monotonic() + self.timeout_s
+        """Comes, and waits until all have; every member's version of TensorFlow. A parameter server waits twice as long: it is
+        what the others look at.
+
+        Raises:
+            UserError: not all have come in time.
+        """
+        try:
+            self.session.run(self.come)
+        except tf.errors.DeadlineExceededError as error:
+            raise self.absence([self.servers[0]]) from error
+        deadline = time.monotonic() + self.timeout_s * (2 if self.own in self.servers else 1)
         while not all((present := self.session.run(self.present)).values()):
             if time.monotonic() > deadline:
-                absent = ", ".join(member for member, is_present in present.items() if not is_present)
-                raise UserError(f"not all members of the cluster have come within {self.timeout_s} s: {absent}")
+                raise self.absence([member for member, is_present in present.items() if not is_present])
             time.sleep(PAUSE_S)
         return {member: version.decode() for member, version in self.session.run(self.version).items()}
+
+    def absence(self, members: list[str]) -> UserError:
+        return UserError(f"not all members of the cluster have come within {self.timeout_s} s: missing {', '.join(members)}")
 
     def announce(self, step: int) -> None:
         """By the chief: nothing that the other workers must wait for is left to be done after this step."""

@@ -62,12 +62,12 @@ class Teller:
         self.sender.send(("evaluation", evaluation))
 
 
-def take_part(sender, module, config, dataset, folder, options):
+def take_part(sender, log, module, config, dataset, folder, options):
     """A member's process. It leaves at once: an error holds what cannot be taken apart once another member is gone."""
     options = dict(options)
     pause, cpus, version = (options.pop(name, None) for name in ("pause", "cpus", "version"))
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1), os.dup2(null, 2)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(output, 1), os.dup2(output, 2)
     if config:
         os.environ["TF_CONFIG"] = json.dumps(config)
     import tensorflow as tf
@@ -91,7 +91,7 @@ class Members:
     """Processes that train together, and what each has told."""
 
     def __init__(self, module, roles, dataset, folder, absent=(), **options):
-        self.told, self.groups, self.receivers = [], [], []
+        self.told, self.groups, self.receivers, self.logs = [], [], [], []
         self.stack = contextlib.ExitStack()
         with contextlib.ExitStack() as sockets:
             cluster, places = {}, []
@@ -106,8 +106,9 @@ class Members:
             own = {name: value[number] if name == "version" else value for name, value in options.items()}
             config = {"cluster": cluster, "task": {"type": role, "index": index}}
             receiver, sender = CONTEXT.Pipe(duplex=False)
+            self.logs.append(folder.with_name(f"{folder.name}.{role}{index}.log"))
             self.groups.append(self.stack.enter_context(
-                Group(take_part, sender, module, config if role != "alone" else None, dataset, str(folder), own)))
+                Group(take_part, sender, self.logs[-1], module, config if role != "alone" else None, dataset, str(folder), own)))
             sender.close()
             self.receivers.append(receiver)
             self.told.append({"begin": [], "loss": [], "evaluation": [], "trained": [], "error": []})
@@ -253,6 +254,12 @@ def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
         told = members.listen(limit_s=20)
         assert all(group.exitcode == 1 for group in members.groups)
         assert not any(one["begin"] for one in told)
+        if name == "lowlevel":
+            assert all("have come within 3 s: missing /job:worker/task:0" in one["error"][0] for one in told)
+        else:  # it waits in C++: another process says why it ends
+            lines = members.logs[0].read_text().splitlines()
+            assert lines[-1] == "error: not all members of the cluster have come within 3 s"
+            assert not any("Thread" in line for line in lines)  # no traceback
 
 
 @pytest.mark.parametrize("name", NAMES)

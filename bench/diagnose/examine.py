@@ -20,7 +20,7 @@ from bench.parity.ports.target import in_fresh_folder
 from bench.parity.ports.watch import HEAD, digest, session_port
 from bench.parity.result import Explanation
 from bench.parity.rounding import same_bits
-from bench.parity.side import one_line
+from bench.process.reason import one_line
 from bench.task import Task, Trained, UserError
 
 FILE_SAMPLES = 64

@@ -21,7 +21,7 @@ from bench.parity.port import Batch
 from bench.parity.ports.doors import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.keras import KerasPort
 from bench.parity.ports.watch import session_port
-from bench.parity.side import one_line
+from bench.process.reason import one_line
 
 PROBE = 32
 EXAMINED = 512

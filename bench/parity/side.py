@@ -16,6 +16,7 @@ import bench
 from bench.parity.port import Batch
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
+from bench.process.reason import one_line
 from bench.task import Task, UserError
 
 ASKED_ONCE = frozenset({"load", "dataset_inputs", "input_spec", "received", "open", "variables", "initial_weights", "weights_given"})
@@ -208,14 +209,6 @@ class _Served:
     def _of_port(self, method: str, *arguments):
         member = getattr(self._port, method)
         return member(*arguments) if callable(member) else member
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's kind and what it says, in a line: the first, or the last if that only announces it (as TensorFlow's
-    "in user code:" does)."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.strip().startswith("[[")]
-    said = lines[-1 if lines[0].endswith(":") else 0][:200] if lines else ""
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def _own_frames(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.data.source import DATASETS, EPOCHS
 from bench.implementations import CLUSTER, load_train
+from bench.process.reason import one_line
 from bench.run.check import check_tensorflow
 from bench.run.data_options import data_options, open_one
 from bench.run.datasets import prepare_dataset
@@ -26,7 +27,6 @@ from bench.run.errors import one_line_errors
 from bench.run.joining import check_roles, claim, read_cluster
 from bench.run.members import parameter_servers
 from bench.run.quantities import Duration
-from bench.run.worker import one_line
 from bench.task import BATCH_SIZE, LOSSES, PROFILES, Evaluation, Probe, Task, UserError
 
 

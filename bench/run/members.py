@@ -14,8 +14,9 @@ from pathlib import Path
 
 from bench.implementations import CLUSTER
 from bench.measure.recorder import Recorder
+from bench.process.reason import one_line
 from bench.run.cells import Cell
-from bench.run.worker import load, one_line, redirect_output, run_cell, task_of
+from bench.run.worker import load, redirect_output, run_cell, task_of
 from bench.task import Dataset
 
 HOST = "127.0.0.1"

@@ -25,9 +25,10 @@ from bench.measure.throughput import FLOOR
 from bench.measure.turns import Enough, Taken, Turn, TurnTaker
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
+from bench.process.reason import one_line
 from bench.run.limits import Ended, Limits, Watch
 from bench.run.variants import Variant, balanced_orders
-from bench.run.worker import load, one_line, redirect_output, status_of
+from bench.run.worker import load, redirect_output, status_of
 from bench.task import BATCH_SIZE, Dataset, Task
 
 WITHOUT_END = 1000

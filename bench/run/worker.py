@@ -20,6 +20,7 @@ from bench.measure import raw
 from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
 from bench.measure.recorder import Recorder
+from bench.process.reason import one_line
 from bench.run.cells import Cell
 from bench.task import Dataset, Observer, Task, Trained
 
@@ -84,12 +85,6 @@ def status_of(error: BaseException) -> str:
     if isinstance(error, Unavailable):
         return "unavailable"
     return next((KINDS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in KINDS), "failed")
-
-
-def one_line(error: BaseException) -> str:
-    """An exception as a reason in a table."""
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
 
 
 def death(exitcode: int | None) -> str:
