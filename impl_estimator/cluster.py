@@ -29,7 +29,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
     Goes on from the last checkpoint in `task.model_dir`.
 
     Raises:
-        UserError: the workers run different versions of TensorFlow, or do not see the same checkpoint.
+        UserError: the workers run different versions of TensorFlow, do not see the same checkpoint, or were told otherwise.
         ConnectionError: another worker has died.
     """
     strategy = build_strategy(task)
@@ -56,7 +56,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
     is_chief = strategy.extended.should_checkpoint
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
-    hooks = [Comparison(done), StepReport(observer)]
+    hooks = [Comparison(done, task.steps), StepReport(observer)]
     if is_chief:
         hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
     if "TF_CONFIG" in os.environ:  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
@@ -116,11 +116,11 @@ def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -
 
 
 class Comparison(tf.train.SessionRunHook):
-    """Raises UserError, with who has what, if not all workers run the same TensorFlow and go on from the same step; and an
+    """Raises UserError, with who has what, if not all workers run the same TensorFlow and would do the same steps; and an
     error, if a second session begins, which is one that waits for a worker that has died."""
 
-    def __init__(self, done: int):
-        self.own = f"TensorFlow {tf.version.VERSION} from step {done}"
+    def __init__(self, done: int, steps: int):
+        self.own = f"TensorFlow {tf.version.VERSION} and steps {done}-{steps}"
         self.is_done = False
 
     def begin(self):
@@ -145,7 +145,7 @@ class Comparison(tf.train.SessionRunHook):
             texts = texts[::len(texts) // len(members)]
             with contextlib.suppress(tf.errors.OpError):
                 session.run(self.texts)  # nobody leaves before all have seen it
-            raise UserError("all workers must run the same version of TensorFlow and see the same checkpoints: " + "; ".join(
+            raise UserError("all workers need the same version of TensorFlow, options, and folder of checkpoints: " + "; ".join(
                 f"{member} has {text}" for member, text in zip(members, texts)))
 
 

@@ -28,7 +28,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
     Goes on from the last checkpoint in `task.model_dir`.
 
     Raises:
-        UserError: the workers run different versions of TensorFlow, or do not see the same checkpoint.
+        UserError: the workers run different versions of TensorFlow, do not see the same checkpoint, or were told otherwise.
         tf.errors.UnavailableError: another worker has died.
     """
     strategy = build_strategy(task)
@@ -40,7 +40,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
     checkpoint.restore(tf.train.latest_checkpoint(str(task.model_dir)))
     done = int(model.optimizer.iterations.numpy())
-    compare(strategy, "go on from different steps: they need one folder for checkpoints that all see", str(done))
+    compare(strategy, "would do different steps: they need the same options, and one folder for checkpoints that all see",
+            f"{done}-{task.steps}")
 
     def local_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
         count = context.num_replicas_in_sync // context.num_input_pipelines

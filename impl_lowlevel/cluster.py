@@ -25,7 +25,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
     Goes on from the last checkpoint in `task.model_dir`, which only the chief looks into.
 
     Raises:
-        UserError: the members run different versions of TensorFlow, or not all have come in time.
+        UserError: the members run different versions of TensorFlow or were told otherwise, or not all have come in time.
         tf.errors.OpError: another member has died.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
@@ -36,8 +36,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
     ))
     meeting = Meeting(task, cluster, f"/job:{job}/task:{index}")
     with meeting.session:
-        versions = meeting.versions()
-        agreed = len(set(versions.values())) == 1
+        plans = meeting.plans()
+        agreed = len(set(plans.values())) == 1
         trained = None
         if job == "ps":
             serve(task, meeting)
@@ -45,8 +45,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
             trained = work(task, observer, cluster, server, meeting)
         meeting.leave()
     if not agreed:
-        raise UserError("the members of the cluster run different versions of TensorFlow: " + ", ".join(
-            f"{member} {version}" for member, version in versions.items()))
+        raise UserError("all members of the cluster need the same version of TensorFlow and the same options: " + "; ".join(
+            f"{member} has {plan}" for member, plan in plans.items()))
     return trained
 
 
@@ -63,22 +63,22 @@ class Meeting:
         self.timeout_s = task.peer_timeout_s
         with tf.Graph().as_default(), tf.device(self.servers[0]):
             members = list(enumerate(self.addresses))
-            self.version = {member: tf.get_variable(f"version{number}", initializer=tf.version.VERSION)
-                            for number, member in members}
+            plan = f"TensorFlow {tf.version.VERSION} and {task.steps} steps"
+            self.plan = {member: tf.get_variable(f"plan{number}", initializer=plan) for number, member in members}
             self.left = {member: tf.get_variable(f"left{number}", initializer=False) for number, member in members}
             self.ready = tf.get_variable("ready", initializer=tf.constant(-1, tf.int64))
-            self.present = {member: tf.is_variable_initialized(version) for member, version in self.version.items()}
+            self.present = {member: tf.is_variable_initialized(plan) for member, plan in self.plan.items()}
             self.step = tf.placeholder(tf.int64, [])
             self.set_ready = self.ready.assign(self.step)
             self.set_left = self.left[own].assign(True)
             come = [self.left[own].initializer] + [self.ready.initializer] * (own == self.servers[0])
             with tf.control_dependencies(come):
-                self.come = tf.group(self.version[own].initializer)
+                self.come = tf.group(self.plan[own].initializer)
             self.session = session_with(self.addresses[self.servers[0]], self.servers[0], 1000 * task.peer_timeout_s)
 
-    def versions(self) -> dict[str, str]:
-        """Comes, and waits until all have; every member's version of TensorFlow. A parameter server waits twice as long: it is
-        what the others look at.
+    def plans(self) -> dict[str, str]:
+        """Comes, and waits until all have; every member's version of TensorFlow, and how far it would train. A parameter server
+        waits twice as long: it is what the others look at.
 
         Raises:
             UserError: not all have come in time.
@@ -92,7 +92,7 @@ class Meeting:
             if time.monotonic() > deadline:
                 raise self.absence([member for member, is_present in present.items() if not is_present])
             time.sleep(PAUSE_S)
-        return {member: version.decode() for member, version in self.session.run(self.version).items()}
+        return {member: plan.decode() for member, plan in self.session.run(self.plan).items()}
 
     def absence(self, members: list[str]) -> UserError:
         return UserError(f"not all members of the cluster have come within {self.timeout_s} s: missing {', '.join(members)}")

@@ -8,6 +8,7 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import socket
 import time
 from multiprocessing.connection import wait
@@ -46,17 +47,19 @@ def dataset():
 
 
 class Teller:
-    """An observer that tells another process; `pause` is what it makes a step last at least."""
+    """An observer that tells another process, and is killed with its own when it has told of `life` steps."""
 
-    def __init__(self, sender, pause):
-        self.sender, self.pause = sender, pause
+    def __init__(self, sender, life):
+        self.sender, self.life = sender, life
 
     def begin(self):
         self.sender.send(("begin", None))
 
     def step(self, loss, steps=1):
-        time.sleep(self.pause)
         self.sender.send(("loss", float(loss)))
+        self.life -= 1
+        if not self.life:
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def evaluation(self, evaluation, probe):
         self.sender.send(("evaluation", evaluation))
@@ -65,7 +68,7 @@ class Teller:
 def take_part(sender, log, module, config, dataset, folder, options):
     """A member's process. It leaves at once: an error holds what cannot be taken apart once another member is gone."""
     options = dict(options)
-    pause, cpus, version = (options.pop(name, None) for name in ("pause", "cpus", "version"))
+    life, cpus, version = (options.pop(name, None) for name in ("life", "cpus", "version"))
     output = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1), os.dup2(output, 2)
     if config:
@@ -80,7 +83,7 @@ def take_part(sender, log, module, config, dataset, folder, options):
     options = {"epochs": EPOCHS, "batch_size": BATCH, "optimizer": "sgd", **options}
     task = Task(dataset, "logits", 5, model_dir=Path(folder), **options)
     try:
-        trained = importlib.import_module(module).train(task, Teller(sender, pause or 0))
+        trained = importlib.import_module(module).train(task, Teller(sender, life or -1))
         sender.send(("trained", trained))
     except Exception as error:
         sender.send(("error", f"{type(error).__name__}: {error}"))
@@ -88,7 +91,7 @@ def take_part(sender, log, module, config, dataset, folder, options):
 
 
 class Members:
-    """Processes that train together, and what each has told."""
+    """Processes that train together, and what each has told; an option in a list is one of each member's own."""
 
     def __init__(self, module, roles, dataset, folder, absent=(), **options):
         self.told, self.groups, self.receivers, self.logs = [], [], [], []
@@ -103,7 +106,7 @@ class Members:
         for number, (role, index) in enumerate(places):
             if number in absent:
                 continue
-            own = {name: value[number] if name == "version" else value for name, value in options.items()}
+            own = {name: value[number] if isinstance(value, list) else value for name, value in options.items()}
             config = {"cluster": cluster, "task": {"type": role, "index": index}}
             receiver, sender = CONTEXT.Pipe(duplex=False)
             self.logs.append(folder.with_name(f"{folder.name}.{role}{index}.log"))
@@ -232,17 +235,14 @@ def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_l
         name, alone, dataset, tmp_path):
     module = f"{IMPLEMENTATIONS[name]}.cluster"
     options = {"checkpoint_steps": 7, "peer_timeout_s": 4}
-    with Members(module, ROLES[name], dataset, tmp_path, pause=0.03, **options) as members:
-        members.listen(until=lambda told: len(told[1]["loss"]) >= 25)
-        members.groups[1].end()
-        chief, _, *servers = members.listen()
-        assert chief["error"] and all(server["error"] for server in servers)
-        done = len(chief["loss"])
+    with Members(module, ROLES[name], dataset, tmp_path, life=[None, 25, None], **options) as members:
+        chief, worker, *servers = members.listen()
+        assert members.groups[1].exitcode == -signal.SIGKILL and len(worker["loss"]) == 25 and not worker["error"]
+        assert chief["error"] and 25 <= len(chief["loss"]) <= 26 and all(server["error"] for server in servers)
     told = train(module, ROLES[name], dataset, tmp_path, **options)
     losses = mean_losses(told)
-    first = EPOCHS * STEPS_PER_EPOCH - len(losses)
-    assert done - 7 <= first <= done and first in (21, 28)
-    assert losses == pytest.approx(np.array(alone[name]["loss"][first:]), **BOUND)
+    assert len(losses) == EPOCHS * STEPS_PER_EPOCH - 21  # the last checkpoint before the 25th step
+    assert losses == pytest.approx(np.array(alone[name]["loss"][21:]), **BOUND)
     assert [row.global_step for row in told[0]["evaluation"]] == [30, 40, 50]
     again = train(module, ROLES[name], dataset, tmp_path, **options)
     assert not again[0]["loss"] and (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
@@ -265,7 +265,16 @@ def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_different_versions_are_refused_by_all_who_see_them(name, dataset, tmp_path):
     versions = ["2.15.1", "2.14.0", "2.15.1"]
-    with Members(f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, tmp_path, version=versions) as members:
+    check_disagreement(name, dataset, tmp_path, {"version": versions}, *versions)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_members_that_would_train_for_different_epochs_are_refused_by_all(name, dataset, tmp_path):
+    check_disagreement(name, dataset, tmp_path, {"epochs": [EPOCHS, EPOCHS + 1, EPOCHS]}, "50", "60")
+
+
+def check_disagreement(name, dataset, folder, options, *said):
+    with Members(f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, folder, **options) as members:
         for one in members.listen():
             assert one["error"] and one["error"][0].startswith("UserError") and not one["begin"]
-            assert "2.14.0" in one["error"][0] and "2.15.1" in one["error"][0]
+            assert all(text in one["error"][0] for text in said)

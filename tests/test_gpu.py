@@ -27,7 +27,7 @@ def driver(count=2, energy=True):
 
 def test_all_gpus_are_read_together():
     gpus = Gpus(driver())
-    assert gpus.reason == "" and gpus.read() == {"gpu_energy_j": 8, "gpu_utilisation": 0.75, "gpu_memory_mib": 300}
+    assert gpus.reason == "" and gpus.count == 2 and gpus.read() == {"gpu_energy_j": 8, "gpu_utilisation": 0.75, "gpu_memory_mib": 300}
 
 
 def test_what_a_gpu_does_not_tell_is_left_out():

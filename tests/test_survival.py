@@ -209,6 +209,18 @@ def test_interrupted_once_it_ends_tidily_with_the_tables_so_far(tmp_path, surrou
     assert nothing_is_left(surroundings)
 
 
+def test_interrupted_twice_in_a_row_it_stops_at_once(tmp_path, surroundings):
+    out = tmp_path / "out"
+    process = start(out, surroundings, "tiny", "sleeps")
+    wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
+    for _ in range(2):
+        os.kill(process.pid, signal.SIGINT)
+        time.sleep(0.01)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and stderr.strip() == "interrupted" and "Does it train?" not in stdout
+    assert "tiny-default-small-logits-0" in records_of(out) and nothing_is_left(surroundings)
+
+
 def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
     out = tmp_path / "out"
     process = start(out, surroundings, "tiny", "sleeps")
@@ -240,6 +252,24 @@ def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_p
         assert nothing_is_left(surroundings)
     report = run_module("bench", "report", out, env=surroundings)  # of a run without any finished cell
     assert report.returncode == 0, report.stderr
+
+
+def test_what_no_run_has_made_is_not_emptied(tmp_path, surroundings):
+    mine, elsewhere = tmp_path / "mine" / "logs" / "notes.txt", tmp_path / "elsewhere" / "notes.txt"
+    for path in (mine, elsewhere):
+        path.parent.mkdir(parents=True)
+        path.write_text("of value")
+    refused = bench("all", mine.parent.parent, surroundings, "--impl", "tiny")
+    assert refused.returncode == 2 and "would empty its logs" in refused.stderr and refused.stderr.count("\n") == 1
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "environment.json").write_text("{}")
+    (tmp_path / "linked" / "cells").symlink_to(elsewhere.parent)
+    refused = bench("all", tmp_path / "linked", surroundings, "--impl", "tiny")
+    assert refused.returncode == 2 and "its cells is a symbolic link" in refused.stderr
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "locked" / ".lock").symlink_to(elsewhere)
+    assert bench("all", tmp_path / "locked", surroundings, "--impl", "tiny").returncode == 2
+    assert mine.read_text() == elsewhere.read_text() == "of value"
 
 
 def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):

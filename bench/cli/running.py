@@ -27,7 +27,7 @@ def run_and_show(grid_of: Callable, modules: dict[str, str], chosen, datasets: S
         UserError: nothing was started.
     """
     from bench.process.forkserver import with_forkserver
-    from bench.run.check import check_tensorflow, check_writable
+    from bench.run.check import check_results, check_tensorflow, check_writable
     from bench.run.data_options import open_source
     from bench.run.lock import held
     from bench.run.runner import run_grid
@@ -35,12 +35,15 @@ def run_and_show(grid_of: Callable, modules: dict[str, str], chosen, datasets: S
     console = Console()
     check_tensorflow(needs_estimator="impl_estimator" in modules.values())
     check_writable(out)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends a run as Ctrl-C does
+    check_results(out)
+    interrupts = _note_interrupts()
     source, specs = open_source(chosen, datasets, quick, console)
     with held(out), with_forkserver():
         try:
             finished = run_grid(grid_of(source, specs), out, keep_others, console, fresh)
         except KeyboardInterrupt:
+            if len(interrupts) > 1:
+                raise
             if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
                 show_report(out, console)
             print("interrupted: the tables hold the cells that had finished; the same command goes on with the others",
@@ -48,6 +51,19 @@ def run_and_show(grid_of: Callable, modules: dict[str, str], chosen, datasets: S
             sys.exit(130)
         show_report(out, console)
     sys.exit(0 if finished else 1)
+
+
+def _note_interrupts() -> list[int]:
+    """Makes SIGTERM end a run as Ctrl-C does; the signals that will have come."""
+    came = []
+
+    def note(number, frame):
+        came.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, note)
+    return came
 
 
 def show_report(out: Path, console: Console) -> None:

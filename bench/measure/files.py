@@ -27,7 +27,9 @@ MOST_TABLE = 256 * 2**20
 DEEPEST = 20
 LONGEST = 10_000
 LONGEST_ERROR = 500
-MOST_COLUMNS = 1000
+MOST_COLUMNS = 1024
+"""Outputs of 1,000 classes and what stands beside them."""
+
 
 
 class RawFileError(UserError):

@@ -24,6 +24,11 @@ class Gpus:
         except nvml.NVMLError as error:
             self.reason = f"{NO_GPU}: {error}"
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._handles)
+
     def read(self) -> dict[str, float]:
         """Now: `gpu_energy_j` used since the driver was loaded, `gpu_utilisation` as a share of the last sample period (1/6 to 1
         s, by the driver), `gpu_memory_mib` in use by all processes. Empty without a GPU; a value that a GPU does not tell

@@ -127,5 +127,7 @@ def _lead(runner: Connection, scratch: str, target: Callable, arguments: tuple) 
     finally:
         for child in psutil.Process().children():
             kill_tree(child)
-        sys.stderr.flush()
+        for output in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # a full disk, or closed
+                output.flush()
         os._exit(code)  # without waiting for threads and processes that an implementation left

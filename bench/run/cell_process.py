@@ -45,7 +45,9 @@ def recorded(cell: Cell, recipe: str, folder: Path, train: Callable[[float], End
         ended, interrupt = Ended("interrupted", "Ctrl-C"), error
     try:
         record = raw.read_cell(folder, cell.name)
-    except (FileNotFoundError, raw.RawFileError):
+    except (FileNotFoundError, raw.RawFileError) as error:
+        if ended.status == "failed" and isinstance(error, raw.RawFileError):
+            ended = Ended("failed", str(error))
         record = new_record(cell, forked_s)
         record.status, record.reason, record.recipe, record.ended_s = ended.status, ended.reason, recipe, time.monotonic()
         raw.write_cell(folder, record)
@@ -55,12 +57,13 @@ def recorded(cell: Cell, recipe: str, folder: Path, train: Callable[[float], End
 
 
 def hear(watch: Watch, receiver: Connection, since_s: float, on_epoch: Callable[[], None]) -> Ended:
-    """How it ended: by itself, beyond a limit, or by another that trained with it and failed or complained."""
+    """How it ended: by itself, beyond a limit, or for another that trained with it and failed or complained."""
     try:
         while True:
             complaint = watch.hear(receiver, since_s)
             if complaint is not None:
-                return Ended("failed", ": ".join(complaint))
+                who, reason = complaint
+                return Ended("failed", reason, who)
             on_epoch()
     except Ended as error:
         return error

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.implementations import is_importable
+from bench.measure.raw import FOLDERS
 from bench.task import UserError
 
 
@@ -26,6 +27,18 @@ def check_writable(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise UserError(f"--out {folder}: cannot be written ({error.strerror})") from error
+
+
+def check_results(folder: Path) -> None:
+    """What a run will empty is an earlier run's, and nobody else's."""
+    for name in FOLDERS:
+        if (folder / name).is_symlink():
+            raise UserError(f"--out {folder}: its {name} is a symbolic link, and a run empties that folder: give another --out")
+    if not (folder / "environment.json").exists():
+        found = [name for name in FOLDERS if name != "parity" and (folder / name).exists()]  # 'parity' alone makes no run
+        if found:
+            raise UserError(f"--out {folder}: a run would empty its {', '.join(found)}, but there is no environment.json beside, "
+                            "so that it is no earlier run's: give another --out")
 
 
 def check_run_folder(folder: Path) -> None:

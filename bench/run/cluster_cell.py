@@ -36,13 +36,13 @@ def run_on_cluster(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folde
             sender.close()
             chief = groups.pop("chief")
             ended = hear(Watch(chief, limits, groups), receiver, forked_s, on_epoch)
-            fault = None if chief.has_ended else ended
-            if fault is None and _is_measured(folder, cell):
-                fault = _stragglers(groups)
-        if fault is None:
-            return Ended(ended.status, f"chief: {ended.reason}")
-        (folder / raw.cell_files(cell.name)[0]).unlink(missing_ok=True)  # what a chief measured does not count then
-        return fault
+            if not ended.who and chief.has_ended:
+                late = _late(groups) if _is_measured(folder, cell) else []
+                if not late:
+                    return Ended(ended.status, f"chief: {ended.reason}")  # if it has left no record
+                ended = Ended("failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late))
+        (folder / raw.cell_files(cell.name)[0]).unlink(missing_ok=True)  # the chief's own, of what came of it
+        return Ended(ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason)
 
     return recorded(cell, recipe, folder, train)
 
@@ -53,11 +53,11 @@ def _is_measured(folder: Path, cell: Cell) -> bool:
     return False
 
 
-def _stragglers(groups: dict[str, Group]) -> Ended | None:
-    """Who has not ended in time after the chief, if anybody."""
+def _late(groups: dict[str, Group]) -> list[str]:
+    """Who has not ended in time after the chief."""
     deadline = time.monotonic() + GRACE_S
     running = {group.sentinel: name for name, group in groups.items()}
     while running and time.monotonic() < deadline:
         for sentinel in wait(list(running), deadline - time.monotonic()):
             del running[sentinel]
-    return Ended("failed", f"{', '.join(running.values())} did not end within {GRACE_S:g} s of the chief") if running else None
+    return list(running.values())

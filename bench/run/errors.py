@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from bench.measure.files import printable
 from bench.task import UserError
 
 
@@ -33,5 +34,5 @@ def one_line_errors() -> Iterator[None]:
 
 
 def _fail(message: str) -> None:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {printable(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -34,11 +35,12 @@ class Limits:
 
 
 class Ended(Exception):
-    """A process will say no more: `status` is one of `bench.measure.raw.STATUSES`, `reason` says why in a line."""
+    """A process will say no more: `status` is one of `bench.measure.raw.STATUSES`, `reason` says why in a line, and `who` is the
+    name of another that trained with it, if that one is why."""
 
-    def __init__(self, status: str, reason: str):
-        super().__init__(status, reason)
-        self.status, self.reason = status, reason
+    def __init__(self, status: str, reason: str, who: str = ""):
+        super().__init__(status, reason, who)
+        self.status, self.reason, self.who = status, reason, who
 
 
 class Watch:
@@ -49,8 +51,8 @@ class Watch:
         self._oom_kills = oom_kills()
         self._looked_s = time.monotonic()
 
-    def hear(self, connection: Connection, since_s: float):
-        """The next that it sends; the limit of time counts from `since_s`.
+    def hear(self, connection: Connection, since_s: float, on_look: Callable[[], None] = lambda: None):
+        """The next that it sends; the limit of time counts from `since_s`, and `on_look` is called whenever its memory is looked at.
 
         Raises:
             Ended: it has ended, or is beyond a limit; what is left of it is for the caller to end.
@@ -64,13 +66,13 @@ class Watch:
                 except (EOFError, ConnectionResetError):
                     sources = [self._group.sentinel]
                 else:
-                    self._look(since_s)
+                    self._look(since_s, on_look)
                     return message
-            elif self._group.sentinel in ready:
-                raise self._death(self._group)
-            elif ready:
-                self._leave(ready)
-            self._look(since_s)
+            else:
+                self._leave(ready)  # first: what ends another ends the process, too
+                if self._group.sentinel in ready:
+                    raise self._death(self._group)
+            self._look(since_s, on_look)
 
     def _leave(self, ready: list) -> None:
         """Others have ended."""
@@ -79,15 +81,24 @@ class Watch:
                 del self._others[name]
                 if other.exitcode:
                     ended = self._death(other)
-                    raise Ended(ended.status, f"{name}: {ended.reason}")
+                    raise Ended(ended.status, ended.reason, name)
 
-    def _look(self, since_s: float) -> None:
+    def _look(self, since_s: float, on_look: Callable[[], None]) -> None:
         now = time.monotonic()
         if now - since_s > self._limits.seconds:
             raise Ended("timeout", f"it took longer than {self._limits.seconds:g} s: give it more with --cell-timeout")
         if now - self._looked_s < INTERVAL_S:
             return
         self._looked_s = now
+        on_look()
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Looks at its memory.
+
+        Raises:
+            Ended: it takes too much.
+        """
         memory = sum(group.memory for group in [self._group, *self._others.values()])
         if memory > self._limits.memory:
             raise Ended("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "

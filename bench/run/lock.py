@@ -22,7 +22,7 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)  # Python's are not inherited
+    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)  # Python's are not inherited
     with os.fdopen(descriptor, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

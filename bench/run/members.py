@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.implementations import CLUSTER
+from bench.measure.gpu import Gpus
 from bench.measure.recorder import Recorder
 from bench.process.reason import one_line
 from bench.run.cells import Cell
@@ -35,10 +36,10 @@ class Member:
         """For people and files."""
         return self.role if self.role == "chief" else f"{self.role}{self.index}"
 
-    @property
-    def gpu(self) -> str:
-        """The number of the one that is its own, as CUDA_VISIBLE_DEVICES; without it, the CPU is."""
-        return {"chief": "0", "worker": str(self.index + 1)}.get(self.role, "-1")
+    def gpu(self, gpus: list[str]) -> str:
+        """The one of these that is its own, as CUDA_VISIBLE_DEVICES; the CPU, if there is none for it."""
+        place = {"chief": 0, "worker": self.index + 1}.get(self.role, len(gpus))
+        return gpus[place] if place < len(gpus) else "-1"
 
 
 def members_of(workers: int, parameter_servers: int) -> list[Member]:
@@ -48,6 +49,13 @@ def members_of(workers: int, parameter_servers: int) -> list[Member]:
     cluster = {role: [next(addresses) for _ in range(count)] for role, count in roles if count}
     return [Member(role, index, json.dumps({"cluster": cluster, "task": {"type": role, "index": index}}))
             for role, addresses in cluster.items() for index in range(len(addresses))]
+
+
+def gpus_for(workers: int) -> list[str]:
+    """The GPUs that this process may use, if there is one for each worker: all train on the same kind of device, or none does."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = [str(number) for number in range(Gpus().count)] if visible is None else visible.split(",")
+    return gpus if len(gpus) >= workers else []
 
 
 def parameter_servers(module: str) -> int:
@@ -61,7 +69,7 @@ def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, recipe
                sender: Connection) -> None:
     """Trains as one of a cluster. The chief measures, as of any cell; of the others, what goes wrong is sent, as (name, reason)."""
     os.environ["TF_CONFIG"] = member.config
-    os.environ["CUDA_VISIBLE_DEVICES"] = member.gpu
+    os.environ["CUDA_VISIBLE_DEVICES"] = member.gpu(gpus_for(cell.workers))
     if member.role == "chief":
         run_cell(cell, dataset, epochs, recipe, folder, forked_s, sender, model_dir)
         return

@@ -68,21 +68,36 @@ class _Trainee:
         return taken, {"others_cpu_s": after["busy"] - before["busy"] - (after["own"] - before["own"]),
                        "own_cpu_s": after["own"] - before["own"], **over_turn(gpu_before, self._gpus.read())}
 
-    def wait(self):
+    def wait(self, on_look: Callable[[], None] = lambda: None):
         """The next that the process has to say: a `Taken`, and at its end what it computed with.
 
         Raises:
             Ended: its training ended before its turns were over.
         """
-        try:
-            message = self._watch.hear(self._connection, time.monotonic())
+        with self._noted():
+            message = self._watch.hear(self._connection, time.monotonic(), on_look)
             if isinstance(message, Ended):
                 raise message
+        return message
+
+    def weigh(self) -> None:
+        """Ends it if it takes too much memory while another is waited for.
+
+        Raises:
+            Ended: it did.
+        """
+        if self.record.status == "ok":
+            with self._noted():
+                self._watch.weigh()
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
         except Ended as ended:
             self.record.status, self.record.reason = ended.status, ended.reason
             self.end()
             raise
-        return message
 
     def finish(self) -> None:
         """Tells the process that its turns are over, and asks what it computed with."""
@@ -116,7 +131,8 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
         for variant in variants:
             trainees[variant] = _Trainee(variant, dataset, batch_size, folder, gpus, limits)
         for trainee in trainees.values():
-            _or_none(trainee.wait)
+            if trainee.record.status == "ok":
+                _or_none(lambda: trainee.wait(lambda: _weigh_others(trainee, trainees)))
         for number in _round_numbers(plan, turns, lambda: clock() - began):
             on_progress(f"round {number}", 0.15 + 0.8 * min(1, number / plan.rounds))
             _round(number, ("steady", "clocks"), variants, trainees, plan.seconds, turns)
@@ -156,6 +172,13 @@ def _turn(number: int, place: int, variant: Variant, trainee: _Trainee, turn: Tu
         answer = _or_none(lambda: trainee.take(turn))
         if answer is not None:
             turns.add(variant.name, turn.mode, number, place, *answer)
+
+
+def _weigh_others(waited_for: _Trainee, trainees: dict) -> None:
+    """All start at once, and take their memory then; later, those whose turn it is not stand still."""
+    for trainee in trainees.values():
+        if trainee is not waited_for:
+            _or_none(trainee.weigh)
 
 
 def _or_none(action: Callable):

@@ -97,7 +97,7 @@ def death(exitcode: int | None) -> str:
 def redirect_output(log: Path) -> None:
     """Standard output and error of this process, of its libraries too, go to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as file:
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
