@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, run_module
+from rich.console import Console
+
+from bench.run.errors import one_line_errors
+from bench.run.progress import share_progress
+from bench.task import UserError
 
 
 def fails_with_one_line(process, message):
@@ -96,3 +101,14 @@ def test_help_is_there_without_waiting_for_tensorflow(arguments):
     process = run_module(*arguments, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
     assert process.returncode == 0 and "Usage: python -m" in process.stdout
     assert "| tensorflow\n" not in process.stderr
+
+
+def test_text_from_files_is_shown_as_text(capsys):
+    with pytest.raises(SystemExit) as ended, one_line_errors():
+        raise UserError("a.csv: row 2 has the label \x1b[31mred\nand more")
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "error: a.csv: row 2 has the label \N{REPLACEMENT CHARACTER}[31mred and more\n"
+    console = Console(force_terminal=True, width=200)
+    with share_progress(console, "reading a[/b].csv") as on_share:
+        on_share(0.5)
+    assert "reading a[/b].csv" in capsys.readouterr().out

@@ -101,6 +101,15 @@ def test_a_row_is_derived_from_the_raw_files(tmp_path):
     assert (row["true_positives"], row["false_positives"], row["accuracy"], row["saturation"]) == (10, 10, 0.5, 1.0)
 
 
+def test_cells_of_a_thousand_classes_come_back(tmp_path):
+    outputs = np.eye(1000)[:20] * 9
+    write_measured(tmp_path, outputs=outputs, labels=np.arange(20))
+    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    problems = []
+    record, = read_cells(tmp_path, problems)
+    assert problems == [] and (raw.class_outputs(raw.read_outputs(tmp_path, record.name)[:20]) == outputs).all()
+
+
 def test_curves_have_a_row_an_evaluation_with_the_mean_training_loss(tmp_path):
     write_measured(tmp_path)
     curves = frames(tmp_path)[1]

@@ -8,6 +8,7 @@ import pytest
 from bench.measure import rounds_raw as raw
 from bench.measure.throughput import Throughput
 from bench.process.forkserver import with_forkserver
+from bench.run.limits import Limits
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
 
@@ -30,13 +31,18 @@ def forkserver(tmp_path_factory):
         "        time.sleep(0.01)\n        observer.step(0.5)\n"
         "        if time.monotonic() > began + 0.5:  # after the warm-up of 0.3 s, before the turns are over\n"
         "            raise ValueError('no more')\n")
+    (folder / "never_begins.py").write_text("import time\n\ndef train(task, observer):\n    time.sleep(1000)\n")
+    (folder / "eats.py").write_text(
+        "import time\nfrom pathlib import Path\n\ndef train(task, observer):\n    eaten = []\n    while True:\n"
+        "        eaten.append(b'x' * 2**22)\n        Path(__file__).with_name('eaten').write_text(str(len(eaten) * 4))\n"
+        "        time.sleep(0.02)\n")
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(folder)
     import sys
 
     sys.path.insert(0, str(folder))
     with with_forkserver():
-        yield
+        yield folder
     sys.path.remove(str(folder))
     os.environ.pop("PYTHONPATH") if before is None else os.environ.update(PYTHONPATH=before)
 
@@ -52,6 +58,13 @@ def measure(folder, dataset, variants, plan):
 def test_rounds_go_on_until_they_are_precise_or_the_budget_is_spent(tmp_path, tiny_dataset, budget_s, rounds):
     records, calls = measure(tmp_path, tiny_dataset, [LOWLEVEL], Plan(2, 0.05, budget_s, three_rounds))
     assert calls.loc[calls["mode"] == "steady", "round"].max() == rounds and records[0].status == "ok"
+
+
+def test_who_takes_too_much_memory_is_ended_while_another_is_waited_for(tmp_path, tiny_dataset, forkserver):
+    variants = [Variant("never", "never_begins", "default"), Variant("eats", "eats", "default")]
+    records = measure_rounds(variants, tiny_dataset, Plan(1, 0.05), tmp_path, lambda what, share: None, limits=Limits(8.0, 700 * 2**20))
+    assert [record.status for record in records] == ["timeout", "out_of_memory"]
+    assert int((forkserver / "eaten").read_text()) < 700  # MiB; in the 8 s until the other's end it would have been more than twice that
 
 
 def test_a_training_that_fails_has_its_reason_and_the_others_go_on(tmp_path, tiny_dataset):
