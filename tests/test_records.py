@@ -2,10 +2,12 @@ import shutil
 
 import numpy as np
 import pytest
+import wfdb
 from conftest import both_splits, run_module, write_record
 
 from bench.data.records import Part, Records, _strip_windows, parts_of, read_record, read_signal
 from bench.data.source import Spec
+from bench.data.wfdb_files import read_header
 from bench.task import UserError
 
 BEATS = Spec("small", 130, train=60, evaluation=20)
@@ -65,6 +67,37 @@ def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
     with (copy / "100.hea").open("a") as header:
         header.write("# a remark\n")
     assert Records(copy).recipe(BEATS) != before
+
+
+@pytest.mark.parametrize("kind, lowest", [("16", -2**15), ("212", -2**11), ("80", -2**7), ("24", -2**23), ("32", -2**31)])
+def test_a_value_that_is_marked_as_invalid_is_refused_by_its_place(tmp_path, kind, lowest):
+    counts = np.arange(100)[:, np.newaxis] % 50 * [1, -1]
+    counts[[70, 80], 1] = lowest
+    write_signals(tmp_path, counts, kind, gain=200.0)
+    assert read_signal(tmp_path, read_header(tmp_path / "r.hea", "MLII"))[70] == 20
+    with pytest.raises(UserError, match=r"record r: signal 1 has no valid value at sample 70 \(.*\), and at 2 in all"):
+        read_signal(tmp_path, read_header(tmp_path / "r.hea", "ABP"))
+
+
+def test_a_value_that_does_not_fit_is_refused_by_its_place(tmp_path):
+    counts = np.full((100, 2), 120)
+    counts[40, 1] = 300
+    write_signals(tmp_path, counts, "16", gain=1.0)
+    assert read_signal(tmp_path, read_header(tmp_path / "r.hea"))[40] == 120 * 200
+    with pytest.raises(UserError, match=r"record r: signal 1 is 300 of its unit at sample 40 \(.*\); up to 164 can"):
+        read_signal(tmp_path, read_header(tmp_path / "r.hea", "1"))
+
+
+def write_signals(folder, counts, kind, gain):
+    wfdb.wrsamp("r", 360, ["mV", "mmHg"], ["MLII", "ABP"], d_signal=counts, fmt=[kind] * 2, adc_gain=[gain] * 2,
+                baseline=[0] * 2, write_dir=str(folder))
+
+
+def test_annotations_that_are_too_many_for_a_record_are_not_read(copy):
+    with (copy / "100.atr").open("ab") as file:
+        file.truncate(2**22 + 1)
+    with pytest.raises(UserError, match="100.atr is larger than 4 MiB"):
+        Records(copy)
 
 
 def damage_truncated(folder):

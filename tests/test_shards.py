@@ -9,6 +9,7 @@ import pytest
 
 from bench.data import store
 from bench.data.noise import noise_dataset
+from bench.data.shards import shards_of, write_shard
 from bench.data.source import Samples, Spec
 from bench.data.synthetic import Synthetic
 from bench.implementations import IMPLEMENTATIONS, load_train
@@ -74,6 +75,31 @@ def test_a_shard_that_was_damaged_meanwhile_is_made_again(cache_here):
     first.write_bytes(first.read_bytes()[:-1])
     source.file.touch()
     assert store.make_dataset(source, SPEC).train.samples == 100
+
+
+@pytest.mark.parametrize("damage", [
+    lambda content: b"", lambda content: content[:len(content) // 2], lambda content: content[:-1],
+    lambda content: bytes(len(content))])
+def test_a_shard_whose_side_file_is_empty_or_cut_is_made_again(cache_here, damage):
+    source = Breaks(cache_here / "now")
+    with pytest.raises(UserError):
+        store.make_dataset(source, SPEC)
+    side = sorted(store.cache_folder().glob(".*/*.npz"))[0]
+    side.write_bytes(damage(side.read_bytes()))
+    source.file.touch()
+    assert store.make_dataset(source, SPEC).train.samples == 100
+
+
+def test_the_side_file_of_a_shard_has_its_name_once_it_is_whole(cache_here, monkeypatch):
+    """As if the process were killed while the side file is written."""
+    def killed(file, **arrays):
+        raise SystemExit
+
+    monkeypatch.setattr(np, "savez", killed)
+    monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: None)
+    with pytest.raises(SystemExit):
+        write_shard(Synthetic(), SPEC, shards_of(SPEC, {"train": 100, "evaluation": 30})[0], cache_here)
+    assert {path.suffix for path in cache_here.iterdir()} == {".part"}
 
 
 def test_a_disk_without_room_is_told_before_anything_is_written(cache_here):

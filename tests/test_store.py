@@ -1,5 +1,6 @@
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,16 @@ def test_another_recipe_has_another_folder(cache_here):
 
 def test_nothing_but_whole_datasets_is_left_in_the_cache(cache_here):
     dataset = store.make_dataset(Synthetic(), SPEC)
-    store.make_dataset(Synthetic(), SPEC)
+    Path(dataset.train.files[0]).unlink()
+    assert store.make_dataset(Synthetic(), SPEC) is not None
     assert [path.name for path in store.cache_folder().iterdir()] == [Path(dataset.train.files[0]).parent.name]
+
+
+def test_who_waits_while_another_makes_the_same_takes_what_was_made(cache_here):
+    shares = [[], []]
+    with ThreadPoolExecutor() as pool:
+        made = list(pool.map(lambda told: store.make_dataset(Synthetic(), SPEC, told.append), shares))
+    assert made[0].digest == made[1].digest and sorted(map(len, shares)) == [0, 2]
 
 
 @pytest.mark.parametrize("name", ["train-00000-of-00001.tfrecord", "evaluation-00000-of-00001.tfrecord", "arrays.npz", "manifest.json"])

@@ -1,11 +1,13 @@
 """Data of one's own: a file or a folder in a format that people have, as a source of samples.
 
-It is read once, from beginning to end: into a folder of the cache, named by its SHA-256, that holds the values as rows of
-float32, in which samples can be drawn in any order, and what the scan found.
+It is read once, from beginning to end: into a folder of the cache, named by its SHA-256 and by what is read of it, that holds
+the values as rows of float32, in which samples can be drawn in any order, the labels, and what the scan found. The SHA-256 of
+rows and labels is checked whenever they are used.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,11 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.data.durable import sync
 from bench.data.formats import csv, npz, parquet, tfrecords
 from bench.data.formats.chunk import Chunk, Unreadable
 from bench.data.scan import Scan, scan
+from bench.data.shards import sha256
 from bench.data.source import SPLITS, Samples, Spec
-from bench.data.store import cache_folder
+from bench.data.store import cache_folder, cache_lock
 from bench.data.sums import check_sums, files_digest
 from bench.task import UserError
 
@@ -30,8 +34,11 @@ EVALUATION = 0.2
 """Share of every class that is for evaluation."""
 
 SEED = 0
-VERSION = 1
+VERSION = 2
 """To be raised when the same file gives other samples."""
+
+ARRAYS = ("rows.f32", "labels.npy")
+"""What is kept of a file beside what the scan found."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +110,10 @@ class OwnData:
         self.name = own.name
         self.digest = files_digest(own.files())
         self.columns = [own.signal, own.label]
-        self.folder = cache_folder() / f"rows-{self.digest[:16]}-{_slug('-'.join(filter(None, self.columns)))}".rstrip("-")
+        key = json.dumps([self.digest, self.columns, VERSION])
+        self.folder = cache_folder() / f"rows-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         try:
-            if not (self.folder / "scan.json").is_file():
-                self._read(own, on_progress)
-            found = json.loads((self.folder / "scan.json").read_text())
+            found = self._found() or self._read(own, on_progress)
         except OSError as error:
             raise UserError(f"cannot write the rows of {own.path} to {self.folder.parent}: {error.strerror or error}") from error
         self.classes, self.balance = found["classes"], found["balance"]
@@ -135,18 +141,41 @@ class OwnData:
         evaluation = sum(map(held_out, self.balance))
         return Spec(name, length, sum(self.balance) - evaluation, evaluation, len(self.classes), values)
 
-    def _read(self, own: OwnFile, on_progress: Callable[[float], None]) -> None:
-        cache_folder().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".rows-", dir=cache_folder()) as scratch:
-            made = Path(scratch, "made")
-            made.mkdir()
-            with (made / "rows.f32").open("wb") as rows:
-                found = scan_file(own, on_progress, rows)
-            np.save(made / "labels.npy", found.labels, allow_pickle=False)
-            (made / "scan.json").write_text(json.dumps({"length": found.length, "values": found.values, "classes": found.classes,
-                                                        "balance": found.balance}))
-            shutil.rmtree(self.folder, ignore_errors=True)
-            made.rename(self.folder)
+    def _found(self) -> dict | None:
+        """What was found when the file was read, or None if it was not, or if what is left of that is damaged."""
+        try:
+            found = json.loads((self.folder / "scan.json").read_text())
+            return found if found["sha256"] == [sha256(self.folder / name) for name in ARRAYS] else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _read(self, own: OwnFile, on_progress: Callable[[float], None]) -> dict:
+        with cache_lock() as cache:
+            found = self._found()  # another process may have read it while this one waited
+            if found is None:
+                for left in cache.glob(".rows-*"):  # by a process that was killed
+                    shutil.rmtree(left, ignore_errors=True)
+                with tempfile.TemporaryDirectory(prefix=".rows-", dir=cache) as scratch:
+                    made = Path(scratch, "made")
+                    made.mkdir()
+                    found = _write(own, made, on_progress)
+                    shutil.rmtree(self.folder, ignore_errors=True)
+                    made.rename(self.folder)
+                sync(cache)
+            return found
+
+
+def _write(own: OwnFile, folder: Path, on_progress: Callable[[float], None]) -> dict:
+    """Writes rows, labels and what was found, which it returns."""
+    with (folder / "rows.f32").open("wb") as rows:
+        scanned = scan_file(own, on_progress, rows)
+    np.save(folder / "labels.npy", scanned.labels, allow_pickle=False)
+    found = {"length": scanned.length, "values": scanned.values, "classes": scanned.classes, "balance": scanned.balance,
+             "sha256": [sha256(folder / name) for name in ARRAYS]}
+    (folder / "scan.json").write_text(json.dumps(found))
+    for path in (*folder.iterdir(), folder):
+        sync(path)
+    return found
 
 
 def held_out(samples: int) -> int:

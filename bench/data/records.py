@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec, as_counts
+from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec
 from bench.data.sums import check_sums, folder_digest
 from bench.data.wfdb_files import Header, read_annotations, read_counts, read_header
 from bench.task import UserError
@@ -32,6 +32,7 @@ SEED = 0
 VERSION = 1
 """To be raised when the same records give other samples."""
 
+COUNTS = np.iinfo(np.int16)
 SUFFIXES = {".hea", ".dat", ".atr"}
 
 
@@ -119,10 +120,11 @@ def read_record(path: Path, positive: tuple[str, ...] = PREMATURE, channel: str 
     """One record, its signal checked against its own header; at any sampling if `frequency` is None.
 
     Raises:
-        UserError: a file is missing, cut short or disagrees with the header, or the sampling is another one.
+        UserError: a file is missing, cut short or disagrees with the header, a value is invalid or does not fit, or the sampling
+            is another one.
     """
     header = read_header(path, channel)
-    read_counts(path.parent, header)
+    read_signal(path.parent, header)
     places, symbols = read_annotations(path.parent, header)
     if frequency is not None and header.frequency != frequency:
         raise UserError(f"{path.parent}: record {header.name} is sampled at {header.frequency:g} Hz; {frequency} Hz is needed")
@@ -131,9 +133,18 @@ def read_record(path: Path, positive: tuple[str, ...] = PREMATURE, channel: str 
 
 
 def read_signal(folder: Path, header: Header) -> np.ndarray:
-    """The signal of a record, int16 in counts of 1/200 of its unit with the baseline removed."""
-    counts = (read_counts(folder, header) - header.baseline) * (COUNTS_PER_MV / header.gain)
-    return as_counts(np.round(counts))
+    """The signal of a record, int16 in counts of 1/200 of its unit with the baseline removed.
+
+    Raises:
+        UserError: as `read_counts` has it, or a value does not fit.
+    """
+    counts = np.round((read_counts(folder, header) - header.baseline) * (COUNTS_PER_MV / header.gain))
+    wrong = np.flatnonzero((counts < COUNTS.min) | (counts > COUNTS.max))
+    if len(wrong):
+        value, most = counts[wrong[0]] / COUNTS_PER_MV, COUNTS.max / COUNTS_PER_MV
+        raise UserError(f"{folder}: record {header.name}: signal {header.channel} is {value:g} of its unit at sample {wrong[0]} "
+                        f"(counted from 0); up to {most:.0f} can be kept, in steps of 1/{COUNTS_PER_MV}: choose another signal")
+    return counts.astype(np.int16)
 
 
 def parts_of(records: list[Record]) -> tuple[list[Part], list[Part]]:

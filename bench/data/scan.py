@@ -8,21 +8,24 @@ from typing import BinaryIO
 
 import numpy as np
 
-from bench.data.formats.chunk import LENGTH, Chunk, Unreadable
+from bench.data.formats.chunk import LABEL, LENGTH, Chunk, Unreadable
 
 CLASSES = 1000
 """Different labels, at most: more are no classes."""
 
 COUNTS = np.iinfo(np.int16)
 EXAMPLES = 256
-"""Samples that are kept to be looked at, drawn with equal chances from all (Vitter 1985, ACM TOMS 11:37, algorithm R)."""
+"""Samples that are kept to be looked at, at most, with equal chances for all (Vitter 1985, ACM TOMS 11:37, algorithm R)."""
+
+EXAMPLES_BYTES = 2**26
+"""Of them, unless two take more."""
 
 
 @dataclass(frozen=True)
 class Scan:
     """What was found. `classes` are the labels in their order, and `balance` how many samples have each; `low` and `high` are the
     range of the values, which are all whole numbers if `whole`; `duplicates` samples are equal to an earlier one, `constant`
-    ones hold one value; `examples` float32 [up to 256, length]; `labels` int64 [samples] are places in `classes`."""
+    ones hold one value; `examples` float32 [2 to 256, length]; `labels` int64 [samples] are places in `classes`."""
 
     length: int
     classes: list[str]
@@ -99,6 +102,9 @@ def _places(labels: np.ndarray, names: dict[str, int], before: int) -> np.ndarra
         name = _name(label)
         if not name:
             raise Unreadable(f"has no label for sample {before + row} (counted from 0)")
+        if len(name) > LABEL:
+            raise Unreadable(f"has a label of {len(name):,} characters for sample {before + row} (counted from 0); {LABEL:,} at "
+                             "most can be read")
         found[row] = names.setdefault(name, len(names))
         if len(names) > CLASSES:
             raise Unreadable(f"has more than {CLASSES:,} different labels, such as {name[:40]!r}; are they classes?")
@@ -106,27 +112,32 @@ def _places(labels: np.ndarray, names: dict[str, int], before: int) -> np.ndarra
 
 
 def _name(label) -> str:
-    """A label as text: 1.0 is `1`."""
-    try:
-        number = float(label)
-    except (TypeError, ValueError):
-        return label.decode(errors="replace") if isinstance(label, bytes) else str(label)
-    if np.isnan(number):
+    """A label as text, which no other has: integers and texts as they are, of floats 1.0 is `1`."""
+    if isinstance(label, bytes):
+        return label.decode(errors="backslashreplace")
+    if isinstance(label, (bool, np.bool_)):
+        return str(int(label))
+    if not isinstance(label, (float, np.floating)):
+        return str(label)
+    if np.isnan(label):
         return ""
-    return str(int(number)) if np.isfinite(number) and number == int(number) else str(label)
+    return str(int(label)) if label == np.round(label) and np.isfinite(label) else str(label)
 
 
 def _in_order(names: list[str]) -> list[str]:
+    """By number, if they are numbers."""
     try:
-        return sorted(names, key=float)
+        numbers = {name: float(name) for name in names}
     except ValueError:
         return sorted(names)
+    return sorted(names) if np.isnan(list(numbers.values())).any() else sorted(names, key=lambda name: (numbers[name], name))
 
 
 def _keep(examples: list, rows: np.ndarray, before: int, generator: np.random.Generator) -> None:
+    most = max(2, min(EXAMPLES, EXAMPLES_BYTES // rows[0].nbytes))
     for number, row in enumerate(rows, start=before):
-        place = number if number < EXAMPLES else generator.integers(0, number + 1)
-        if number < EXAMPLES:
+        place = number if number < most else generator.integers(0, number + 1)
+        if number < most:
             examples.append(row.copy())
-        elif place < EXAMPLES:
+        elif place < most:
             examples[place] = row.copy()

@@ -7,12 +7,14 @@ split, the signal of its first batch.
 from __future__ import annotations
 
 import hashlib
-import os
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from bench.data.durable import sync
 from bench.data.source import SPLITS, Samples, Source, Spec
 from bench.task import BATCH_SIZE
 
@@ -53,16 +55,16 @@ def write_shard(source: Source, spec: Spec, shard: Shard, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     samples = source.draw(spec, shard.split, shard.start, shard.stop)
-    path, side = folder / shard.name, folder / side_of(shard)
-    scratch = folder / f"{shard.name}.part"
+    head = samples.signal[:BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
+    scratch, side = folder / f"{shard.name}.part", folder / f"{side_of(shard)}.part"
     try:
         write_tfrecords(scratch, samples, shard.start)
-        with scratch.open("rb+") as file:
-            os.fsync(file.fileno())
-        scratch.replace(path)
-        head = samples.signal[:BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
         with side.open("wb") as file:
-            np.savez(file, labels=samples.labels, head=head, sha256=np.array(sha256(path)))
+            np.savez(file, labels=samples.labels, head=head, sha256=np.array(sha256(scratch)))
+        for written, name in ((scratch, shard.name), (side, side_of(shard))):
+            sync(written)
+            written.replace(folder / name)
+        sync(folder)
     except BaseException:
         for broken in (scratch, side):
             broken.unlink(missing_ok=True)
@@ -78,10 +80,13 @@ def read_side(folder: Path, shard: Shard) -> Side:
     """The side file of a shard that was made.
 
     Raises:
-        OSError, ValueError, KeyError: there is none, or it was cut short.
+        OSError, ValueError, KeyError: there is none, or it is damaged.
     """
-    with np.load(folder / side_of(shard), allow_pickle=False) as arrays:
-        return Side(arrays["labels"], arrays["head"], str(arrays["sha256"]))
+    try:
+        with np.load(folder / side_of(shard), allow_pickle=False) as arrays:
+            return Side(arrays["labels"], arrays["head"], str(arrays["sha256"]))
+    except (EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise ValueError(f"{side_of(shard)} is damaged") from error
 
 
 def write_tfrecords(path: Path, samples: Samples, start: int = 0) -> None:

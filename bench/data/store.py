@@ -59,15 +59,17 @@ def open_dataset(source: Source, spec: Spec) -> Dataset | None:
 
 
 def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None] = lambda share: None) -> Dataset:
-    """The dataset, drawn and written now, in place of a cached one that is there; its shards in processes of their own, one a
-    core. `on_progress` is told the share that is done.
+    """The dataset, drawn and written now, in place of a damaged one that is there, unless another process has made it meanwhile;
+    its shards in processes of their own, one a core. `on_progress` is told the share that is done.
 
     Raises:
         UserError: the samples cannot be drawn or the cache folder cannot be written.
     """
     folder, sizes = folder_of(source, spec), source.sizes(spec)
     try:
-        with _making(folder) as making:
+        with cache_lock(), _making(folder) as making:
+            if (dataset := open_dataset(source, spec)) is not None:
+                return dataset
             _check_space(sum(sizes.values()) * spec.row_bytes, making)
             shards = shards_of(spec, sizes)
             _write_shards(source, spec, shards, making, on_progress)
@@ -84,18 +86,27 @@ def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None
 
 
 @contextmanager
-def _making(folder: Path) -> Iterator[Path]:
-    """The folder in which a dataset is made, by one process at a time. It stays if it holds whole shards."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    cache, making = os.open(folder.parent, os.O_RDONLY), folder.parent / f".{folder.name}"
+def cache_lock() -> Iterator[Path]:
+    """The cache folder, in which one process at a time makes something: who has waited looks again whether it is there."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    cache = os.open(cache_folder(), os.O_RDONLY)
     try:
         fcntl.flock(cache, fcntl.LOCK_EX)
+        yield cache_folder()
+    finally:
+        os.close(cache)
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[Path]:
+    """The folder in which a dataset is made. It stays if it holds whole shards."""
+    making = folder.parent / f".{folder.name}"
+    try:
         making.mkdir(exist_ok=True)
         yield making
     finally:
         if making.exists() and not any(making.glob("*.npz")):
             shutil.rmtree(making)
-        os.close(cache)
 
 
 def _check_space(needed: int, folder: Path) -> None:

@@ -18,7 +18,13 @@ HEADER_BYTES = 2**16
 """More than any header of signals has."""
 
 BITS = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
-"""Of a value in the formats of signals that are no more than a row of numbers."""
+"""Of a value in the formats of signals that are no more than a row of numbers; the lowest marks a value as invalid."""
+
+DIFFERENCES = "8"
+"""The format of differences, which marks none."""
+
+ANNOTATION_BYTES = 2**22
+"""More than a month of beats takes."""
 
 SKIP, AUX = 59, 63
 """Codes of annotations that are followed by four bytes, or by a text."""
@@ -68,7 +74,7 @@ def read_counts(folder: Path, header: Header) -> np.ndarray:
     """The signal as the converter gave it, int64 [length].
 
     Raises:
-        UserError: it is not the one that the header describes.
+        UserError: it is not the one that the header describes, or has no valid value somewhere.
     """
     where = f"{folder}: record {header.name}"
     try:
@@ -79,7 +85,12 @@ def read_counts(folder: Path, header: Header) -> np.ndarray:
         raise UserError(f"{where}: {header.name}.hea disagrees with the signal file (checksum)")
     if len(record.d_signal) != header.length:
         raise UserError(f"{where}: its signal file holds {len(record.d_signal)} values of {header.length}")
-    return record.d_signal[:, 0]
+    counts, kind = record.d_signal[:, 0], record.fmt[0]
+    missing = np.flatnonzero(counts == -2**(BITS[kind] - 1)) if kind != DIFFERENCES else []
+    if len(missing):
+        raise UserError(f"{where}: signal {header.channel} has no valid value at sample {missing[0]} (counted from 0), and at "
+                        f"{len(missing)} in all, marked by the lowest value of format {kind}: choose another signal")
+    return counts
 
 
 def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarray]:
@@ -92,6 +103,8 @@ def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarr
     if not path.is_file():
         raise UserError(f"{where} has no annotation file {path.name}")
     check_inside(folder, path.name, where)
+    if path.stat().st_size > ANNOTATION_BYTES:
+        raise UserError(f"{where}: {path.name} is larger than {ANNOTATION_BYTES // 2**20} MiB, and no annotations of a record")
     if not _is_whole(path.read_bytes()):
         raise UserError(f"{where} cannot be read: {path.name} is damaged or cut short")
     try:

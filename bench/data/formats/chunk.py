@@ -9,6 +9,12 @@ import numpy as np
 CHUNK_BYTES = 2**24
 """Of a piece in memory: a file may be larger than memory, or say that it is."""
 
+CHUNK_SAMPLES = 2**16
+"""Of a piece: short ones take more memory than their values."""
+
+LABEL = 1000
+"""Characters of a label, at most: more are no name of a class."""
+
 LENGTH = 2**26
 """Values a sample, at most: 256 MiB as float32."""
 
@@ -49,7 +55,7 @@ def chosen(names: list[str], wanted: str | None, usual: tuple[str, ...], what: s
 
 def rows_at_once(row_bytes: int) -> int:
     """Samples in a piece."""
-    return max(1, CHUNK_BYTES // max(1, row_bytes))
+    return max(1, min(CHUNK_SAMPLES, CHUNK_BYTES // max(1, row_bytes)))
 
 
 def _listed(names: list[str]) -> str:

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bench.data.formats.chunk import LABELS, LENGTH, Chunk, Unreadable, chosen, rows_at_once
+from bench.data.formats.chunk import CHUNK_BYTES, LABEL, LABELS, Chunk, Unreadable, chosen, rows_at_once
 
-LINE_BYTES = 2**28
+CELL_BYTES = 32
+"""Room for a number of all its digits: four times what it takes in memory."""
+
+COLUMNS = 2**18
+"""At most: each takes 3 KiB in pandas."""
+
+LINE_BYTES = CELL_BYTES * COLUMNS
 """Of the first line, at most."""
 
 SEPARATORS = (",", ";", "\t")
 
 
 def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
-    """The lines of a file, with a first line of names or without; `label` names the column of labels, or numbers it from 0 (the
-    last is -1).
+    """The lines of a file, with a first line of names or without; `label` names the column of labels or, if there is no such
+    name, numbers it from 0 (the last is -1).
 
     Raises:
         Unreadable: it is damaged, or holds something else.
@@ -26,24 +33,42 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
     if signal is not None:
         raise Unreadable("is CSV, whose signal is all columns but the labels': leave --signal-name out")
     separator, names = _first_line(path)
-    has_header = label in names or not {*LABELS}.isdisjoint(names) or not any(map(_is_number, names))
+    has_header = _has_header(names, label)
     column = _label_column(names, has_header, label)
     values = [place for place in range(len(names)) if place != column]
-    if not 1 <= len(values) <= LENGTH:
-        raise Unreadable(f"has {len(values)} columns of values; 1 to {LENGTH:,} can be read")
-    size, step = path.stat().st_size, rows_at_once(8 * len(names))
+    if not values:
+        raise Unreadable("has one column only: a column of values or more and one of labels are needed")
+    doubtful = has_header and any(map(_is_number, names))
+    size, step = path.stat().st_size, rows_at_once(8 * len(names) + LABEL)
     try:
-        with path.open("rb") as file, pd.read_csv(
+        with _Bounded(path) as file, pd.read_csv(
                 file, sep=separator, header=None, names=range(len(names)), skiprows=int(has_header), chunksize=step, engine="c",
                 dtype={**dict.fromkeys(values, np.float64), column: str}, keep_default_na=False, na_values={}, encoding="utf-8-sig",
                 float_precision="round_trip", skip_blank_lines=True) as reader:
             for frame in reader:
+                file.taken = 0
                 if not isinstance(frame.index, pd.RangeIndex):
                     raise Unreadable(f"has lines of more than {len(names)} columns, which is what its first line has")
                 labels = frame[column].str.strip().to_numpy()
+                if doubtful and names[column] in labels:
+                    raise Unreadable(f"has the label {names[column]!r} in its first line and in others, and may be a name "
+                                     "in the first or not: put a line of other names above it, or instead of it")
                 yield Chunk(frame[values].to_numpy(np.float64), labels, min(1.0, file.tell() / size))
     except (ValueError, UnicodeDecodeError, OverflowError) as error:  # pandas's parser errors are ValueErrors
         raise Unreadable(f"is no table of numbers ({' '.join(str(error).split())[:200]})") from error
+
+
+class _Bounded(io.FileIO):
+    """A file of which no more is read at once than a piece takes as text, however long its lines and cells are."""
+
+    taken = 0
+
+    def read(self, size: int = -1) -> bytes:
+        content = super().read(size)
+        self.taken += len(content)
+        if self.taken > CELL_BYTES // 8 * CHUNK_BYTES + LINE_BYTES:
+            raise Unreadable(f"has lines of more than {CELL_BYTES} characters a column")
+        return content
 
 
 def _first_line(path: Path) -> tuple[str, list[str]]:
@@ -59,8 +84,28 @@ def _first_line(path: Path) -> tuple[str, list[str]]:
     if not text.strip():
         raise Unreadable("is empty, or begins with an empty line")
     separator = max(SEPARATORS, key=text.count)
+    if text.count(separator) >= COLUMNS:
+        raise Unreadable(f"has more than {COLUMNS:,} columns: save such long samples as .npz")
     names = [cell.strip().strip('"') for cell in text.split(separator)]
     return separator, names
+
+
+def _has_header(names: list[str], label: str | None) -> bool:
+    """Whether the first line is one of names: without a number, or with the numbers from 0 as pandas names columns, and a name
+    for the labels.
+
+    Raises:
+        Unreadable: that cannot be told.
+    """
+    numbers = [cell for cell in names if _is_number(cell)]
+    if not numbers:
+        return True
+    if numbers != [str(place) for place in range(len(numbers))]:
+        return False
+    if len(numbers) == len(names):
+        raise Unreadable("begins with the numbers from 0, which may be names or a sample: put a line of other names above them, "
+                         "or instead of them")
+    return not {label, *LABELS}.isdisjoint({*names} - {*numbers})
 
 
 def _label_column(names: list[str], has_header: bool, label: str | None) -> int:
@@ -70,8 +115,8 @@ def _label_column(names: list[str], has_header: bool, label: str | None) -> int:
         except (ValueError, IndexError):
             pass
     if not has_header:
-        raise Unreadable(f"has no line of names: give the column of labels by its number, --label-name 0 to {len(names) - 1}, or -1 "
-                         "for the last")
+        raise Unreadable("has no line of names (its first holds numbers): give the column of labels by its number, --label-name "
+                         f"0 to {len(names) - 1}, or -1 for the last")
     return names.index(chosen(names, label, LABELS, "label", "--label-name"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -11,7 +12,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from bench.data.formats.chunk import LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
+from bench.data.formats.chunk import LABEL, LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
+
+HEADERS = {(1, 0): (2, np.lib.format.read_array_header_1_0), (2, 0): (4, np.lib.format.read_array_header_2_0)}
+"""By version of `.npy`: bytes of the header's size, and what reads it, which would take all of that size before it looks."""
+
+HEADER_BYTES = 10_000
+"""Which is NumPy's own bound."""
 
 
 def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
@@ -47,11 +54,15 @@ class _Array:
     def __init__(self, file: BinaryIO, name: str, size: int):
         self.file, self.name = file, name
         version = np.lib.format.read_magic(file)
-        header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
-        if header is None:
+        if version not in HEADERS:
             raise Unreadable(f"has an array {name!r} of the unknown .npy version {version}")
+        size_bytes, header = HEADERS[version]
+        announced = file.read(size_bytes)
+        length = int.from_bytes(announced, "little")
+        if length > HEADER_BYTES:
+            raise Unreadable(f"has an array {name!r} with a header of more than {HEADER_BYTES:,} bytes, which no numbers need")
         try:
-            self.shape, columns_first, self.dtype = header(file)
+            self.shape, columns_first, self.dtype = header(io.BytesIO(announced + file.read(length)))
         except Exception as error:  # a header is parsed as Python, with whatever that raises
             raise Unreadable(f"has an array {name!r} with a damaged header") from error
         if self.dtype.hasobject:
@@ -78,6 +89,9 @@ class _Array:
 def _rows(signals: _Array, labels: _Array) -> Iterator[Chunk]:
     if labels.row_values != 1:
         raise Unreadable(f"has labels {labels.name!r} of shape {labels.shape}; one a sample is needed: of one-hot rows, take the argmax")
+    if labels.row_bytes > 4 * LABEL:  # a character takes four
+        raise Unreadable(f"has labels {labels.name!r} of up to {labels.row_bytes // 4:,} characters; {LABEL:,} at most can be "
+                         "read")
     if len(signals.shape) < 2 or signals.row_values != max(signals.shape[1:]) or not 1 <= signals.row_values <= LENGTH:
         raise Unreadable(f"has the signal {signals.name!r} of shape {signals.shape}; [samples, length] is needed")
     if signals.dtype.kind in "US":
@@ -85,7 +99,7 @@ def _rows(signals: _Array, labels: _Array) -> Iterator[Chunk]:
     total = signals.shape[0]
     if labels.shape[0] != total:
         raise Unreadable(f"has {total} samples in {signals.name!r}, but {labels.shape[0]} labels in {labels.name!r}")
-    step = rows_at_once(signals.row_bytes)
+    step = rows_at_once(signals.row_bytes + labels.row_bytes)
     for start in range(0, total, step):
         rows = min(step, total - start)
         yield Chunk(signals.take(rows).reshape(rows, -1), labels.take(rows).reshape(rows), (start + rows) / total)

@@ -11,6 +11,12 @@ import pyarrow.parquet as pq
 
 from bench.data.formats.chunk import LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
 
+BUFFER_BYTES = 2**20
+"""Of a column that are read at once."""
+
+ROW_BYTES = 2**30
+"""Of a row in memory, at most."""
+
 
 def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
     """The rows of a file; `signal` and `label` are names of columns.
@@ -19,12 +25,16 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
         Unreadable: it is damaged, or holds something else.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            names = file.schema_arrow.names
-            if len(set(names)) < len(names):
-                raise Unreadable("has two columns of one name")
-            of_labels = chosen(names, label, LABELS, "label", "--label-name")
-            columns = _signal_columns(file.schema_arrow, of_labels, signal)
+        schema = pq.read_schema(path)
+        names = schema.names
+        if len(set(names)) < len(names):
+            raise Unreadable("has two columns of one name")
+        of_labels = chosen(names, label, LABELS, "label", "--label-name")
+        if pa.types.is_nested(schema.field(of_labels).type):
+            raise Unreadable(f"has labels {of_labels!r} of {schema.field(of_labels).type}; one a sample is needed")
+        with pq.ParquetFile(path, page_checksum_verification=True, buffer_size=BUFFER_BYTES,
+                            read_dictionary=[of_labels]) as file:  # a long label is held once
+            columns = _signal_columns(schema, of_labels, signal)
             done, total = 0, file.metadata.num_rows
             for batch in file.iter_batches(_rows_at_once(file), columns=[*columns, of_labels]):
                 done += len(batch)
@@ -52,9 +62,18 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _rows_at_once(file: pq.ParquetFile) -> int:
-    metadata = file.metadata
-    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    return min(rows_at_once(size // max(1, metadata.num_rows)), 2**16)
+    """By their size in memory: on disk, values that repeat take next to nothing."""
+    groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+    row_bytes = max((_row_bytes(group) for group in groups), default=0)
+    if row_bytes > ROW_BYTES:
+        raise Unreadable(f"has rows of {row_bytes:,} bytes; {ROW_BYTES:,} at most can be read")
+    return rows_at_once(row_bytes)
+
+
+def _row_bytes(group: pq.RowGroupMetaData) -> int:
+    """Of a row of a group on average: eight for a value, and its texts."""
+    values = sum(group.column(place).num_values for place in range(group.num_columns))
+    return (8 * values + group.total_byte_size) // max(1, group.num_rows)
 
 
 def _signal(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
@@ -75,4 +94,8 @@ def _signal(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
 def _labels(array: pa.Array) -> np.ndarray:
     if array.null_count:
         raise Unreadable(f"has {array.null_count} rows without a label")
-    return array.to_numpy(zero_copy_only=False)
+    if not pa.types.is_dictionary(array.type):
+        return array.to_numpy(zero_copy_only=False)
+    if array.dictionary.null_count:
+        raise Unreadable("has rows without a label")
+    return array.dictionary.to_numpy(zero_copy_only=False)[array.indices.to_numpy()]

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.formats.chunk import LABELS, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
+from bench.data.formats.chunk import CHUNK_BYTES, CHUNK_SAMPLES, LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen
+
+RECORD_BYTES = 4 * LENGTH + 2**16
+"""Of the longest sample as floats, and its label."""
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -27,12 +30,16 @@ def read(folder: Path, signal: str | None, label: str | None) -> Iterator[Chunk]
     files = files_of(folder)
     for number, path in enumerate(files):
         try:
+            _check_sizes(path)
             rows: list = []
+            held = 0
             for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
                 rows.append(_parsed(record, signal, label, tf))
-                if len(rows) == rows_at_once(rows[0][0].nbytes):
+                _check_length(rows)
+                held += max(len(record), rows[-1][0].nbytes)
+                if held >= CHUNK_BYTES or len(rows) == CHUNK_SAMPLES:
                     yield _chunk(rows, number / len(files))
-                    rows = []
+                    rows, held = [], 0
             if rows:
                 yield _chunk(rows, (number + 1) / len(files))
         except tf.errors.OpError as error:
@@ -58,7 +65,7 @@ def _parsed(record: bytes, signal: str | None, label: str | None, tf) -> tuple[n
 def _values(feature) -> list:
     kind = feature.WhichOneof("kind")
     values = list(getattr(feature, kind).value) if kind else []
-    return [value.decode(errors="replace") for value in values] if kind == "bytes_list" else values
+    return [value.decode(errors="backslashreplace") for value in values] if kind == "bytes_list" else values
 
 
 def _numbers(feature, name: str) -> np.ndarray:
@@ -73,8 +80,25 @@ def _numbers(feature, name: str) -> np.ndarray:
     return np.frombuffer(content[0], "<i2")
 
 
+def _check_sizes(path: Path) -> None:
+    """No record announces more than there is, or than a sample takes: TensorFlow would take that memory before it looks."""
+    size, end = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while announced := file.read(8):
+            record = int.from_bytes(announced, "little")
+            end += 16 + record  # its size, the sums of both
+            if end > size:
+                raise Unreadable(f"is damaged or cut short: it has {size:,} bytes, and a record that ends at {end:,}")
+            if record > RECORD_BYTES:
+                raise Unreadable(f"has a record of {record:,} bytes; {RECORD_BYTES:,} at most can be read")
+            file.seek(end)
+
+
+def _check_length(rows: list) -> None:
+    first, last = len(rows[0][0]), len(rows[-1][0])
+    if first != last:
+        raise Unreadable(f"has samples of {first} and of {last} values; all must be of one length")
+
+
 def _chunk(rows: list, done: float) -> Chunk:
-    lengths = sorted({len(signal) for signal, _ in rows})
-    if len(lengths) > 1:
-        raise Unreadable(f"has samples of {lengths[0]} and of {lengths[-1]} values; all must be of one length")
-    return Chunk(np.stack([signal for signal, _ in rows]), np.array([label for _, label in rows]), done)
+    return Chunk(np.stack([signal for signal, _ in rows]), np.array([label for _, label in rows], object), done)
