@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import functools
+import math
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -56,7 +59,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
     is_chief = strategy.extended.should_checkpoint
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
-    hooks = [Comparison(done, task.steps), StepReport(observer)]
+    hooks = [Comparison(done, task.steps), Patience(task, done), StepReport(observer)]
     if is_chief:
         hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
     if "TF_CONFIG" in os.environ:  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
@@ -147,6 +150,37 @@ class Comparison(tf.train.SessionRunHook):
                 session.run(self.texts)  # nobody leaves before all have seen it
             raise UserError("all workers need the same version of TensorFlow, options, and folder of checkpoints: " + "; ".join(
                 f"{member} has {text}" for member, text in zip(members, texts)))
+
+
+class Patience(tf.train.SessionRunHook):
+    """Ends this process with a line when a step takes longer than workers wait for each other: a session is not told of a machine
+    that has vanished without closing its connections. The first step, and that after an evaluation, may take ten times as long."""
+
+    def __init__(self, task: Task, done: int):
+        self.task = task
+        self.first = self.step = done
+        self.deadline = math.inf
+        self.is_over = threading.Event()
+
+    def after_create_session(self, session, coord):
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def before_run(self, run_context):
+        is_long = self.step == self.first or self.step % self.task.steps_per_epoch == 0
+        self.deadline = time.monotonic() + self.task.peer_timeout_s * (10 if is_long else 1)
+
+    def after_run(self, run_context, run_values):
+        self.step += 1
+        self.deadline = math.inf
+
+    def end(self, session):
+        self.is_over.set()
+
+    def watch(self):
+        while not self.is_over.wait(1):
+            if time.monotonic() > self.deadline:
+                print(f"error: another worker has not answered for {self.task.peer_timeout_s} s", file=sys.stderr, flush=True)
+                os._exit(1)
 
 
 class EpochEnd(tf.train.SessionRunHook):

@@ -47,10 +47,10 @@ def dataset():
 
 
 class Teller:
-    """An observer that tells another process, and is killed with its own when it has told of `life` steps."""
+    """An observer that tells another process, and whose own is sent a signal when it has told of `life` steps."""
 
-    def __init__(self, sender, life):
-        self.sender, self.life = sender, life
+    def __init__(self, sender, life, end):
+        self.sender, self.life, self.end = sender, life, end
 
     def begin(self):
         self.sender.send(("begin", None))
@@ -59,7 +59,7 @@ class Teller:
         self.sender.send(("loss", float(loss)))
         self.life -= 1
         if not self.life:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.end)
 
     def evaluation(self, evaluation, probe):
         self.sender.send(("evaluation", evaluation))
@@ -68,7 +68,7 @@ class Teller:
 def take_part(sender, log, module, config, dataset, folder, options):
     """A member's process. It leaves at once: an error holds what cannot be taken apart once another member is gone."""
     options = dict(options)
-    life, cpus, version = (options.pop(name, None) for name in ("life", "cpus", "version"))
+    life, end, cpus, version = (options.pop(name, None) for name in ("life", "end", "cpus", "version"))
     output = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1), os.dup2(output, 2)
     if config:
@@ -83,7 +83,7 @@ def take_part(sender, log, module, config, dataset, folder, options):
     options = {"epochs": EPOCHS, "batch_size": BATCH, "optimizer": "sgd", **options}
     task = Task(dataset, "logits", 5, model_dir=Path(folder), **options)
     try:
-        trained = importlib.import_module(module).train(task, Teller(sender, life or -1))
+        trained = importlib.import_module(module).train(task, Teller(sender, life or -1, end or signal.SIGKILL))
         sender.send(("trained", trained))
     except Exception as error:
         sender.send(("error", f"{type(error).__name__}: {error}"))
@@ -246,6 +246,18 @@ def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_l
     assert [row.global_step for row in told[0]["evaluation"]] == [30, 40, 50]
     again = train(module, ROLES[name], dataset, tmp_path, **options)
     assert not again[0]["loss"] and (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path):
+    """It is stopped: as of a machine that has vanished, its connections stay open."""
+    with Members(f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, tmp_path, life=[None, 25, None], end=signal.SIGSTOP,
+                 peer_timeout_s=3) as members:
+        stopped = members.groups[1]
+        others = [group for group in members.groups if group is not stopped]
+        chief, *_ = members.listen(until=lambda told: all(group.has_ended for group in others))
+        assert not stopped.has_ended and all(group.exitcode == 1 for group in others) and not chief["trained"]
+        assert chief["error"] or members.logs[0].read_text().endswith("error: another worker has not answered for 3 s\n")
 
 
 @pytest.mark.parametrize("name", NAMES)
