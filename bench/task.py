@@ -103,8 +103,8 @@ class Task:
     Checkpoints, and summaries if ``summaries`` is set, go to ``model_dir``, an empty folder.
 
     In a cluster, ``model_dir`` is one folder that all members see, and training goes on from the last checkpoint in it: one
-    is written at the end of every epoch, and whenever the global step is a multiple of ``checkpoint_steps``. No member waits
-    longer than ``peer_timeout_s`` seconds at a time for another that has not come or does not answer; then it fails.
+    is written at the end of every epoch, and whenever the global step is a multiple of ``checkpoint_steps``. A member fails
+    when another has not come within ``peer_timeout_s`` seconds; how soon it does when one no longer answers is its API's own.
     """
 
     dataset: Dataset
