@@ -23,8 +23,8 @@ from bench.measure import raw
 from bench.measure.scaling import Link, bytes_per_step, exchange_s, expected_efficiency
 from bench.process.forkserver import CONTEXT, with_forkserver
 from bench.process.group import Group
-from bench.report.plots import curve_plots
-from bench.report.scaling import expected_table, scaling_table
+from bench.report.plots import curve_plots, scaling_plot
+from bench.report.scaling import expected_table, scaling_frame, scaling_table
 from bench.run import cluster_cell
 from bench.run.cells import Cell, cluster_cells
 from bench.run.joining import Cluster, check_roles, claim, read_cluster
@@ -360,6 +360,10 @@ def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none
     assert {line.name for line in figure.data} == {"keras cluster1, logits", "keras cluster2, logits"}
     table = scaling_table(results).set_index("workers")
     assert table.loc[2, "scaling efficiency"] == shown and table.loc[2, "bytes/step"] == "800"
+    scaling = scaling_frame(results)
+    assert scaling["workers"].tolist() == [1, 2] and scaling["median"].tolist() == pytest.approx([3200, 2560])
+    drawn, ideal = scaling_plot(scaling, "small").data
+    assert list(drawn.y) == pytest.approx([3200, 2560]) and list(ideal.y) == pytest.approx([3200, 6400])
     assert expected_table(results)["8 workers"].tolist() == [f"{expected_efficiency(0.01, 100, 8, 0, Link(1.25e9, 5e-5)):.2f}"]
 
 
@@ -367,7 +371,7 @@ def test_a_plain_run_has_no_scaling(tmp_path):
     write_measured(tmp_path)
     results, _, _ = frames(tmp_path)
     assert results["workers"].tolist() == [1] and results["scaling_efficiency"].isna().all()
-    assert not len(scaling_table(results)) and not len(expected_table(results))
+    assert not len(scaling_table(results)) and not len(expected_table(results)) and not len(scaling_frame(results))
 
 
 def test_a_process_whose_exit_code_is_known_has_ended():

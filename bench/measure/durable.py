@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from bench.data.durable import sync
+
 UNFINISHED = ".unfinished"
 """End of the names of files that are being written."""
 
@@ -32,22 +34,13 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(scratch, 0o644)
         os.replace(scratch, path)
-        _sync(path.parent)
+        sync(path.parent)
     except BaseException as error:
         if scratch is not None:
             Path(scratch).unlink(missing_ok=True)
         if isinstance(error, OSError):
             error.filename = str(path)
         raise
-
-
-def _sync(folder: Path) -> None:
-    """Names of files are on disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:

@@ -11,7 +11,7 @@ from bench.parity.stored import Compared
 from bench.report.answers import Answer
 from bench.report.findings import Finding
 from bench.report.parity import stage_tables
-from bench.report.plots import curve_plots, tax_plot, throughput_plot
+from bench.report.plots import curve_plots, scaling_plot, tax_plot, throughput_plot
 from bench.report.tables import as_text
 
 
@@ -22,6 +22,7 @@ def render_page(
     tables: dict[str, pd.DataFrame],
     notes: list[str],
     throughput: pd.DataFrame,
+    scaling: pd.DataFrame,
     curves: pd.DataFrame,
     environment: dict,
     comparisons: list[Compared],
@@ -32,6 +33,7 @@ def render_page(
     costs = [plot for dataset in dict.fromkeys(throughput["dataset"])
              for plot in ((f"Throughput: {dataset}", throughput_plot(throughput, dataset)),
                           (f"Where the time of a step goes: {dataset}", tax_plot(throughput, dataset)))] if len(throughput) else []
+    costs += [(f"Throughput by the number of workers: {dataset}", scaling_plot(scaling, dataset)) for dataset in scaling["dataset"].unique()]
     return template.get_template("page.html.j2").render(
         answers=answers,
         findings=findings,

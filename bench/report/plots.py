@@ -100,6 +100,27 @@ def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
     return figure
 
 
+def scaling_plot(scaling: pd.DataFrame, dataset: str) -> go.Figure:
+    """Samples per second by the number of workers, a line an implementation, with the range over seeds; dotted, what it would be
+    if every worker added as much as the first."""
+    rows = scaling[scaling["dataset"] == dataset]
+    colors = color_of(list(dict.fromkeys(rows["implementation"])))
+    figure = go.Figure()
+    for implementation, own in rows.groupby("implementation", sort=False):
+        workers, line = own["workers"].tolist(), {"color": colors[implementation]}
+        figure.add_scatter(
+            x=workers, y=own["median"].tolist(), mode="lines+markers", name=escaped(implementation), line=line,
+            error_y={"type": "data", "symmetric": False, "array": (own["highest"] - own["median"]).tolist(),
+                     "arrayminus": (own["median"] - own["lowest"]).tolist()})
+        if workers[0] == 1:
+            figure.add_scatter(x=workers, y=[count * own["median"].iloc[0] for count in workers], mode="lines", showlegend=False,
+                               line={**line, "dash": "dot", "width": 1}, hoverinfo="skip")
+    _lay_out(figure, "workers")
+    figure.update_xaxes(tickvals=sorted(set(rows["workers"])))
+    figure.update_yaxes(title="samples per second", rangemode="tozero")
+    return figure
+
+
 def escaped(text: str) -> str:
     """Text of which plotly takes nothing for one of its tags or entities."""
     return html.escape(text, quote=False)

@@ -40,6 +40,16 @@ def scaling_table(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def scaling_frame(results: pd.DataFrame) -> pd.DataFrame:
+    """Samples per second over seeds, a row a dataset, implementation and number of workers: `median`, `lowest`, `highest`."""
+    return pd.DataFrame(
+        [{"dataset": dataset, "implementation": implementation, "workers": workers, "median": own.median(), "lowest": own.min(),
+          "highest": own.max()}
+         for (dataset, implementation), cells in _clusters(results)
+         for workers, own in cells.groupby("workers")["samples_per_second"]],
+        columns=["dataset", "implementation", "workers", "median", "lowest", "highest"])
+
+
 def expected_table(results: pd.DataFrame) -> pd.DataFrame:
     """The efficiency that more workers are expected to have."""
     rows = []

@@ -35,7 +35,7 @@ from bench.report.page import render_page
 from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
 from bench.report.rounds import read_rounds, throughput_frame
-from bench.report.scaling import EXPECTED, EXPECTED_NOTE, SCALING, SCALING_NOTE, expected_table, scaling_table
+from bench.report.scaling import EXPECTED, EXPECTED_NOTE, SCALING, SCALING_NOTE, expected_table, scaling_frame, scaling_table
 from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, as_markdown, as_text, training_table, tuned_table
 
 
@@ -100,7 +100,7 @@ def write_report(folder: Path) -> Report:
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
     raw.write_text(folder / "report.html", render_page(
         answers(folder, results, shown_throughput, agreement, comparisons), findings, cautions, tables, notes, shown_throughput,
-        stamp(curves, comparisons), environment, comparisons, kernel_tables(rounds)))
+        scaling_frame(shown), stamp(curves, comparisons), environment, comparisons, kernel_tables(rounds)))
     return Report(tables, notes, findings, cautions)
 
 
