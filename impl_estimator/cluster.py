@@ -59,12 +59,13 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
     is_chief = strategy.extended.should_checkpoint
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
-    hooks = [Comparison(done, task.steps), Patience(task, done), StepReport(observer)]
+    hooks = [Comparison(done, task.steps), StepReport(observer)]
     if is_chief:
         hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
     if "TF_CONFIG" in os.environ:  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
-        training = tf.estimator.TrainSpec(local_input, max_steps=task.steps, hooks=hooks)
-        tf.estimator.train_and_evaluate(estimator, training, tf.estimator.EvalSpec(evaluate))
+        with Patience(task, done) as patience:
+            training = tf.estimator.TrainSpec(local_input, max_steps=task.steps, hooks=[patience, *hooks])
+            tf.estimator.train_and_evaluate(estimator, training, tf.estimator.EvalSpec(evaluate))
     else:
         estimator.train(local_input, max_steps=task.steps, hooks=hooks)
     if is_chief:
@@ -162,8 +163,12 @@ class Patience(tf.train.SessionRunHook):
         self.deadline = math.inf
         self.is_over = threading.Event()
 
-    def after_create_session(self, session, coord):
+    def __enter__(self):
         threading.Thread(target=self.watch, daemon=True).start()
+        return self
+
+    def __exit__(self, *exception):
+        self.is_over.set()
 
     def before_run(self, run_context):
         is_long = self.step == self.first or self.step % self.task.steps_per_epoch == 0
@@ -172,9 +177,6 @@ class Patience(tf.train.SessionRunHook):
     def after_run(self, run_context, run_values):
         self.step += 1
         self.deadline = math.inf
-
-    def end(self, session):
-        self.is_over.set()
 
     def watch(self):
         while not self.is_over.wait(1):
