@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -278,6 +279,15 @@ def test_a_folder_of_checkpoints_is_one_trainings(tmp_path, tiny_dataset):
     (tmp_path / "training.json").unlink()
     with pytest.raises(UserError, match="holds something else"):
         claim(tmp_path, "impl_keras", task)
+
+
+def test_members_that_claim_a_folder_at_once_all_have_it(tmp_path, tiny_dataset):
+    task = Task(tiny_dataset, "logits", 0, 2, tmp_path)
+    with ThreadPoolExecutor(8) as members:
+        for number in range(200):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            list(members.map(lambda _: claim(folder, "impl_keras", task), range(8)))
 
 
 def test_an_implementation_without_a_cluster_of_its_own_is_refused(tmp_path):
