@@ -23,7 +23,7 @@ def test_of_an_error_in_a_graph_what_went_wrong_and_not_where_the_operation_was_
     def check(value):
         tf.debugging.assert_equal(value, 1, message="not one")
 
-    assert failing(lambda: check(tf.constant(2))) .startswith("InvalidArgumentError: assertion failed: [not one]")
+    assert failing(lambda: check(tf.constant(2))).startswith("InvalidArgumentError: assertion failed: [not one]")
 
 
 def test_of_an_error_while_tracing_what_was_raised():
@@ -31,4 +31,4 @@ def test_of_an_error_while_tracing_what_was_raised():
     def build(value):
         raise ValueError("cannot be built")
 
-    assert failing(lambda: build(tf.constant(2))) .endswith("ValueError: cannot be built")
+    assert failing(lambda: build(tf.constant(2))).endswith("ValueError: cannot be built")

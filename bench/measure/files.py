@@ -31,7 +31,6 @@ MOST_COLUMNS = 1024
 """Outputs of 1,000 classes and what stands beside them."""
 
 
-
 class RawFileError(UserError):
     """A raw file that cannot be used; the report is made without it."""
 

@@ -76,7 +76,8 @@ def claim(folder: Path, module: str, task: Task) -> None:
                       "seed": task.seed, "global batch": task.batch_size})
     path = folder / CLAIM
     if not path.exists():
-        if any(not entry.name.startswith((CLAIM, f".{CLAIM}")) for entry in folder.iterdir()):  # another member may have been quicker
+        own_names = (CLAIM, f".{CLAIM}")  # another member may have been quicker, or is about to be
+        if not all(entry.name.startswith(own_names) for entry in folder.iterdir()):
             raise UserError(f"--model-dir {folder}: holds something else than checkpoints of a cluster")
         write_text(path, own)  # whole or not at all; another member may write the same
     found = path.read_text()

@@ -33,8 +33,8 @@ def stage_progress(console: Console, shares: dict[str, int] = SHARES) -> Iterato
 @contextlib.contextmanager
 def share_progress(console: Console, what: str) -> Iterator[Callable[[float], None]]:
     """A bar that is told which share is done."""
-    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-                        console=console, speed_estimate_period=600, transient=True, disable=not console.is_terminal)
+    progress = Progress(TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(), TextColumn("left"),
+                        TimeRemainingColumn(), console=console, speed_estimate_period=600, transient=True, disable=not console.is_terminal)
     with progress:
         bar = progress.add_task(what, total=1.0)
         yield lambda share: progress.update(bar, completed=share)
