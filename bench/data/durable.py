@@ -1,9 +1,44 @@
-"""What survives a power cut: that which was written is on the disk before its name is."""
+"""Files that are whole and on the disk, or not there, whatever interrupts the writing: a kill, a power cut, a full disk."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+UNFINISHED = ".unfinished"
+"""End of the names of files that are being written."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file or none: beside its place, synced, then renamed."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """See `write_text`.
+
+    Raises:
+        OSError: it cannot be written; what was there before is untouched.
+    """
+    scratch = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+        sync(path.parent)
+    except BaseException as error:
+        if scratch is not None:
+            Path(scratch).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
+        raise
 
 
 def sync(path: Path) -> None:
@@ -13,3 +48,10 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_unfinished(folders: Iterable[Path]) -> None:
+    """Removes what a killed process was writing; nobody else may write into the folders meanwhile."""
+    for folder in folders:
+        for path in folder.glob(f".*{UNFINISHED}"):
+            path.unlink()

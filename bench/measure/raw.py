@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.measure.durable import write_bytes, write_text  # noqa: F401  for all that writes raw files
+from bench.data.durable import write_bytes, write_text  # noqa: F401  for all that writes raw files
 from bench.measure.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json  # noqa: F401  raw.FOLDERS
 from bench.measure.plausible import check_log, check_measured, outputs_of, steps_of
 from bench.measure.typed import as_fields, as_record

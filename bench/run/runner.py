@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from bench.data.source import Source, Spec
 from bench.implementations import IMPLEMENTATIONS
 from bench.measure import raw
-from bench.measure.durable import remove_unfinished
+from bench.data.durable import remove_unfinished
 from bench.measure.environment_raw import read_environment
 from bench.measure.rounds_raw import VariantRecord, read_variants
 from bench.measure.throughput import AGAIN
