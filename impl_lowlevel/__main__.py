@@ -1,6 +1,6 @@
 """`python -m impl_lowlevel` trains on its own; the options are the same for all implementations."""
 
-from bench.run.alone import main
+from bench.run.train_cli import main
 
 if __name__ == "__main__":
     main("impl_lowlevel")

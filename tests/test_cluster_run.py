@@ -20,7 +20,7 @@ import pytest
 from conftest import ROOT, run_module
 from test_report import frames, write_measured
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.measure.scaling import Link, bytes_per_step, exchange_s, expected_efficiency
 from bench.process.forkserver import CONTEXT, with_forkserver
 from bench.process.group import Group

@@ -8,7 +8,7 @@ from conftest import run_module
 from test_report import ENVIRONMENT, write_measured
 from timings import noisy, write_timings
 
-from bench.measure import raw
+from bench.results import cells as raw
 
 
 def run_folder(folder, factor=1.0, rounds=16, spread=0.01, seed=0, environment=None, **cell):

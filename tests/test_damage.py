@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as npst
 
 from bench.data import shards
 from bench.data.formats.chunk import Unreadable
-from bench.data.own import OwnFile, check_file, scan_file
+from bench.data.user_files import OwnFile, check_file, scan_file
 from bench.data.records import Records, read_signal
 from bench.data.scan import scan
 from bench.data.source import Samples

@@ -9,13 +9,13 @@ import pytest
 from conftest import ROOT
 
 from bench.diagnose.diagnose import Setting, diagnose
-from bench.diagnose.inject import write_trapped
+from bench.traps.injection import write_trapped
 from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
-from bench.diagnose.trap import gallery
+from bench.traps.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
-from bench.parity.side import PortError
+from bench.parity.remote_port import PortError
 from bench.process.forkserver import with_forkserver
-from bench.run.traps import on_path
+from bench.traps.comparison import on_path
 
 PORTS = f"{ROOT}/tests/ports.py"
 

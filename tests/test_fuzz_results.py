@@ -13,15 +13,15 @@ from test_report import ENVIRONMENT, RATES, SOUND, parity, write_measured
 from timings import write_timings
 
 from bench.diagnose.cells import diagnose_cell
-from bench.measure import raw
-from bench.measure.files import RawFileError
+from bench.results import cells as raw
+from bench.results.files import RawFileError
 from bench.parity.result import Difference
-from bench.parity.stored import Compared, read_comparisons, write_comparison
+from bench.results.comparisons import Compared, read_comparisons, write_comparison
 from bench.report.compare import compare_runs
 from bench.report.cost import imports_of
 from bench.report.frames import read_cells
 from bench.report.rounds import read_rounds
-from bench.report.seed import write_seed
+from bench.report.replay import write_seed
 from bench.report.sweep import write_sweep
 from bench.report.write import write_report
 from bench.task import UserError

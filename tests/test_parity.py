@@ -8,7 +8,7 @@ from conftest import ROOT, run_module
 
 from bench.parity import Setting, compare
 from bench.parity.result import STAGES
-from bench.parity.side import PortError
+from bench.parity.remote_port import PortError
 from bench.task import UserError
 
 PORTS = f"{ROOT}/tests/ports.py"

@@ -109,7 +109,7 @@ def test_inputs_are_drawn_as_a_keras_model_declares_them_whole_numbers_too():
 
 def test_initialisers_are_drawn_anew_every_time(batch):
     from bench.parity.inputs import read_inputs
-    from bench.parity.side import Side
+    from bench.parity.remote_port import Side
     from bench.process.forkserver import with_forkserver
 
     with with_forkserver():

@@ -7,7 +7,7 @@ from conftest import ROOT
 
 from bench.diagnose.diagnose import diagnose
 from bench.parity import compare
-from bench.parity.side import PortError
+from bench.parity.remote_port import PortError
 from bench.process.forkserver import with_forkserver
 from bench.task import UserError
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from timings import write_timings
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.measure.saturation import NO_GRADIENT, right
 from bench.parity.result import STAGES, Difference, Parity, Stage
-from bench.parity.stored import Compared, read_comparisons, write_comparison
+from bench.results.comparisons import Compared, read_comparisons, write_comparison
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
 from bench.report.findings import find, judge

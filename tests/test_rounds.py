@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from bench.measure import rounds_raw as raw
+from bench.results import rounds as raw
 from bench.measure.throughput import Throughput
 from bench.process.forkserver import with_forkserver
 from bench.run.limits import Limits

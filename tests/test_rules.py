@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from bench.diagnose.rules.data import OFFSET, of_data
-from bench.diagnose.rules.learnt import learnt
+from bench.diagnose.rules.did_train import learnt
 from bench.diagnose.rules.network import TOO_WIDE, of_network
 from bench.diagnose.rules.symptoms import DEAD, GROWN, THROWN, VANISHING, symptoms, too_short
-from bench.diagnose.watched import Given, Kernel, Look, Watched
+from bench.diagnose.training_record import Given, Kernel, Look, Watched
 from bench.parity.port import Received
 
 SAMPLES, BATCH = 640, 32

@@ -7,7 +7,7 @@ import tensorflow as tf
 from bench.implementations import load_train
 from bench.parity.port import Batch
 from bench.parity.ports.standard import Standard, cross_entropy, windows
-from bench.parity.ports.watch import catch_port
+from bench.parity.ports.capture import catch_port
 from bench.task import Task, initial_weights
 
 GENERATOR = np.random.default_rng(0)

@@ -13,16 +13,16 @@ from test_fuzz_results import replayed
 from test_report import ENVIRONMENT, FROZEN, RATES, parity, write_measured
 from timings import write_timings
 
-from bench.measure import raw
-from bench.measure.files import MOST_JSON, RawFileError, printable, read_json, read_table
-from bench.measure.rounds_raw import read_calls, read_variants
-from bench.measure.typed import as_fields, as_record
+from bench.results import cells as raw
+from bench.results.files import MOST_JSON, RawFileError, printable, read_json, read_table
+from bench.results.rounds import read_calls, read_variants
+from bench.results.typed import as_fields, as_record
 from bench.parity.result import Difference, Explanation, Parity
-from bench.parity.stored import Compared, read_comparisons, write_comparison
+from bench.results.comparisons import Compared, read_comparisons, write_comparison
 from bench.report.compare import compare_runs
 from bench.report.plots import escaped
 from bench.report.rounds import read_rounds
-from bench.report.seed import write_seed
+from bench.report.replay import write_seed
 from bench.report.sweep import write_sweep
 from bench.report.tables import as_markdown, as_text
 from bench.report.write import write_report
@@ -244,7 +244,7 @@ def test_a_variant_of_other_types_or_places_is_named(tmp_path, field, value):
 
 @pytest.mark.parametrize("rounds, good", [(10, True), (11, False)])
 def test_rounds_are_read_up_to_a_number(tmp_path, rounds, good, monkeypatch):
-    monkeypatch.setattr("bench.measure.rounds_raw.MOST_TURNS", 60)
+    monkeypatch.setattr("bench.results.rounds.MOST_TURNS", 60)
     write_timings(tmp_path, {name: [100.0] * rounds for name in RATES})
     if good:
         assert read_calls(tmp_path, "small")["round"].max() == rounds

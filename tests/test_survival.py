@@ -19,7 +19,7 @@ import pytest
 from conftest import REAL, ROOT, run_module
 from test_benchmark import wait_for
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.run.lock import held
 from bench.task import UserError
 

@@ -6,7 +6,7 @@ from conftest import run_module
 from rich.console import Console
 from timings import write_timings
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.report.sweep import write_sweep
 from bench.run.sweep import Size, run_sweep, sizes_of
 from bench.run.variants import trained_variants

@@ -3,14 +3,14 @@
 import pytest
 from conftest import ROOT
 
-from bench.diagnose import sound
+from bench.traps import baseline_edits as sound
 from bench.diagnose.causes import CAUSES
-from bench.diagnose.inject import FILES, edited, write_sound, write_trapped
-from bench.diagnose.trap import gallery
+from bench.traps.injection import FILES, edited, write_sound, write_trapped
+from bench.traps.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
 from bench.parity import Setting, compare
 from bench.parity.result import STAGES
-from bench.run.traps import instances, on_path, spring
+from bench.traps.comparison import instances, on_path, spring
 from bench.task import UserError
 
 TRAPS = gallery()
@@ -18,7 +18,7 @@ SEEDS = 3
 
 
 def test_there_is_one_file_a_trap_and_every_kind_is_there():
-    files = {path.stem for path in (ROOT / "bench/diagnose/gallery").glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (ROOT / "bench/traps/gallery").glob("*.py")} - {"__init__"}
     assert set(TRAPS) == files and {trap.number for trap in TRAPS.values()} == set(range(1, 25))
 
 

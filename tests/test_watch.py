@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.diagnose.watch import SHARE, Watcher
+from bench.diagnose.training_watch import SHARE, Watcher
 from bench.parity.port import Batch
 from bench.parity.ports.standard import Standard
 from bench.task import Task, initial_weights

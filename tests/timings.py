@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bench.measure.rounds_raw import Turns, VariantRecord, write_rounds
+from bench.results.rounds import Turns, VariantRecord, write_rounds
 from bench.measure.turns import Taken
 
 BATCH = 25

@@ -50,8 +50,8 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     """
     from bench.diagnose.explain import explained
     from bench.parity import Setting
-    from bench.parity.side import PortError
-    from bench.parity.stored import Compared, write_comparison
+    from bench.parity.remote_port import PortError
+    from bench.results.comparisons import Compared, write_comparison
     from bench.report.parity import as_lines
     from bench.report.write import write_report
     from bench.run.check import check_run_folder, check_tensorflow

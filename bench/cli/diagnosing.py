@@ -52,7 +52,7 @@ def diagnose_command(target, reference, batch, dataset, loss, chosen, seed, epoc
     The exit code is 0 if nothing was found wrong, 1 if something was, 2 if it could not be looked at.
     """
     from bench.diagnose.diagnose import Setting, diagnose
-    from bench.parity.side import PortError
+    from bench.parity.remote_port import PortError
     from bench.report.diagnosis import diagnosis_lines, draw_diagnosis
     from bench.run.check import check_tensorflow
     from bench.run.data_options import open_one
@@ -131,11 +131,11 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     python -m bench traps --only activated_outputs
     python -m bench traps --full --dataset small --seeds 1 --not-alone
     """
-    from bench.diagnose.trap import gallery
+    from bench.traps.trap import gallery
     from bench.report.tables import as_text
-    from bench.report.traps import WIDTHS, as_record, described, gallery_table, measured, write_traps
+    from bench.traps.tables import WIDTHS, as_record, described, gallery_table, measured, write_traps
     from bench.run.check import check_tensorflow, check_writable
-    from bench.run.gallery import measure_traps
+    from bench.traps.runner import measure_traps
     from bench.run.lock import held
 
     traps = gallery()
@@ -173,10 +173,10 @@ def seed_command(records, out) -> None:
     """
     from bench.data.records import Records
     from bench.data.synthetic import Synthetic
-    from bench.report.seed import write_seed
+    from bench.report.replay import write_seed
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.lock import held
-    from bench.run.seed import replay
+    from bench.run.replay import replay
 
     check_tensorflow(needs_estimator=True)
     check_writable(out)

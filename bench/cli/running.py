@@ -68,7 +68,7 @@ def _note_interrupts() -> list[int]:
 
 def show_report(out: Path, console: Console) -> None:
     """Makes the report of a result folder, and prints its tables and findings."""
-    from bench.measure.raw import RawFileError
+    from bench.results.cells import RawFileError
     from bench.report.tables import as_text
     from bench.report.write import write_report
 

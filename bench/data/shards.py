@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.durable import sync
+from bench.durable import sync
 from bench.data.source import SPLITS, Samples, Source, Spec
 from bench.task import BATCH_SIZE
 

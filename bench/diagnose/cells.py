@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.diagnose.outputs import Ended, explain_outputs
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.parity.result import Explanation
 from bench.task import UserError
 

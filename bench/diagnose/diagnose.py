@@ -13,7 +13,7 @@ from bench.data.synthetic import Synthetic
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.lines import with_lines
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
-from bench.parity.side import Side
+from bench.parity.remote_port import Side
 from bench.process.forkserver import with_forkserver
 from bench.task import Task, UserError
 
@@ -44,7 +44,7 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
 
     Raises:
         UserError: it cannot be used.
-        bench.parity.side.PortError: it raised an exception of its own before it trained.
+        bench.parity.remote_port.PortError: it raised an exception of its own before it trained.
     """
     began = time.monotonic()
     given = read_inputs(setting.batch) if setting.batch else None
@@ -53,12 +53,12 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
         kind = side("load")
         on_stage("training")
         if kind == "contract":
-            diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_contract", _task(setting))
+            diagnosis = side("apply_to_target", "bench.diagnose.in_port_process:examine_contract", _task(setting))
         elif kind == "program":
-            diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_program", WATCHED * setting.timeout)
+            diagnosis = side("apply_to_target", "bench.diagnose.in_port_process:examine_program", WATCHED * setting.timeout)
         else:
             inputs = given or _declared(side, port)
-            diagnosis = side("apply_to_target", "bench.diagnose.examine:examine_function", inputs, setting.steps)
+            diagnosis = side("apply_to_target", "bench.diagnose.in_port_process:examine_function", inputs, setting.steps)
     return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
 
 

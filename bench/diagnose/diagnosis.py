@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from bench.diagnose.outputs import Ended
-from bench.diagnose.watched import Look
+from bench.diagnose.training_record import Look
 from bench.parity.result import Explanation, finite
 
 

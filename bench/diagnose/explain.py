@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.diagnose.between.data import explain_data
-from bench.diagnose.between.forward import explain_forward
-from bench.diagnose.between.loss import explain_loss
-from bench.diagnose.between.metrics import explain_metrics
-from bench.diagnose.between.update import explain_update
-from bench.diagnose.between.weights import explain_initial, explain_variables
+from bench.diagnose.pairwise.data import explain_data
+from bench.diagnose.pairwise.forward import explain_forward
+from bench.diagnose.pairwise.loss import explain_loss
+from bench.diagnose.pairwise.metrics import explain_metrics
+from bench.diagnose.pairwise.update import explain_update
+from bench.diagnose.pairwise.weights import explain_initial, explain_variables
 from bench.diagnose.causes import explanation
 from bench.diagnose.lines import lines_of
 from bench.parity.comparison import Scene, Setting, compare

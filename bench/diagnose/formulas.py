@@ -2,7 +2,7 @@
 
 Sources: `tf.nn.softmax_cross_entropy_with_logits`, keras/src/backend.py (`sparse_categorical_crossentropy`,
 `categorical_crossentropy`, `binary_crossentropy`, with clipping at 1e-7), and the ways of getting their arguments wrong that
-`bench.diagnose.gallery` has.
+`bench.traps.gallery` has.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.diagnose.formulas import log_softmax
-from bench.diagnose.rules.learnt import NEAR_CHANCE
+from bench.diagnose.rules.did_train import NEAR_CHANCE
 from bench.diagnose.rules.symptoms import ALIKE_OUTPUTS, loss_not_finite
 from bench.measure.saturation import EPSILON, NO_GRADIENT, alike, right
 from bench.parity.result import Explanation

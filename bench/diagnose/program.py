@@ -15,12 +15,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.client import session as session_module
 
-from bench.diagnose.watch import Watcher
+from bench.diagnose.training_watch import Watcher
 from bench.parity.inputs import part
 from bench.parity.port import Batch
-from bench.parity.ports.doors import data_tensors, network_of, predicts, replaced, settings, trains, variables
+from bench.parity.ports.api_hooks import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.keras import KerasPort
-from bench.parity.ports.watch import session_port
+from bench.parity.ports.capture import session_port
 from bench.process.reason import one_line
 
 PROBE = 32

@@ -15,7 +15,7 @@ AGAIN = "again"
 
 
 class Throughput:
-    """`calls` as `bench.measure.rounds_raw.read_calls` gives them, of one dataset. A variant's throughput in a round is its
+    """`calls` as `bench.results.rounds.read_calls` gives them, of one dataset. A variant's throughput in a round is its
     samples over its seconds in that round's turn."""
 
     def __init__(self, calls: pd.DataFrame):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from bench.measure.doors import Doors
+from bench.measure.api_timers import Doors
 from bench.measure.recorder import samples_of
 from bench.measure.trace import ProfilerTracer, read_trace
 from bench.task import Evaluation, Probe, Task

@@ -19,14 +19,14 @@ from bench.parity.pairing import Pairing, View
 from bench.parity.port import Received, Weights
 from bench.parity.ports.standard import Standard
 from bench.parity.result import STAGES, Explanation, Parity, Stage
-from bench.parity.side import Side, together
+from bench.parity.remote_port import Side, together
 from bench.parity.stages import structure
 from bench.parity.stages.curve import curve_stage
 from bench.parity.stages.forward import forward_stage
 from bench.parity.stages.metrics import evaluations_stage, metrics_stage
 from bench.parity.stages.objective import gradients_stage, loss_stage
 from bench.parity.stages.update import update_stage
-from bench.parity.still import still_task
+from bench.parity.fixed_weights import still_task
 from bench.process.forkserver import with_forkserver
 from bench.process.group import call_in_child
 from bench.task import BATCH_SIZE, LEARNING_RATE, Dataset, Task, UserError, initial_weights
@@ -105,7 +105,7 @@ def compare(reference: str | Side, candidate: str, setting: Setting = Setting(),
 
     Raises:
         UserError: they cannot be compared; the message says which side is why.
-        bench.parity.side.PortError: a port raised an exception of its own.
+        bench.parity.remote_port.PortError: a port raised an exception of its own.
     """
     began = time.monotonic()
     names = read_map(setting.names) if setting.names else {}

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from bench.process import preload
-from bench.process.warden import warden
+from bench.process.reaper import warden
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _STARTING = Lock()

@@ -15,7 +15,7 @@ import psutil
 
 from bench.process.forkserver import CONTEXT
 from bench.process.sessions import kill_tree, memory_of
-from bench.process.warden import warden, watched
+from bench.process.reaper import warden, watched
 from bench.task import UserError
 
 

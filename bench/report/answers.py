@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.parity.result import STAGES
-from bench.parity.stored import Compared
+from bench.results.comparisons import Compared
 from bench.report.cost import cost_answer
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.measure.environment_raw import read_environment
+from bench.results.environment import read_environment
 from bench.measure.statistics import Ratio, ratio_of_independent_medians
 from bench.report.frames import in_order, read_cells, results_frame
 from bench.report.rounds import Rounds, is_yardstick, read_rounds, throughput_frame

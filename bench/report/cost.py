@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.measure import raw
-from bench.measure.files import left_out
+from bench.results import cells as raw
+from bench.results.files import left_out
 from bench.measure.statistics import MARGIN, Ratio
-from bench.measure.tax import PARTS, top_kernels
+from bench.measure.step_breakdown import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
 from bench.report.rounds import Rounds, is_yardstick, parts_of
 from bench.report.tables import Answer, spread

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.diagnose.cells import read_ended
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.outputs import explain_outputs, state_of
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.parity.result import Explanation
 
 WHY = "Why does it not train?"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from bench.diagnose.outputs import near_chance
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
-from bench.parity.stored import Compared
+from bench.results.comparisons import Compared
 from bench.report.parity import parity_texts
 from bench.report.tables import power, reference, spread
 

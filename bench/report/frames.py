@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bench.implementations import CLUSTER
-from bench.measure import raw
-from bench.measure.environment_raw import read_environment
-from bench.measure.files import left_out
+from bench.results import cells as raw
+from bench.results.environment import read_environment
+from bench.results.files import left_out
 from bench.measure.saturation import saturated_share
 from bench.measure.scaling import bytes_per_step
 

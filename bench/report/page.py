@@ -7,7 +7,7 @@ import plotly.io
 from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
-from bench.parity.stored import Compared
+from bench.results.comparisons import Compared
 from bench.report.answers import Answer
 from bench.report.findings import Finding
 from bench.report.parity import stage_tables

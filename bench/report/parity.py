@@ -6,7 +6,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.parity.result import STAGES, VERDICTS, Parity, Stage, count
-from bench.parity.stored import Compared
+from bench.results.comparisons import Compared
 from bench.report.diagnosis import as_lines as as_causes
 
 STAMP = "not the same network"

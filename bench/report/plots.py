@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 import plotly.graph_objects as go
 
-from bench.measure.tax import PARTS
+from bench.measure.step_breakdown import PARTS
 from bench.measure.throughput import AGAIN, FLOOR
 from bench.report.pictures import color_of, width_of
 from bench.report.rounds import parts_of

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.measure import rounds_raw as raw
-from bench.measure.cautions import cautions
-from bench.measure.files import RawFileError, left_out
+from bench.results import rounds as raw
+from bench.measure.warnings import cautions
+from bench.results.files import RawFileError, left_out
 from bench.measure.statistics import Ratio, ratio_of_medians
-from bench.measure.tax import PARTS, tax
+from bench.measure.step_breakdown import PARTS, tax
 from bench.measure.throughput import AGAIN, FLOOR, Throughput
 from bench.report.frames import in_order
 

@@ -11,10 +11,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
 
-from bench.measure import raw
-from bench.measure.law import MATTERS, fit_law
-from bench.measure.tax import PARTS
-from bench.measure.typed import as_fields
+from bench.results import cells as raw
+from bench.measure.cost_model import MATTERS, fit_law
+from bench.measure.step_breakdown import PARTS
+from bench.results.typed import as_fields
 from bench.report.pictures import COLORS
 from bench.report.plots import escaped
 from bench.report.rounds import Rounds, read_rounds, throughput_frame

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.report.frames import in_order
 
 RANGE_NOTE = "Training and other costs: median of the cells, [lowest, highest]."

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.measure import raw
-from bench.measure.environment_raw import read_environment
-from bench.parity.stored import read_comparisons
+from bench.results import cells as raw
+from bench.results.environment import read_environment
+from bench.results.comparisons import read_comparisons
 from bench.report.answers import answers
 from bench.report.cost import (
     GATE_NOTE,

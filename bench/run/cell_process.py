@@ -7,7 +7,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.run.cells import Cell

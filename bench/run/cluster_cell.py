@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.run.cell_process import hear, recorded

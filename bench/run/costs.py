@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.measure import raw
-from bench.process.warden import warden, watched
+from bench.results import cells as raw
+from bench.process.reaper import warden, watched
 
 IMPORT_ROUNDS = 2
 """An import takes 6-9 s, nearly all of it TensorFlow's own."""

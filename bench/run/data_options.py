@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.data.own import OwnData, OwnFile
+from bench.data.user_files import OwnData, OwnFile
 from bench.data.records import AT, Records
 from bench.data.source import DATASETS, QUICK_DATASETS, Source, Spec, at_most
 from bench.data.sums import UNPROTECTED, sums_file

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from bench.measure.files import printable
+from bench.results.files import printable
 from bench.task import UserError
 
 

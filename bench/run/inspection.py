@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.data.estimate import logit_step
 from bench.data.formats.chunk import Chunk, Unreadable
-from bench.data.own import scan_file
+from bench.data.user_files import scan_file
 from bench.data.records import SUFFIXES, Records
 from bench.data.scan import Scan, scan
 from bench.data.source import SPLITS, Spec

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.durable import write_text
+from bench.durable import write_text
 from bench.task import Task, UserError
 
 CLAIM = "training.json"

@@ -35,7 +35,7 @@ class Limits:
 
 
 class Ended(Exception):
-    """A process will say no more: `status` is one of `bench.measure.raw.STATUSES`, `reason` says why in a line, and `who` is the
+    """A process will say no more: `status` is one of `bench.results.cells.STATUSES`, `reason` says why in a line, and `who` is the
     name of another that trained with it, if that one is why."""
 
     def __init__(self, status: str, reason: str, who: str = ""):

@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.data.source import Source, Spec
 from bench.diagnose.explain import explained
 from bench.parity import Setting, compared_spec
-from bench.parity.stored import Compared, write_comparison
+from bench.results.comparisons import Compared, write_comparison
 from bench.run.progress import stage_progress
 from bench.task import UserError
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.measure import raw
-from bench.measure.rounds_raw import VariantRecord, measured_datasets, read_rounds_recipe, read_variants
-from bench.parity.stored import Compared, comparison_path, read_comparisons
+from bench.results import cells as raw
+from bench.results.rounds import VariantRecord, measured_datasets, read_rounds_recipe, read_variants
+from bench.results.comparisons import Compared, comparison_path, read_comparisons
 
 BY_ITSELF = ("ok", "diverged")
 """How cells end that would end so again."""

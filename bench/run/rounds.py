@@ -18,9 +18,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.measure import rounds_raw as raw
+from bench.results import rounds as raw
 from bench.measure.gpu import Gpus, over_turn
-from bench.measure.rounds_raw import VariantRecord
+from bench.results.rounds import VariantRecord
 from bench.measure.throughput import FLOOR
 from bench.measure.turns import Enough, Taken, Turn, TurnTaker
 from bench.process.forkserver import CONTEXT

@@ -14,10 +14,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from bench.data.source import Source, Spec
 from bench.implementations import IMPLEMENTATIONS
-from bench.measure import raw
-from bench.data.durable import remove_unfinished
-from bench.measure.environment_raw import read_environment
-from bench.measure.rounds_raw import VariantRecord, read_variants
+from bench.results import cells as raw
+from bench.durable import remove_unfinished
+from bench.results.environment import read_environment
+from bench.results.rounds import VariantRecord, read_variants
 from bench.measure.throughput import AGAIN
 from bench.process.group import call_in_child
 from bench.run.cell_process import run_in_process
@@ -28,7 +28,7 @@ from bench.run.datasets import prepare_dataset
 from bench.run.environment import describe_environment
 from bench.run.limits import Limits
 from bench.run.parity import compare_implementations, steps_of
-from bench.run.recipe import cell_recipe, comparison_recipe, imports_recipe, rounds_recipe
+from bench.run.fingerprint import cell_recipe, comparison_recipe, imports_recipe, rounds_recipe
 from bench.run.resume import Kept, Recipes, find_kept, remove_others
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant

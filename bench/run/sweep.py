@@ -13,7 +13,7 @@ import psutil
 from rich.console import Console
 
 from bench.data.noise import noise_dataset
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.process.group import call_in_child
 from bench.run.environment import describe_environment
 from bench.run.rounds import Plan, measure_rounds

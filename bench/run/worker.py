@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.implementations import CLUSTER, load_train
-from bench.measure import raw
+from bench.results import cells as raw
 from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
 from bench.measure.recorder import Recorder
@@ -81,7 +81,7 @@ def load(module: str, profile: str) -> Callable[[Task, Observer], Trained]:
 
 
 def status_of(error: BaseException) -> str:
-    """One of `bench.measure.raw.STATUSES`, by what ended a training."""
+    """One of `bench.results.cells.STATUSES`, by what ended a training."""
     if isinstance(error, Unavailable):
         return "unavailable"
     return next((KINDS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in KINDS), "failed")

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.diagnose.order import neighbours, passes_of, runs_of_labels
-from bench.diagnose.watched import Watched
+from bench.diagnose.training_record import Watched
 from bench.parity.result import Explanation
 
 OFFSET = 3.0

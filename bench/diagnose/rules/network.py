@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.diagnose.watched import Watched
+from bench.diagnose.training_record import Watched
 from bench.parity.result import Explanation
 
 TOO_WIDE = 2.5

@@ -24,7 +24,7 @@ from bench.parity.ports.functions import estimator_networks, function_networks
 from bench.parity.ports.graph import GraphPort
 from bench.parity.ports.keras import KerasPort
 from bench.parity.ports.keras_inputs import input_spec
-from bench.parity.ports.watch import catch_port, watch_data
+from bench.parity.ports.capture import catch_port, watch_data
 from bench.task import Task, UserError
 
 KINDS = ("a function that returns a compiled tf.keras.Model, a function build(features, labels, training), a model_fn, a "
@@ -72,7 +72,7 @@ class Target:
         return input_spec(self._made)
 
     def received(self, task: Task):
-        """What the training steps of a contract module receive; see `bench.parity.ports.watch.watch_data`. Before `port`,
+        """What the training steps of a contract module receive; see `bench.parity.ports.capture.watch_data`. Before `port`,
         which then knows what a session is fed when it evaluates."""
         return watch_data(self.function, in_fresh_folder(task), self._evaluating)
 

@@ -1,1 +1,0 @@
-"""One trap a file; `bench.diagnose.trap.gallery` finds them."""

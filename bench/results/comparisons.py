@@ -1,0 +1,74 @@
+"""Comparisons among the raw files of a result folder: parity/NAME.json."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from bench.results import cells as raw
+from bench.results.files import RawFileError, check_inside, left_out, read_json
+from bench.results.typed import as_fields, as_record
+from bench.parity.result import VERDICTS, Parity
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison of a run: `implementation` against `reference` on `dataset`; `parity` is None if it could not be made,
+    for the reason in `error`; `recipe` is the hash of what was compared."""
+
+    implementation: str
+    reference: str
+    dataset: str
+    parity: Parity | None
+    error: str = ""
+    recipe: str = ""
+
+    @property
+    def differs(self) -> bool:
+        return self.parity is not None and not self.parity.same
+
+
+def write_comparison(folder: Path, compared: Compared) -> None:
+    """Stores a comparison among the raw files of a run.
+
+    Raises:
+        RawFileError: a symbolic link there leads out of the folder.
+    """
+    parity = json.loads(compared.parity.to_json()) if compared.parity else None
+    text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
+                       "dataset": compared.dataset, "parity": parity, "error": compared.error, "recipe": compared.recipe},
+                      indent=1)
+    path = comparison_path(folder, compared)
+    check_inside(path)
+    raw.write_text(path, text)
+
+
+def comparison_path(folder: Path, compared: Compared) -> Path:
+    """Where a comparison is stored."""
+    slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
+    return folder / "parity" / f"{compared.dataset}-{slug}.json"
+
+
+def read_comparisons(folder: Path, problems: list[str]) -> list[Compared]:
+    """The comparisons that a run left; what is wrong with others goes to `problems`."""
+    found = []
+    for path in sorted((folder / "parity").glob("*.json"), key=lambda path: (not path.name.startswith("small"), path.name)):
+        try:
+            found.append(_read_comparison(path))
+        except RawFileError as error:
+            problems.append(left_out("a comparison", error))
+    return found
+
+
+def _read_comparison(path: Path) -> Compared:
+    values = as_fields({"implementation": "str", "reference": "str", "dataset": "str", "parity": "dict | None", "error": "str",
+                        "recipe": "str"},
+                       read_json(path), path)
+    if values["parity"]:
+        names = [entry.name for entry in fields(Parity)]
+        values["parity"] = {name: value for name, value in values["parity"].items() if name in names}  # without what is derived
+    compared = as_record(Compared, values, path)
+    if compared.parity and not {stage.verdict for stage in compared.parity.stages} <= set(VERDICTS):
+        raise RawFileError(path, "has a verdict that is none")
+    return compared

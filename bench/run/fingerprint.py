@@ -1,0 +1,67 @@
+"""Hashes of all that decides what a measurement ends with: one is kept as long as its recipe is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from importlib import metadata
+from pathlib import Path
+
+import bench.task
+from bench.results.cells import FORMAT
+from bench.run.cells import Cell
+from bench.run.rounds import Plan
+from bench.run.variants import Variant
+from bench.run.worker import task_of
+from bench.task import Dataset
+
+SETTINGS = ("loss", "seed", "epochs", "batch_size", "optimizer", "learning_rate", "adam_epsilon", "passes_per_epoch")
+"""Fields of a `Task` that are part of a recipe."""
+
+
+def cell_recipe(cell: Cell, dataset: Dataset, epochs: int) -> str:
+    """Of a cell: data, code, settings."""
+    task = task_of(cell, dataset, epochs, Path())
+    return _digest(cell=cell.name, data=dataset.digest, code=code_digest(cell.module),
+                   settings={name: getattr(task, name) for name in SETTINGS})
+
+
+def rounds_recipe(variants: list[Variant], dataset: Dataset, plan: Plan, precision: float | None) -> str:
+    """Of the rounds of a dataset; `precision` is what the plan asks for, if it asks."""
+    return _digest(variants=[[variant.name, code_digest(variant.module)] for variant in variants], data=dataset.digest,
+                   plan=[plan.rounds, plan.seconds, plan.budget_s, precision])
+
+
+def comparison_recipe(reference: str, candidate: str, dataset: Dataset, loss: str, steps: int) -> str:
+    """Of a comparison of two modules."""
+    return _digest(code=[code_digest(reference), code_digest(candidate)], data=dataset.digest, loss=loss, steps=steps)
+
+
+def imports_recipe(modules: dict[str, str]) -> str:
+    """Of the timed imports."""
+    return _digest(imports={name: code_digest(module) for name, module in modules.items()})
+
+
+def code_digest(module: str) -> str:
+    """Hash of the Python files of a package, of the package that a module lies in, or of a module that lies in none.
+
+    What they import from elsewhere does not count. Nothing is imported but the packages around a dotted name.
+    """
+    package = module.rpartition(".")[0] or module
+    spec = importlib.util.find_spec(package)
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    files = [(path.relative_to(folder), path) for folder in folders for path in folder.rglob("*.py")]
+    if not folders:
+        files = [(Path(package), Path(spec.origin))] if spec.has_location else []
+    digest = hashlib.sha256(module.encode())
+    for name, path in sorted(files):
+        digest.update(f"{name}:{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()
+
+
+def _digest(**parts) -> str:
+    """With what every recipe has in common: the standard network, TensorFlow, and the layout of the raw files."""
+    network = hashlib.sha256(Path(bench.task.__file__).read_bytes()).hexdigest()
+    whole = {**parts, "network": network, "tensorflow": metadata.version("tensorflow"), "format": FORMAT}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""One trap a file; `bench.traps.trap.gallery` finds them."""

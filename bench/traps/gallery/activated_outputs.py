@@ -1,0 +1,31 @@
+"""The case that this project began with: outputs that went through a sigmoid, into a loss that takes logits."""
+
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=1,
+    name="activated_outputs",
+    change="sigmoid(outputs) goes into a cross-entropy that takes logits",
+    stage="loss",
+    cause="activated_outputs",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/nn/sparse_softmax_cross_entropy_with_logits ('This op expects "
+        "unscaled logits')"),
+    edits={
+        "lowlevel": """
+@@ network.py
+-    return tf.sigmoid(x) if loss == "activated" else x
++    return tf.sigmoid(x)
+""",
+        "estimator": """
+@@ network.py
+-    return tf.layers.dense(x, classes, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
++    return tf.layers.dense(x, classes, activation=tf.sigmoid, name="dense2")
+""",
+        "keras": """
+@@ network.py
+-        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
++        layers.Dense(classes, activation=tf.nn.sigmoid, name="dense2"),
+""",
+    },
+)

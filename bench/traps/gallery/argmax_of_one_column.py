@@ -1,0 +1,38 @@
+"""The largest of one column is always the first."""
+
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=8,
+    name="argmax_of_one_column",
+    change="argmax over the positive class's column alone: every sample is predicted as class 0",
+    stage="metrics",
+    cause="accuracy_of_one_class",
+    source="https://www.tensorflow.org/api_docs/python/tf/math/argmax",
+    edits={
+        "lowlevel": """
+@@ train.py
+-    predicted = outputs.argmax(axis=1)
++    predicted = outputs[:, 1:].argmax(axis=1)
+""",
+        "estimator": """
+@@ train.py
+-    predicted = tf.argmax(outputs, axis=1)
++    predicted = tf.argmax(outputs[:, 1:], axis=1)
+""",
+        "keras": """
+@@ train.py
+-            tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
++            Accuracy(name="accuracy"),
+@@ train.py
+     return outputs, tape.gradient(loss, model.trainable_variables)
+
+
++class Accuracy(tf.keras.metrics.Accuracy):
++    def update_state(self, y_true, y_pred, sample_weight=None):
++        return super().update_state(tf.reshape(y_true, [-1]), tf.argmax(y_pred[:, 1:], axis=-1), sample_weight)
++
++
+""",
+    },
+)

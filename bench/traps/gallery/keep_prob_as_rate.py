@@ -1,0 +1,32 @@
+"""What was `keep_prob` in TensorFlow 1 is `rate`, its complement, ever since."""
+
+from bench.traps.baseline_edits import DROPOUT
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=7,
+    name="keep_prob_as_rate",
+    change="keep_prob 0.8 passed as rate: four fifths are dropped",
+    stage="forward",
+    cause="dropout_rate_inverted",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (keep_prob is deprecated: rate = 1 - keep_prob)"),
+    sound=DROPOUT,
+    edits={
+        "lowlevel": """
+@@ network.py
+-    x = tf.nn.dropout(x, rate=tf.where(training, 0.2, 0.0))
++    x = tf.nn.dropout(x, rate=tf.where(training, 0.8, 0.0))
+""",
+        "estimator": """
+@@ network.py
+-    x = tf.layers.dropout(x, rate=0.2, training=training)
++    x = tf.layers.dropout(x, rate=0.8, training=training)
+""",
+        "keras": """
+@@ network.py
+-        layers.Dropout(0.2),
++        layers.Dropout(0.8),
+""",
+    },
+)

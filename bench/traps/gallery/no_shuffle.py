@@ -1,0 +1,29 @@
+"""The file's own order, in every epoch."""
+
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=18,
+    name="no_shuffle",
+    change="no shuffle",
+    stage="data",
+    cause="not_shuffled",
+    source="https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle",
+    edits={
+        "lowlevel": """
+@@ input.py
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
+""",
+        "estimator": """
+@@ input.py
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
+""",
+        "keras": """
+@@ input.py
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = _records(task)
+""",
+    },
+)

@@ -1,0 +1,35 @@
+"""The order of two calls: whole batches are shuffled, and each holds neighbours of the file."""
+
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=18,
+    name="shuffled_batches",
+    change="shuffle after batch",
+    stage="data",
+    cause="batches_shuffled",
+    source="https://www.tensorflow.org/guide/data (the order of shuffle and batch)",
+    edits={
+        "lowlevel": """
+@@ input.py
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
+-    return _batches(dataset, task).repeat(task.passes).prefetch(2)
++    dataset = _records(task)
++    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
+""",
+        "estimator": """
+@@ input.py
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
+-    return _batches(dataset, task).repeat(task.passes).prefetch(2)
++    dataset = _records(task)
++    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
+""",
+        "keras": """
+@@ input.py
+-    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
+-    return _batches(dataset, task).repeat(task.passes).prefetch(2)
++    dataset = _records(task)
++    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
+""",
+    },
+)

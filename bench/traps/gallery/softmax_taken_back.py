@@ -1,0 +1,19 @@
+"""Keras's loss looks for a softmax behind the outputs and takes what went into it, whatever it was told."""
+
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=1,
+    name="softmax_taken_back",
+    change="activation=tf.nn.softmax with from_logits=True: trains, but the loss it reports is not that of its predictions",
+    stage="loss",
+    cause="loss_of_hidden_logits",
+    source="keras/src/backend.py, `_get_logits` (from_expected_op_type)",
+    edits={
+        "keras": """
+@@ network.py
+-        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
++        layers.Dense(classes, activation=tf.nn.softmax, name="dense2"),
+""",
+    },
+)

@@ -1,0 +1,29 @@
+"""All units of a layer start alike, and with them dead: no gradient passes a kernel of zeros."""
+
+from bench.traps.trap import Trap
+
+TRAP = Trap(
+    number=15,
+    name="zero_kernels",
+    change="kernels initialised to zeros",
+    stage="initial weights",
+    cause="constant_initialiser",
+    source="Goodfellow, Bengio and Courville 2016, Deep Learning, section 8.4 (symmetry breaking)",
+    edits={
+        "lowlevel": """
+@@ train.py
+-        variable.load(weights[variable.op.name], session)
++        variable.load(np.zeros_like(weights[variable.op.name]), session)
+""",
+        "estimator": """
+@@ train.py
+-        variable.load(weights[variable.op.name], session)
++        variable.load(np.zeros_like(weights[variable.op.name]), session)
+""",
+        "keras": """
+@@ train.py
+-    model.set_weights(list(task.initial_weights().values()))
++    model.set_weights([tf.zeros_like(value) for value in task.initial_weights().values()])
+""",
+    },
+)

@@ -1,0 +1,30 @@
+"""The weights that evaluations are compared at: no wrong metric may have the value of a right one."""
+
+import numpy as np
+import pytest
+
+from bench.data.store import make_dataset
+from bench.data.synthetic import Synthetic
+from bench.parity.comparison import DATASETS
+from bench.parity.inputs import evaluation_batches
+from bench.parity.ports.standard import Standard
+from bench.parity.fixed_weights import still_task
+from bench.task import Task
+
+
+@pytest.mark.parametrize("dataset", list(DATASETS))
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_metrics_have_other_values(dataset, seed):
+    task = Task(make_dataset(Synthetic(), DATASETS[dataset]), "logits", seed, 2, None)
+    still = still_task(task)
+    assert still.learning_rate == 0
+    network = Standard(still)
+    network.set_weights(still.initial_weights())
+    batches = evaluation_batches(task.dataset, task.batch_size)
+    outputs = np.concatenate([network.forward(batch.features, False, 0)[-1].value for batch in batches])
+    labels = task.dataset.evaluation_labels
+    accuracies = [np.mean(predicted == labels) for predicted in (
+        outputs.argmax(axis=1), outputs[:, 1] > 0.5, np.zeros(len(labels)), np.ones(len(labels)))]
+    right, by_threshold, first, second = accuracies
+    assert min(abs(right - first), abs(right - second), abs(right - by_threshold), abs(by_threshold - first)) > 0.02
+    assert np.abs(outputs[:, 1] - 0.5).min() > 1e-5 and np.abs(outputs[:, 1] - outputs[:, 0]).min() > 1e-5
