@@ -41,7 +41,7 @@ PROFILES = {
     "tuned": "what the API offers to somebody who needs speed: same network, same result",
 }
 
-LOSSES = {
+OUTPUTS = {
     "logits": "dense2 goes into the cross-entropy as it is: the sound port",
     "activated": "sigmoid(dense2) goes into the cross-entropy as if it were logits: the port that freezes",
 }
@@ -108,7 +108,7 @@ class Task:
     """
 
     dataset: Dataset
-    loss: str
+    outputs: str
     seed: int
     epochs: int
     model_dir: Path

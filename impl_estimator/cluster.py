@@ -104,7 +104,7 @@ def model_fn(features, labels, mode, params, watched):
     if mode != tf.estimator.ModeKeys.TRAIN:
         return default_model_fn(features, labels, mode, params, watched)
     task = params["task"]
-    outputs = build_network(features["signal"], task.dataset.classes, task.loss)
+    outputs = build_network(features["signal"], task.dataset.classes, task.outputs)
     loss = tf.losses.sparse_softmax_cross_entropy(
         labels=labels, logits=outputs, weights=features["weight"], reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE)
     train_op = build_optimizer(task).minimize(loss, tf.train.get_global_step())

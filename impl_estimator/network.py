@@ -3,7 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 
-def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
+def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
     """From raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes]."""
     x = signal[:, :, tf.newaxis]
     x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1")
@@ -12,4 +12,4 @@ def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
     x = tf.layers.max_pooling1d(x, pool_size=4, strides=4, padding="same", name="pool2")
     x = tf.layers.flatten(x)
     x = tf.layers.dense(x, 64, activation=tf.nn.relu, name="dense1")
-    return tf.layers.dense(x, classes, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
+    return tf.layers.dense(x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2")

@@ -44,7 +44,7 @@ def train(task: Task, observer: Observer) -> Trained:
 def model_fn(features, labels, mode, params, watched):
     """The network for one mode; `watched` is the hook that looks at the gradients while evaluating."""
     task = params["task"]
-    outputs = build_network(features, task.dataset.classes, task.loss)
+    outputs = build_network(features, task.dataset.classes, task.outputs)
     if mode == tf.estimator.ModeKeys.PREDICT:
         return tf.estimator.EstimatorSpec(mode, predictions={"outputs": outputs})
 
@@ -104,7 +104,7 @@ class StepReport(tf.train.SessionRunHook):
         self.observer = observer
 
     def begin(self):
-        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]  # Estimator puts what it minimises last
+        self.loss = tf.get_collection(tf.GraphKeys.OUTPUTS)[-1]  # Estimator puts what it minimises last
 
     def after_create_session(self, session, coord):
         self.observer.begin()

@@ -67,7 +67,7 @@ def model_fn(features, labels, mode, params, watched):
     if mode != tf.estimator.ModeKeys.TRAIN:
         return default_model_fn(features, labels, mode, params, watched)
     task = params["task"]
-    build_network(features, task.dataset.classes, task.loss)  # makes the variables, which a loop cannot
+    build_network(features, task.dataset.classes, task.outputs)  # makes the variables, which a loop cannot
     optimizer = build_optimizer(task)
     samples = tf.shape(labels)[0]
 
@@ -75,7 +75,7 @@ def model_fn(features, labels, mode, params, watched):
         signal, label = (values[start:start + task.batch_size] for values in (features, labels))
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=label, logits=build_network(signal, task.dataset.classes, task.loss))
+                labels=label, logits=build_network(signal, task.dataset.classes, task.outputs))
         # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
         train_op = optimizer.minimize(
             tf.reduce_mean(losses), tf.train.get_global_step(), gate_gradients=optimizer.GATE_NONE)
@@ -98,7 +98,7 @@ class CallReport(tf.train.SessionRunHook):
 
     def begin(self):
         self.steps = tf.get_collection("steps")[0]
-        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[0]
+        self.loss = tf.get_collection(tf.GraphKeys.OUTPUTS)[0]
 
     def after_create_session(self, session, coord):
         self.observer.begin()

@@ -64,7 +64,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
 
 def build_model(task: Task) -> tf.keras.Model:
-    model = build_network(task.dataset.length, task.dataset.classes, task.loss)
+    model = build_network(task.dataset.length, task.dataset.classes, task.outputs)
     model.set_weights(list(task.initial_weights().values()))
     model.compile(
         optimizer=build_optimizer(task),

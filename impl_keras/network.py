@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def build_network(length: int, classes: int, loss: str) -> tf.keras.Model:
+def build_network(length: int, classes: int, outputs: str) -> tf.keras.Model:
     """A model from raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes].
 
     The sigmoid must be the callable: for the string ``"sigmoid"`` Keras 2.15 keeps the logits on the output
@@ -18,5 +18,5 @@ def build_network(length: int, classes: int, loss: str) -> tf.keras.Model:
         layers.MaxPool1D(pool_size=4, strides=4, padding="same", name="pool2"),
         layers.Flatten(),
         layers.Dense(64, activation="relu", name="dense1"),
-        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
+        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
     ])

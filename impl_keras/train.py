@@ -11,7 +11,7 @@ def train(task: Task, observer: Observer) -> Trained:
     """Trains, evaluates after every epoch, and predicts the evaluation split."""
     dataset = training_dataset(task)
     evaluation = evaluation_dataset(task.dataset.evaluation, task)
-    model = build_network(task.dataset.length, task.dataset.classes, task.loss)
+    model = build_network(task.dataset.length, task.dataset.classes, task.outputs)
     model.set_weights(list(task.initial_weights().values()))
     model.compile(
         optimizer=build_optimizer(task),

@@ -27,7 +27,7 @@ def train(task: Task, observer: Observer) -> Trained:
     elements = math.ceil(batches / batches_per_element)
     dataset = cached_dataset(task, batches_per_element)
     evaluation = evaluation_dataset(task.dataset.evaluation, task)
-    network = build_network(task.dataset.length, task.dataset.classes, task.loss)
+    network = build_network(task.dataset.length, task.dataset.classes, task.outputs)
     model = ManySteps(network.inputs, network.outputs, batch_size=task.batch_size)
     model.set_weights(list(task.initial_weights().values()))
     model.compile(

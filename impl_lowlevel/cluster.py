@@ -200,12 +200,12 @@ def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Mode
     """The network twice, on the same variables: for this worker's share of a training batch, and for evaluation."""
     signal, labels, weights = batch.training.get_next()
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=labels, logits=build_network(signal, task.dataset.classes, task.loss))
+        labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs))
     loss = tf.reduce_mean(weights * losses)
     global_step = tf.train.get_or_create_global_step()
     train_op = optimizer.minimize(loss, global_step)
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
-        outputs = build_network(batch.signal, task.dataset.classes, task.loss)
+        outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
     gradients = optimizer.compute_gradients(tf.reduce_mean(sample_losses))
     return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)

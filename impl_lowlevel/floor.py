@@ -35,12 +35,12 @@ def build_loop(task: Task, steps: int) -> tf.Tensor:
     signal = tf.get_variable("signal", initializer=task.dataset.probe.signal, trainable=False)
     labels = tf.constant(task.dataset.probe.labels)
     optimizer = build_optimizer(task)
-    build_network(signal, task.dataset.classes, task.loss)  # makes the variables, which a loop cannot
+    build_network(signal, task.dataset.classes, task.outputs)  # makes the variables, which a loop cannot
 
     def train_step(step, loss_sum):
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=labels, logits=build_network(signal, task.dataset.classes, task.loss))
+                labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs))
         loss = tf.reduce_mean(losses)
         train_op = optimizer.minimize(loss, gate_gradients=optimizer.GATE_NONE)
         with tf.control_dependencies([train_op]):

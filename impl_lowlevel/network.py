@@ -3,7 +3,7 @@
 import tensorflow.compat.v1 as tf
 
 
-def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
+def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
     """From raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes]."""
     x = signal[:, :, tf.newaxis]
     x = tf.nn.relu(conv1d(x, filters=16, kernel_size=16, stride=4, name="conv1"))
@@ -13,7 +13,7 @@ def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
     x = tf.reshape(x, [-1, x.shape[1] * x.shape[2]])
     x = tf.nn.relu(dense(x, units=64, name="dense1"))
     x = dense(x, units=classes, name="dense2")
-    return tf.sigmoid(x) if loss == "activated" else x
+    return tf.sigmoid(x) if outputs == "activated" else x
 
 
 def conv1d(x: tf.Tensor, filters: int, kernel_size: int, stride: int, name: str) -> tf.Tensor:

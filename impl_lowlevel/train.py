@@ -27,7 +27,7 @@ def build_model(task: Task) -> Model:
     """Input, network, loss and optimizer in the current graph."""
     tf.set_random_seed(task.seed)
     batch = build_input(task, training_dataset(task))
-    outputs = build_network(batch.signal, task.dataset.classes, task.loss)
+    outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
     loss = tf.reduce_mean(sample_losses)
     global_step = tf.train.get_or_create_global_step()

@@ -61,7 +61,7 @@ def build_model(task: Task) -> tuple:
     tf.set_random_seed(task.seed)
     batches = min(task.dataset.train.batches(task.batch_size), VALUES_PER_CALL // (task.batch_size * task.dataset.length))
     batch = build_input(task, cached_dataset(task, max(1, batches)))
-    outputs = build_network(batch.signal, task.dataset.classes, task.loss)
+    outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
     global_step = tf.train.get_or_create_global_step()
     optimizer = build_optimizer(task)
@@ -72,7 +72,7 @@ def build_model(task: Task) -> tuple:
         signal, labels = (values[start:start + task.batch_size] for values in (batch.signal, batch.labels))
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=labels, logits=build_network(signal, task.dataset.classes, task.loss))
+                labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs))
         # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
         train_op = optimizer.minimize(tf.reduce_mean(losses), global_step, gate_gradients=optimizer.GATE_NONE)
         with tf.control_dependencies([train_op]):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_recorder import Clock
 
-from bench.measure.api_timers import DOORS, Doors
+from bench.measure.api_timers import TIMED_FUNCTIONS, ApiTimers
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ DOORS_UNDER_TEST = (("runtime_s", "api_under_test", "runtime"), ("api_s", "api_u
 
 
 def test_time_goes_to_the_innermost_door_and_what_lies_outside_to_none(api):
-    doors = Doors(api.clock)
+    doors = ApiTimers(api.clock)
     doors.open(DOORS_UNDER_TEST)
     api.clock.now += 10
     api.run()
@@ -44,7 +44,7 @@ def test_time_goes_to_the_innermost_door_and_what_lies_outside_to_none(api):
 
 
 def test_it_may_be_taken_within_a_door_and_an_exception_does_not_confuse_it(api):
-    doors = Doors(api.clock)
+    doors = ApiTimers(api.clock)
     taken = []
 
     def runtime():
@@ -63,7 +63,7 @@ def test_it_may_be_taken_within_a_door_and_an_exception_does_not_confuse_it(api)
 
 def test_closing_leaves_everything_as_it_was(api):
     before = api.runtime, api.run
-    doors = Doors(api.clock)
+    doors = ApiTimers(api.clock)
     doors.open(DOORS_UNDER_TEST)
     assert api.run is not before[1]
     doors.close()
@@ -77,7 +77,7 @@ def test_every_door_of_tensorflow_is_there():
     import tensorflow as tf
 
     assert tf.keras.Model and tf.estimator.Estimator  # loads them
-    for _, module, path in DOORS:
+    for _, module, path in TIMED_FUNCTIONS:
         assert callable(functools.reduce(getattr, path.split("."), importlib.import_module(module)))
 
 
@@ -90,7 +90,7 @@ def test_a_real_session_spends_its_time_in_the_runtime_and_in_its_own_python():
         matrix = tf.placeholder(tf.float32, [500, 500])
         product, feed = tf.reduce_sum(matrix @ matrix @ matrix), {matrix: np.ones([500, 500], np.float32)}
         session.run(product, feed)
-        doors = Doors()
+        doors = ApiTimers()
         doors.open()
         began = time.perf_counter()
         for _ in range(20):

@@ -17,7 +17,7 @@ from bench.report.findings import judge
 from bench.report.frames import read_cells, results_frame
 
 REQUIRED = [
-    "implementation", "profile", "dataset", "loss", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
+    "implementation", "profile", "dataset", "outputs", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
     "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms", "device_ms_per_step",
     "gpu_ms_per_step", "peak_rss_mib", "startup_s", "train_s", "wall_s", "steps", "parameters", "code_lines"]
 
@@ -28,7 +28,7 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     results = pd.read_csv(folder / "results.csv")
     assert set(REQUIRED) <= set(results.columns)
     assert len(results) == 18 and (results["status"] == "ok").all()
-    assert results.groupby(["implementation", "profile", "dataset", "loss"]).ngroups == 18
+    assert results.groupby(["implementation", "profile", "dataset", "outputs"]).ngroups == 18
     measured = ["accuracy", "final_loss", "peak_rss_mib", "startup_s", "train_s", "wall_s", "graph_s", "first_step_s",
                 "evaluation_s", "checkpoint_s", "checkpoint_kib"]
     assert (results[measured] >= 0).all(axis=None)
@@ -78,7 +78,7 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
 def test_the_three_apis_agree_in_a_quick_run(quick_run):
     folder, _ = quick_run
     curves = pd.read_csv(folder / "curves.csv")
-    losses = curves.pivot_table(index=["profile", "dataset", "loss", "epoch"], columns="implementation", values="evaluation_loss")
+    losses = curves.pivot_table(index=["profile", "dataset", "outputs", "epoch"], columns="implementation", values="evaluation_loss")
     assert losses["estimator"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5)
     assert losses["keras"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3)
 
@@ -86,7 +86,7 @@ def test_the_three_apis_agree_in_a_quick_run(quick_run):
 def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_rows(quick_run):
     folder, _ = quick_run
     results = results_frame(folder, read_cells(folder, []), pd.DataFrame())
-    stuck = results[(results["dataset"] == "large") & (results["loss"] == "activated")]
+    stuck = results[(results["dataset"] == "large") & (results["outputs"] == "activated")]
     assert len(stuck) == 3
     for _, cell in stuck.iterrows():
         verdict = judge(folder, cell)
@@ -97,7 +97,7 @@ def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_row
 def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_path):
     folder = shutil.copytree(quick_run[0], tmp_path / "again")
     before = pd.read_csv(folder / "results.csv")
-    part = ("--impl", "keras", "--profile", "default", "--dataset", "small", "--loss", "logits", "--out", folder)
+    part = ("--impl", "keras", "--profile", "default", "--dataset", "small", "--outputs", "logits", "--out", folder)
     process = run_module("bench", "run", "--quick", *part)
     assert process.returncode == 0, process.stderr
     after = pd.read_csv(folder / "results.csv")
@@ -131,7 +131,7 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
     out = tmp_path / "out"
     process = run_module(
-        "bench", "run", "--quick", "--profile", "default", "--dataset", "small", "--loss", "logits", "--out", out, "--impl", "raises", "--impl",
+        "bench", "run", "--quick", "--profile", "default", "--dataset", "small", "--outputs", "logits", "--out", out, "--impl", "raises", "--impl",
         "dies", "--impl", "broken", "--impl", "lowlevel", env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert process.returncode == 1
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
@@ -191,7 +191,7 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
     output = tmp_path / "output"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"impl_{name}", "--loss", "activated", "--epochs", "500", "--seed", "3"], cwd=ROOT,
+            [sys.executable, "-m", f"impl_{name}", "--outputs", "activated", "--epochs", "500", "--seed", "3"], cwd=ROOT,
             text=True, stdout=file, stderr=subprocess.PIPE)
         wait_for(lambda: "epoch 2:" in output.read_text(), process)
         process.send_signal(signal.SIGINT)

@@ -21,7 +21,7 @@ def test_every_implementation_is_equally_often_at_each_place(place):
 def test_cells_that_are_compared_run_next_to_each_other():
     cells = interleaved(IMPLEMENTATIONS, "default", ["small", "large"], ["logits"], range(2))
     for start in range(0, len(cells), 3):
-        assert len({(cell.dataset, cell.loss, cell.seed) for cell in cells[start:start + 3]}) == 1
+        assert len({(cell.dataset, cell.outputs, cell.seed) for cell in cells[start:start + 3]}) == 1
 
 
 def test_an_implementation_without_a_profile_has_no_cells_of_it():

@@ -24,7 +24,7 @@ def fails_with_one_line(process, message):
 @pytest.mark.parametrize("arguments, message", [
     (["all", "--impl", "pytorch"], "unknown implementation 'pytorch': choose from lowlevel, estimator, keras"),
     (["all", "--dataset", "medium"], "'medium' is not one of 'small', 'large'"),
-    (["run", "--loss", "hinge"], "'hinge' is not one of 'logits', 'activated'"),
+    (["run", "--outputs", "hinge"], "'hinge' is not one of 'logits', 'activated'"),
     (["all", "--seeds", "0"], "0 is not in the range x>=1"),
     (["all", "--epochs", "many"], "'many' is not a valid integer"),
     (["everything"], "No such command 'everything'")])

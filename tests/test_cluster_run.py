@@ -60,7 +60,7 @@ def test_one_worker_trains_as_without_a_cluster(quick_cluster):
     """The same weights, batches and updates: to the rounding of another way to add up."""
     folder, _ = quick_cluster
     alone = folder / "alone"
-    process = run_module("bench", "run", "--quick", "--profile", "default", "--dataset", "small", "--loss", "logits", "--out", alone)
+    process = run_module("bench", "run", "--quick", "--profile", "default", "--dataset", "small", "--outputs", "logits", "--out", alone)
     assert process.returncode == 0, process.stderr
     for name in ("lowlevel", "estimator", "keras"):
         losses = [raw.read_steps(place, f"{name}-{profile}-small-logits-0")["loss"] for place, profile in
@@ -111,7 +111,7 @@ def toy(tmp_path, monkeypatch, tiny_dataset):
         (package / "cluster.py").write_text(CHIEF.format(chief=chief, worker=worker))
         cell = Cell("toy", package.name, "cluster2", "small", "logits", 0, workers=2, batch_size=64)
         with with_forkserver():
-            return cluster_cell.run_on_cluster(cell, tiny_dataset, 2, "recipe", tmp_path / "out", Limits(seconds), lambda: None)
+            return cluster_cell.run_on_cluster(cell, tiny_dataset, 2, "fingerprint", tmp_path / "out", Limits(seconds), lambda: None)
 
     yield run
     members = [int(path.stem) for path in tmp_path.glob("toy*/*.pid")]
@@ -273,7 +273,7 @@ def test_a_folder_of_checkpoints_is_one_trainings(tmp_path, tiny_dataset):
     claim(tmp_path, "impl_keras", task)
     (tmp_path / "checkpoint").touch()
     claim(tmp_path, "impl_keras", task)  # another member, or the same training again
-    for other in (replace(task, seed=1), replace(task, batch_size=32), replace(task, loss="activated")):
+    for other in (replace(task, seed=1), replace(task, batch_size=32), replace(task, outputs="activated")):
         with pytest.raises(UserError, match="holds another training"):
             claim(tmp_path, "impl_keras", other)
     (tmp_path / "training.json").unlink()

@@ -17,7 +17,7 @@ def run_folder(folder, factor=1.0, rounds=16, spread=0.01, seed=0, environment=N
              for number, profile in enumerate(("default", "tuned", "again"))}
     rates["floor-floor"] = noisy(1000, rounds, spread, seed + 9)
     write_timings(folder, rates)
-    write_measured(folder, "lowlevel", "small", loss="logits", **cell)
+    write_measured(folder, "lowlevel", "small", kind="logits", **cell)
     raw.write_text(folder / "environment.json", json.dumps({**ENVIRONMENT, **(environment or {})}))
     return folder
 
@@ -58,7 +58,7 @@ def test_what_was_measured_otherwise_is_refused_with_the_reason(tmp_path, enviro
 
 def test_missing_cells_are_listed_and_the_rest_is_compared(tmp_path):
     first, second = run_folder(tmp_path / "a"), run_folder(tmp_path / "b", seed=50)
-    write_measured(first, "keras", "small", loss="logits")
+    write_measured(first, "keras", "small", kind="logits")
     process = compare(first, second)
     assert process.returncode == 0 and f"cell keras-default-small-logits-0 is missing in {second}" in process.stdout
     shutil.rmtree(second / "rounds")

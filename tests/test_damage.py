@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as npst
 
 from bench.data import shards
 from bench.data.formats.chunk import Unreadable
-from bench.data.user_files import OwnFile, check_file, scan_file
+from bench.data.user_files import UserFile, check_file, scan_file
 from bench.data.records import Records, read_signal
 from bench.data.scan import scan
 from bench.data.source import Samples
@@ -53,7 +53,7 @@ def damaged(content: bytes, place: float, change: int) -> bytes:
 DAMAGE = {"place": st.floats(0, 1), "change": st.integers(0, 255)}
 
 
-def rows_of(own: OwnFile) -> tuple[np.ndarray, list[str]]:
+def rows_of(own: UserFile) -> tuple[np.ndarray, list[str]]:
     """All samples of a file with the names of their labels."""
     rows = io.BytesIO()
     found = scan_file(own, rows=rows)
@@ -89,7 +89,7 @@ def test_any_samples_come_back_from_npz_and_csv(tmp_path_factory, signal):
     rows = [",".join([*(repr(float(value)) for value in row), str(label)]) for row, label in zip(signal, labels)]
     (folder / "round.csv").write_text("\n".join([",".join([*map(str, range(signal.shape[1])), "label"]), *rows]) + "\n")
     for name in ("round.npz", "round.csv"):
-        read, names = rows_of(OwnFile(folder / name))
+        read, names = rows_of(UserFile(folder / name))
         assert np.array_equal(read, signal.astype(np.float32)) and names == [str(label) for label in labels]
 
 
@@ -104,12 +104,12 @@ def tfrecords(tmp_path_factory):
 @MANY
 @given(**DAMAGE)
 def test_a_damaged_shard_is_an_error_or_what_comes_before_the_cut(tfrecords, tmp_path_factory, place, change):
-    whole, labels = rows_of(OwnFile(tfrecords))
+    whole, labels = rows_of(UserFile(tfrecords))
     copy = tmp_path_factory.getbasetemp() / "damaged-tfrecords"
     copy.mkdir(exist_ok=True)
     (copy / "a.tfrecord").write_bytes(damaged((tfrecords / "a.tfrecord").read_bytes(), place, change))
     try:
-        read, names = rows_of(OwnFile(copy))
+        read, names = rows_of(UserFile(copy))
     except UserError:
         return
     assert change == 0 and np.array_equal(read, whole[:len(read)]) and names == labels[:len(read)]
@@ -124,7 +124,7 @@ def test_a_damaged_npz_is_an_error_or_does_no_harm(tmp_path_factory, place, chan
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
     path.write_bytes(damaged(content.getvalue(), place, change))
     try:
-        read, names = rows_of(OwnFile(path))
+        read, names = rows_of(UserFile(path))
     except UserError:
         return
     assert np.array_equal(read, signal) and names == [str(label) for label in labelled(signal)]
@@ -138,10 +138,10 @@ def test_a_damaged_csv_is_an_error_by_its_checksum(tmp_path_factory, place, chan
     path, content = folder / "a.csv", b"0,1,label\n" + b"".join(b"%d,%d,%d\n" % (row, -row, row % 2) for row in range(50))
     path.write_bytes(content)
     write_sums(folder)
-    check_file(OwnFile(path))
+    check_file(UserFile(path))
     path.write_bytes(damaged(content, place, change))
     with pytest.raises(UserError, match="a.csv: damaged or changed"):
-        scan_file(OwnFile(path))
+        scan_file(UserFile(path))
 
 
 NAME = sorted(path.stem for path in Path(REAL).glob("*.hea"))[0] if REAL else "r"

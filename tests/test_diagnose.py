@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from bench.diagnose.diagnose import Setting, diagnose
+from bench.diagnose.diagnose import DiagnosisSetting, diagnose
 from bench.traps.injection import write_trapped
-from bench.diagnose.outputs import Ended, diverged, explain_outputs, near_chance
+from bench.diagnose.outputs import FinalState, diverged, explain_outputs, near_chance
 from bench.traps.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
 from bench.parity.remote_port import PortError
@@ -29,7 +29,7 @@ def forkserver():
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_nothing_is_wrong_with_sound_ports(name, seed):
-    found = diagnose(name, Setting(seed=seed))
+    found = diagnose(name, DiagnosisSetting(seed=seed))
     assert found.state == "trained" and found.explanations == []
     assert len(found.looks) > 4 and found.looks[0].step == 0 and found.looks[-1].step == len(found.losses)
     assert found.ended.right == found.ended.accuracy > 0.95
@@ -66,7 +66,7 @@ def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_seeds_port_is_named_though_it_trains_on_small(name):
-    found = diagnose(name, Setting(loss="activated"))
+    found = diagnose(name, DiagnosisSetting(outputs="activated"))
     assert found.state == "trained" and [entry.cause for entry in found.explanations] == ["activated_outputs"]
     assert "0.3133" in found.explanations[0].evidence and "network.py" in found.explanations[0].lines[0]
 
@@ -97,14 +97,14 @@ def batch(tmp_path):
 
 @pytest.mark.parametrize("port", ["model", "graph", "estimator", "subclassed", "transposed", "legacy_adam"])
 def test_nothing_is_wrong_with_functions_either(port, batch):
-    found = diagnose(f"{PORTS}:{port}", Setting(batch=batch, steps=400))
+    found = diagnose(f"{PORTS}:{port}", DiagnosisSetting(batch=batch, steps=400))
     assert found.state == "trained" and found.explanations == [], found
 
 
 @pytest.mark.parametrize("port, cause", [
     ("wrong_loss_from_logits", "probabilities_expected"), ("wrong_loss_sum", "sum_for_mean"), ("wrong_initial_bias", None)])
 def test_functions_that_are_wrong(port, cause, batch):
-    found = diagnose(f"{PORTS}:{port}", Setting(batch=batch, steps=200))
+    found = diagnose(f"{PORTS}:{port}", DiagnosisSetting(batch=batch, steps=200))
     assert [entry.cause for entry in found.explanations][:1] == [cause] * (cause is not None)
 
 
@@ -113,11 +113,11 @@ def bench(*arguments):
 
 
 def test_the_command_says_it_in_words_in_json_and_as_a_picture(tmp_path):
-    run = bench("impl_keras", "--loss", "activated", "--epochs", 1, "--picture", tmp_path / "why.png", "--json")
+    run = bench("impl_keras", "--outputs", "activated", "--epochs", 1, "--picture", tmp_path / "why.png", "--json")
     answer = json.loads(run.stdout)
     assert run.returncode == 1 and answer["explanations"][0]["cause"] == "activated_outputs" and answer["looks"]
     assert (tmp_path / "why.png").stat().st_size > 10_000
-    against = bench("impl_keras", "--loss", "logits", "--reference", "impl_lowlevel")
+    against = bench("impl_keras", "--outputs", "logits", "--reference", "impl_lowlevel")
     assert against.returncode == 0 and "The same network" in against.stdout
 
 
@@ -131,7 +131,7 @@ def test_what_cannot_be_looked_at_is_one_line(arguments, message):
 
 def test_a_port_that_raises_before_it_trains_is_an_error(batch):
     with pytest.raises(PortError, match="raises raised ValueError: Dimensions must be equal") as error:
-        diagnose(f"{PORTS}:raises", Setting(batch=batch))
+        diagnose(f"{PORTS}:raises", DiagnosisSetting(batch=batch))
     assert error.value.traceback_text.splitlines()[0].strip().startswith(f'File "{PORTS}"')
 
 
@@ -139,7 +139,7 @@ LABELS = np.tile([0, 1], 50)
 
 
 def ended(outputs, loss, accuracy=0.5, gradient=0.0, losses=(1.0,)):
-    return Ended(np.asarray(outputs, float), LABELS, loss, accuracy, gradient, np.asarray(losses, float))
+    return FinalState(np.asarray(outputs, float), LABELS, loss, accuracy, gradient, np.asarray(losses, float))
 
 
 def test_outputs_tell_frozen_from_dead_though_both_lose_ln_2():

@@ -10,10 +10,10 @@ from test_report import write_measured
 
 from bench.results import cells as raw
 from bench.results.rounds import Turns, VariantRecord, write_rounds
-from bench.results.comparisons import Compared, write_comparison
+from bench.results.comparisons import StoredComparison, write_comparison
 from bench.run.cells import Cell
-from bench.run.fingerprint import cell_recipe, code_digest, comparison_recipe, imports_recipe, rounds_recipe
-from bench.run.resume import Kept, Recipes, find_kept, remove_others
+from bench.run.fingerprint import cell_fingerprint, code_digest, comparison_fingerprint, imports_fingerprint, rounds_fingerprint
+from bench.run.resume import KeptResults, Fingerprints, find_kept, remove_others
 from bench.run.rounds import Plan
 from bench.run.variants import Variant
 from bench.task import Batch, Dataset, Split
@@ -25,30 +25,30 @@ VARIANTS = [Variant("lowlevel", "impl_lowlevel", "default"), Variant("lowlevel",
 
 
 def test_the_same_has_the_same_recipe_of_16_digits():
-    assert cell_recipe(CELL, DATASET, 3) == cell_recipe(CELL, DATASET, 3) and len(cell_recipe(CELL, DATASET, 3)) == 16
+    assert cell_fingerprint(CELL, DATASET, 3) == cell_fingerprint(CELL, DATASET, 3) and len(cell_fingerprint(CELL, DATASET, 3)) == 16
 
 
 @pytest.mark.parametrize("cell, dataset, epochs", [
-    (replace(CELL, seed=1), DATASET, 3), (replace(CELL, loss="activated"), DATASET, 3), (replace(CELL, profile="tuned"), DATASET, 3),
+    (replace(CELL, seed=1), DATASET, 3), (replace(CELL, outputs="activated"), DATASET, 3), (replace(CELL, profile="tuned"), DATASET, 3),
     (replace(CELL, module="impl_keras"), DATASET, 3), (CELL, replace(DATASET, digest="e"), 3), (CELL, DATASET, 4)])
 def test_whatever_decides_a_result_changes_the_recipe(cell, dataset, epochs):
-    assert cell_recipe(cell, dataset, epochs) != cell_recipe(CELL, DATASET, 3)
+    assert cell_fingerprint(cell, dataset, epochs) != cell_fingerprint(CELL, DATASET, 3)
 
 
 @pytest.mark.parametrize("package, version", [("bench.run.fingerprint.metadata.version", "2.16"), ("bench.run.fingerprint.FORMAT", 99)])
 def test_so_do_tensorflow_and_the_layout_of_the_files(monkeypatch, package, version):
-    before = cell_recipe(CELL, DATASET, 3)
+    before = cell_fingerprint(CELL, DATASET, 3)
     monkeypatch.setattr(package, (lambda name: version) if package.endswith("version") else version)
-    assert cell_recipe(CELL, DATASET, 3) != before
+    assert cell_fingerprint(CELL, DATASET, 3) != before
 
 
 def test_rounds_comparisons_and_imports_have_recipes_too():
-    rounds = rounds_recipe(VARIANTS, DATASET, Plan(2, 0.1), None)
-    assert rounds not in {rounds_recipe(VARIANTS[:1], DATASET, Plan(2, 0.1), None), rounds_recipe(VARIANTS, DATASET, Plan(3, 0.1), None),
-                          rounds_recipe(VARIANTS, DATASET, Plan(2, 0.1), 0.02)}
-    assert comparison_recipe("impl_lowlevel", "impl_keras", DATASET, "logits", 5) != comparison_recipe(
+    rounds = rounds_fingerprint(VARIANTS, DATASET, Plan(2, 0.1), None)
+    assert rounds not in {rounds_fingerprint(VARIANTS[:1], DATASET, Plan(2, 0.1), None), rounds_fingerprint(VARIANTS, DATASET, Plan(3, 0.1), None),
+                          rounds_fingerprint(VARIANTS, DATASET, Plan(2, 0.1), 0.02)}
+    assert comparison_fingerprint("impl_lowlevel", "impl_keras", DATASET, "logits", 5) != comparison_fingerprint(
         "impl_keras", "impl_lowlevel", DATASET, "logits", 5)
-    assert imports_recipe({"keras": "impl_keras"}) != imports_recipe({"estimator": "impl_estimator"})
+    assert imports_fingerprint({"keras": "impl_keras"}) != imports_fingerprint({"estimator": "impl_estimator"})
 
 
 def test_code_is_that_of_the_package_a_module_lies_in_or_of_its_file(tmp_path, monkeypatch):
@@ -67,20 +67,20 @@ def test_code_is_that_of_the_package_a_module_lies_in_or_of_its_file(tmp_path, m
 
 THREADS = {"intra_op_threads": 2, "inter_op_threads": 2, "peak_rss_mib": 300.0}
 NAMES = {status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(raw.STATUSES)}
-RECIPES = Recipes({name: "same" for name in NAMES.values()}, {"small": "same", "large": "same"}, {("keras", "small"): "same"}, "same")
+RECIPES = Fingerprints({name: "same" for name in NAMES.values()}, {"small": "same", "large": "same"}, {("keras", "small"): "same"}, "same")
 
 
-def write_run(folder, recipe="same"):
+def write_run(folder, fingerprint="same"):
     for seed, status in enumerate(raw.STATUSES):
         write_measured(folder, "lowlevel", "small", "logits", seed)
         record = raw.read_cell(folder, NAMES[status])
-        record.status, record.recipe = status, recipe
+        record.status, record.fingerprint = status, fingerprint
         raw.write_cell(folder, record)
     for dataset, status in (("small", "ok"), ("large", "failed")):
         write_rounds(folder, Turns(dataset), [VariantRecord("lowlevel-default", "lowlevel", "impl_lowlevel", "default", dataset, 130, status,
-                                                              environment=THREADS)], recipe)
-    raw.write_imports(folder, [], recipe)
-    write_comparison(folder, Compared("keras", "lowlevel", "small", None, "could not", recipe))
+                                                              environment=THREADS)], fingerprint)
+    raw.write_imports(folder, [], fingerprint)
+    write_comparison(folder, StoredComparison("keras", "lowlevel", "small", None, "could not", fingerprint))
 
 
 def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(tmp_path):
@@ -97,8 +97,8 @@ def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(
 
 
 def test_another_recipe_is_not_kept(tmp_path):
-    write_run(tmp_path, recipe="other")
-    assert find_kept(tmp_path, RECIPES) == Kept()
+    write_run(tmp_path, fingerprint="other")
+    assert find_kept(tmp_path, RECIPES) == KeptResults()
 
 
 @pytest.mark.parametrize("file", ["cells/{}.json", "steps/{}.csv", "outputs/{}.csv"])

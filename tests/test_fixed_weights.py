@@ -8,7 +8,7 @@ from bench.data.synthetic import Synthetic
 from bench.parity.comparison import DATASETS
 from bench.parity.inputs import evaluation_batches
 from bench.parity.ports.standard import Standard
-from bench.parity.fixed_weights import still_task
+from bench.parity.fixed_weights import fixed_weights_task
 from bench.task import Task
 
 
@@ -16,7 +16,7 @@ from bench.task import Task
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_metrics_have_other_values(dataset, seed):
     task = Task(make_dataset(Synthetic(), DATASETS[dataset]), "logits", seed, 2, None)
-    still = still_task(task)
+    still = fixed_weights_task(task)
     assert still.learning_rate == 0
     network = Standard(still)
     network.set_weights(still.initial_weights())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, run_module
 
-from bench.parity import Setting, compare
+from bench.parity import ComparisonSetting, compare
 from bench.parity.result import STAGES
 from bench.parity.remote_port import PortError
 from bench.task import UserError
@@ -36,14 +36,14 @@ def train(task, observer):
 @pytest.mark.parametrize("dataset, steps", [("small", 400), ("large", 40)])
 @pytest.mark.parametrize("reference, candidate", PAIRS)
 def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(reference, candidate, dataset, steps):
-    parity = compare(reference, candidate, Setting(dataset=dataset, optimizer="sgd", steps=steps))
+    parity = compare(reference, candidate, ComparisonSetting(dataset=dataset, optimizer="sgd", steps=steps))
     assert [(stage.name, stage.verdict) for stage in parity.stages] == [(name, "bit") for name in STAGES]
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
 @pytest.mark.parametrize("reference, candidate", PAIRS)
 def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, loss):
-    parity = compare(reference, candidate, Setting(loss=loss, steps=20))
+    parity = compare(reference, candidate, ComparisonSetting(loss=loss, steps=20))
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
     expected = "bit" if candidate == "impl_estimator" else "rounding"
     assert parity.same and verdicts.pop("update") == expected and verdicts.pop("curve") == expected
@@ -66,7 +66,7 @@ def module(folder, text, monkeypatch):
 ])
 def test_other_data_is_named_first(change, what, tmp_path, monkeypatch):
     wrong = module(tmp_path, WRONG.format(change=change), monkeypatch)
-    parity = compare("impl_lowlevel", wrong, Setting(steps=3))
+    parity = compare("impl_lowlevel", wrong, ComparisonSetting(steps=3))
     assert parity.first_different.name == "data" and parity.first_different.difference.what.startswith(what)
 
 
@@ -78,7 +78,7 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
         "    model = build_network(130, 2, 'logits')\n"
         "    model.compile(tf.keras.optimizers.Adam(1e-3), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
         "    return model\n")
-    parity = compare("impl_lowlevel", f"{tmp_path}/port.py:make", Setting(steps=5))
+    parity = compare("impl_lowlevel", f"{tmp_path}/port.py:make", ComparisonSetting(steps=5))
     assert parity.same, parity.first_different
     assert parity.stages[0].verdict == "not seen"
 
@@ -102,12 +102,12 @@ def test_what_cannot_be_compared_is_said_with_its_side(name, message):
 def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_difference():
     with pytest.raises(UserError, match="^reference .* its loss is nan at the start"):
         compare(f"{PORTS}:not_a_number", f"{PORTS}:model")
-    assert compare(f"{PORTS}:model", f"{PORTS}:not_a_number", Setting(steps=3)).first_different.name == "forward"
+    assert compare(f"{PORTS}:model", f"{PORTS}:not_a_number", ComparisonSetting(steps=3)).first_different.name == "forward"
 
 
 def test_a_port_that_never_returns_is_given_up():
     with pytest.raises(UserError, match="candidate .* did not return from 'load' within 10 s"):
-        compare(f"{PORTS}:model", f"{PORTS}:never_returns", Setting(timeout=10))
+        compare(f"{PORTS}:model", f"{PORTS}:never_returns", ComparisonSetting(timeout=10))
 
 
 def test_functions_without_declared_shapes_need_a_batch():
@@ -117,7 +117,7 @@ def test_functions_without_declared_shapes_need_a_batch():
 
 def test_a_module_whose_training_is_not_seen_is_told_so(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="candidate wrong_port: its training was not seen"):
-        compare("impl_keras", module(tmp_path, CUSTOM, monkeypatch), Setting(steps=3))
+        compare("impl_keras", module(tmp_path, CUSTOM, monkeypatch), ComparisonSetting(steps=3))
 
 
 def test_variables_of_other_shapes_cannot_be_matched(tmp_path):
@@ -134,7 +134,7 @@ def test_variables_of_other_shapes_cannot_be_matched(tmp_path):
 def test_a_ports_own_exception_has_its_own_traceback(tmp_path):
     np.savez(tmp_path / "batch.npz", x=np.zeros((5, 12), np.float32), labels=np.zeros(5, np.int64))
     with pytest.raises(PortError, match="candidate .*:raises raised ValueError: Dimensions must be equal") as error:
-        compare(f"{PORTS}:model", f"{PORTS}:raises", Setting(batch=tmp_path / "batch.npz"))
+        compare(f"{PORTS}:model", f"{PORTS}:raises", ComparisonSetting(batch=tmp_path / "batch.npz"))
     lines = error.value.traceback_text.splitlines()
     assert lines[0].strip().startswith(f'File "{PORTS}"') and "tf.matmul(features, tf.zeros([99, 3]))" in lines[1]
 
@@ -159,7 +159,7 @@ def test_a_bad_batch_is_refused(arrays, message, tmp_path):
 def test_a_bad_map_is_refused(text, message, tmp_path):
     (tmp_path / "map.json").write_text(text)
     with pytest.raises(UserError, match=message):
-        compare(f"{PORTS}:model", f"{PORTS}:model", Setting(names=tmp_path / "map.json"))
+        compare(f"{PORTS}:model", f"{PORTS}:model", ComparisonSetting(names=tmp_path / "map.json"))
 
 
 def test_the_command_says_the_same_in_words_and_exits_with_0():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from bench.parity import Setting, compare
+from bench.parity import ComparisonSetting, compare
 
 PORTS = f"{ROOT}/tests/ports.py"
 
@@ -19,7 +19,7 @@ def batch(tmp_path_factory):
 
 
 def compared(reference, candidate, batch, **setting):
-    return compare(f"{PORTS}:{reference}", f"{PORTS}:{candidate}", Setting(batch=batch, steps=35, **setting))
+    return compare(f"{PORTS}:{reference}", f"{PORTS}:{candidate}", ComparisonSetting(batch=batch, steps=35, **setting))
 
 
 @pytest.mark.parametrize("candidate, stage, what", [
@@ -103,18 +103,18 @@ def test_clipping_is_not_passed_by(batch):
 
 
 def test_inputs_are_drawn_as_a_keras_model_declares_them_whole_numbers_too():
-    parity = compare(f"{PORTS}:embedded", f"{PORTS}:embedded_model", Setting(steps=10))
+    parity = compare(f"{PORTS}:embedded", f"{PORTS}:embedded_model", ComparisonSetting(steps=10))
     assert parity.same, parity.first_different
 
 
 def test_initialisers_are_drawn_anew_every_time(batch):
     from bench.parity.inputs import read_inputs
-    from bench.parity.remote_port import Side
+    from bench.parity.remote_port import RemotePort
     from bench.process.forkserver import with_forkserver
 
     with with_forkserver():
         for name in ("graph", "model", "estimator"):
-            with Side("reference", f"{PORTS}:{name}", 60) as side:
+            with RemotePort("reference", f"{PORTS}:{name}", 60) as side:
                 side("load")
                 side.open(read_inputs(batch).batches[0], None)
                 drawn = [weights["hidden/kernel"] for weights in side("initial_weights", 4)]

@@ -62,11 +62,11 @@ def test_a_strip_needs_three_premature_beats_or_none(folder):
 
 
 def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
-    before = Records(folder).recipe(BEATS)
-    assert Records(copy).recipe(BEATS) == before
+    before = Records(folder).fingerprint(BEATS)
+    assert Records(copy).fingerprint(BEATS) == before
     with (copy / "100.hea").open("a") as header:
         header.write("# a remark\n")
-    assert Records(copy).recipe(BEATS) != before
+    assert Records(copy).fingerprint(BEATS) != before
 
 
 @pytest.mark.parametrize("kind, lowest", [("16", -2**15), ("212", -2**11), ("80", -2**7), ("24", -2**23), ("32", -2**31)])

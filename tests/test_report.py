@@ -11,7 +11,7 @@ from timings import write_timings
 from bench.results import cells as raw
 from bench.measure.saturation import NO_GRADIENT, right
 from bench.parity.result import STAGES, Difference, Parity, Stage
-from bench.results.comparisons import Compared, read_comparisons, write_comparison
+from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
 from bench.report.findings import find, judge
@@ -34,17 +34,17 @@ FROZEN = one_hot(np.ones(20, int))
 SOUND = one_hot(LABELS) * 8 - 4
 
 
-def write_measured(folder, implementation="lowlevel", dataset="large", loss="activated", seed=0, outputs=FROZEN, labels=LABELS,
+def write_measured(folder, implementation="lowlevel", dataset="large", kind="activated", seed=0, outputs=FROZEN, labels=LABELS,
                    final_loss=right(2).value + 0.5, gradient=0.0, step_s=0.01, profile="default", **values):
     """A finished cell of two epochs of four steps of 32 samples; its first step is a warm-up of a second."""
-    name = f"{implementation}-{profile}-{dataset}-{loss}-{seed}"
+    name = f"{implementation}-{profile}-{dataset}-{kind}-{seed}"
     correct = outputs.argmax(axis=1) == labels
     evaluation = {
         "accuracy": float(correct.mean()), "loss": final_loss, "gradient_norm": gradient, "global_step": 8,
         "true_positives": int((correct & (labels > 0)).sum()), "true_negatives": int((correct & (labels == 0)).sum()),
         "false_positives": int((~correct & (labels == 0)).sum()), "false_negatives": int((~correct & (labels > 0)).sum())}
     record = raw.CellRecord(
-        name, implementation, profile, dataset, loss, seed, status="ok", log="a.log", data=values.get("data", "d"), epochs=2,
+        name, implementation, profile, dataset, kind, seed, status="ok", log="a.log", data=values.get("data", "d"), epochs=2,
         length=130, batch_size=32, parameters=values.get("parameters", 100), code_lines=50, statements=40, api_names=9,
         forked_s=10.0, trained_s=10.25, began_s=11.0, ended_s=30.0, peak_rss_mib=500.0, checkpoints=[0.5, 0.1, 0.3],
         checkpoint_bytes=2048,
@@ -118,7 +118,7 @@ def test_curves_have_a_row_an_evaluation_with_the_mean_training_loss(tmp_path):
 
 def test_rows_come_from_low_level_to_high_and_strangers_last():
     frame = pd.DataFrame({"implementation": ["my.port", "keras", "lowlevel"], "dataset": ["small"] * 3,
-                          "loss": ["logits"] * 3, "seed": [0] * 3})
+                          "outputs": ["logits"] * 3, "seed": [0] * 3})
     assert in_order(frame)["implementation"].tolist() == ["lowlevel", "keras", "my.port"]
 
 
@@ -155,15 +155,15 @@ def test_three_classes_have_constants_of_their_own(tmp_path):
 def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accuracy, state):
     labels = np.arange(20) % 3  # 7 of 20 are the most frequent: less than 0.545 is no learning
     said = np.where(np.arange(20) < accuracy * 20, labels, (labels + 1) % 3)
-    write_measured(tmp_path, loss="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels)
+    write_measured(tmp_path, kind="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels)
     assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
 
 
 @pytest.mark.parametrize("change, state", [
     ({}, "frozen"), ({"gradient": 0.99 * NO_GRADIENT}, "frozen"), ({"gradient": NO_GRADIENT}, "near chance"),
     ({"outputs": np.where(FROZEN == 1, 0.999, 0.001).astype(np.float32)}, "near chance"),
-    ({"outputs": one_hot(LABELS)}, "trained"), ({"loss": "logits", "outputs": SOUND * 0}, "near chance"),
-    ({"loss": "logits", "outputs": SOUND}, "trained")])
+    ({"outputs": one_hot(LABELS)}, "trained"), ({"kind": "logits", "outputs": SOUND * 0}, "near chance"),
+    ({"kind": "logits", "outputs": SOUND}, "trained")])
 def test_frozen_near_chance_and_trained_are_told_apart(tmp_path, change, state):
     write_measured(tmp_path, **change)
     assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
@@ -320,7 +320,7 @@ def test_differences_between_equal_seeds_are_shown(tmp_path):
 
 
 def test_the_three_answers_say_what_was_not_measured(tmp_path):
-    write_measured(tmp_path, loss="logits", outputs=SOUND)
+    write_measured(tmp_path, kind="logits", outputs=SOUND)
     found = answers_of(tmp_path)
     assert [answer.headline for answer in found] == ["Not measured in this run.", "No cell is frozen.",
                                                      "Not measured in this run."]
@@ -378,12 +378,12 @@ def run_with(folder, *comparisons):
 
 def test_what_failed_parity_is_stamped_in_every_table_and_plot_of_its_dataset(tmp_path):
     different = parity("different", Difference("accuracy", "[0.5]", "[0.25]", 100.0, 7.0))
-    text, page = run_with(tmp_path, Compared("keras", "lowlevel", "small", different),
-                          Compared("keras", "lowlevel", "large", parity("bit")))
+    text, page = run_with(tmp_path, StoredComparison("keras", "lowlevel", "small", different),
+                          StoredComparison("keras", "lowlevel", "large", parity("bit")))
     rows = [line for line in text.splitlines()
             if line.startswith("|") and "keras" in line and "keras - " not in line and "tuned - " not in line]
     stamped = [line for line in rows if "not the same network" in line]
-    assert len(stamped) == 6 and all("| small" in line for line in stamped)  # training, throughput and tax twice, other
+    assert len(stamped) == 6 and all("| small" in line for line in stamped)  # training, throughput and step_breakdown twice, other
     assert "First difference, in metrics: accuracy: [0.5] against [0.25], 100 ULP, 7 x the tolerance" in text
     plots = page[page.index("Throughput: small"):]
     assert page.count('"keras (not the same network)"') >= 2 and '"keras (not the same network)"' in plots
@@ -394,20 +394,20 @@ def test_what_failed_parity_is_stamped_in_every_table_and_plot_of_its_dataset(tm
 
 
 def test_what_passed_parity_is_not_stamped(tmp_path):
-    text, page = run_with(tmp_path, *(Compared("keras", "lowlevel", dataset, parity("rounding"))
+    text, page = run_with(tmp_path, *(StoredComparison("keras", "lowlevel", dataset, parity("rounding"))
                                       for dataset in ("small", "large")))
     assert "not the same network" not in text + page and "Yes, stage by stage." in page
     assert "2 comparisons of 9 stages: 16 same to the bit, 2 within rounding" in page
 
 
 def test_what_could_not_be_compared_is_said(tmp_path):
-    text, page = run_with(tmp_path, Compared("keras", "lowlevel", "small", None, "candidate keras: its training was not seen"))
+    text, page = run_with(tmp_path, StoredComparison("keras", "lowlevel", "small", None, "candidate keras: its training was not seen"))
     assert "could not be compared: candidate keras: its training was not seen" in text and "(not the same" not in text
     assert "Not all could be compared." in page
 
 
 def test_a_comparison_comes_back_as_it_was_stored(tmp_path):
-    stored = Compared("my.port", "lowlevel", "large", parity("different", Difference("x", "1", "2", float("inf"), 3.0)))
+    stored = StoredComparison("my.port", "lowlevel", "large", parity("different", Difference("x", "1", "2", float("inf"), 3.0)))
     write_comparison(tmp_path, stored)
     (back,) = read_comparisons(tmp_path, [])
     assert back.differs and back.parity.first_different.difference.ulps is None

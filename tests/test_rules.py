@@ -9,7 +9,7 @@ from bench.diagnose.rules.data import OFFSET, of_data
 from bench.diagnose.rules.did_train import learnt
 from bench.diagnose.rules.network import TOO_WIDE, of_network
 from bench.diagnose.rules.symptoms import DEAD, GROWN, THROWN, VANISHING, symptoms, too_short
-from bench.diagnose.training_record import Given, Kernel, Look, Watched
+from bench.diagnose.training_record import GivenData, KernelHistory, Look, TrainingRecord
 from bench.parity.port import Received
 
 SAMPLES, BATCH = 640, 32
@@ -34,7 +34,7 @@ def look(step=100, gradient=1.0, dead=0.2, outputs=None):
 
 
 def kernel(name="a/kernel", shape=(50, 64), deviation=0.2, constant=False, moved=0.5, step=0.01, trainable=True):
-    return Kernel(name, shape, trainable, deviation, constant, moved, step)
+    return KernelHistory(name, shape, trainable, deviation, constant, moved, step)
 
 
 def training(**changes):
@@ -42,7 +42,7 @@ def training(**changes):
     plain = dict(losses=np.full(100, 0.69), received=received(), looks=[look(0), look(100)],
                  kernels=[kernel(f"{name}/kernel") for name in "abc"], outputs=np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
                  labels=np.tile([0, 0, 1, 1], 25))
-    return Watched(**{**plain, **changes})
+    return TrainingRecord(**{**plain, **changes})
 
 
 def causes(found):
@@ -72,7 +72,7 @@ def test_without_outputs_the_loss_alone_tells():
 
 
 ORDER = np.random.default_rng(1).permutation(SAMPLES)
-GIVEN = Given(SAMPLES, 100, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 5, [str(number) for number in range(64)], {})
+GIVEN = GivenData(SAMPLES, 100, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 5, [str(number) for number in range(64)], {})
 
 
 def test_the_same_order_in_both_passes():

@@ -26,7 +26,7 @@ class Breaks:
     file: Path
     name: str = "synthetic"
 
-    def recipe(self, spec):
+    def fingerprint(self, spec):
         return {"source": "breaks"}
 
     def sizes(self, spec):
@@ -112,7 +112,7 @@ LENGTH = 16_384
 HELD = SHUFFLE_BYTES // (2 * LENGTH)
 
 
-class Enough(BaseException):
+class TurnsDone(BaseException):
     """Ends a training."""
 
 
@@ -128,7 +128,7 @@ class Stops:
     def step(self, loss, steps=1):
         self.left -= steps
         if self.left <= 0:
-            raise Enough
+            raise TurnsDone
 
     def evaluation(self, evaluation, probe):
         pass
@@ -142,7 +142,7 @@ def peak_mib(module: str, profile: str, dataset, folder: Path) -> float:
         os.dup2(nowhere.fileno(), 2)
     try:
         load_train(module, profile)(Task(dataset, "logits", 0, 10, folder), Stops(100))
-    except Enough:
+    except TurnsDone:
         pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from bench.implementations import load_train
-from bench.parity.port import Batch
+from bench.parity.port import PortBatch
 from bench.parity.ports.standard import Standard, cross_entropy, windows
 from bench.parity.ports.capture import catch_port
 from bench.task import Task, initial_weights
 
 GENERATOR = np.random.default_rng(0)
-BATCH = Batch({"x": GENERATOR.standard_normal((5, 130))}, GENERATOR.integers(0, 2, 5))
+BATCH = PortBatch({"x": GENERATOR.standard_normal((5, 130))}, GENERATOR.integers(0, 2, 5))
 
 
 def weights():
@@ -56,7 +56,7 @@ def test_keras_agrees_within_float32(tiny_dataset, tmp_path, optimizer, toleranc
     task = Task(tiny_dataset, "logits", 0, 1, tmp_path, optimizer=optimizer)
     port = catch_port(load_train("impl_keras"), task, evaluating={})
     standard = Standard(task)
-    batch = Batch({"signal": tiny_dataset.probe.signal / 200}, tiny_dataset.probe.labels)
+    batch = PortBatch({"signal": tiny_dataset.probe.signal / 200}, tiny_dataset.probe.labels)
     for side in (port, standard):
         side.set_weights(task.initial_weights())
     assert port.loss(batch, True, 0).value == pytest.approx(standard.loss(batch, True, 0).value, rel=1e-6)

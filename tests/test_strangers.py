@@ -18,11 +18,11 @@ from bench.results.files import MOST_JSON, RawFileError, printable, read_json, r
 from bench.results.rounds import read_calls, read_variants
 from bench.results.typed import as_fields, as_record
 from bench.parity.result import Difference, Explanation, Parity
-from bench.results.comparisons import Compared, read_comparisons, write_comparison
+from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 from bench.report.compare import compare_runs
 from bench.report.plots import escaped
 from bench.report.rounds import read_rounds
-from bench.report.replay import write_seed
+from bench.report.replay import write_replay
 from bench.report.sweep import write_sweep
 from bench.report.tables import as_markdown, as_text
 from bench.report.write import write_report
@@ -47,7 +47,7 @@ def hostile_run(folder):
                            for profile in ("default", "tuned", "again")}, TAG, clocks=True)
     stages = parity("different", Difference(SCRIPT, IMAGE, TAG, 1.0, 1.0)).stages
     explained = [Explanation("c", SCRIPT, SCRIPT, IMAGE, f"[a](javascript:alert(1)) {SCRIPT}", [f"x.py:1: {SCRIPT}"])]
-    write_comparison(folder, Compared(TEMPLATE, TAG, TAG, Parity(SCRIPT, IMAGE, SCRIPT, stages, 1.0, 1.0, explained)))
+    write_comparison(folder, StoredComparison(TEMPLATE, TAG, TAG, Parity(SCRIPT, IMAGE, SCRIPT, stages, 1.0, 1.0, explained)))
     for path in folder.glob("rounds/*kernels.csv"):
         path.write_text(path.read_text().replace("Relu", SCRIPT))
     path = folder / "rounds" / f"{TAG}-variants.json"
@@ -102,9 +102,9 @@ def test_scripts_are_text_on_the_pages_of_a_sweep_and_of_the_seed(tmp_path, brow
     names = plotted(opened(browser, tmp_path / "sweep.html"))
     assert TAG in names and TEMPLATE in names and SCRIPT in report.texts
     text = json.dumps(replayed()).replace("keras", json.dumps(TAG)[1:-1]).replace("a title", SCRIPT).replace("synthetic", SCRIPT)
-    (tmp_path / "seed.json").write_text(text)
-    assert SCRIPT in write_seed(tmp_path)
-    page = opened(browser, tmp_path / "seed.html")
+    (tmp_path / "replay.json").write_text(text)
+    assert SCRIPT in write_replay(tmp_path)
+    page = opened(browser, tmp_path / "replay.html")
     assert SCRIPT in page.inner_text("body") and TAG in plotted(page)
 
 
@@ -164,7 +164,7 @@ def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(tmp_path
     (folder / "parity").symlink_to(outside)
     write_report(folder)
     with pytest.raises(RawFileError, match="leads out of its folder"):
-        write_comparison(folder, Compared("keras", "lowlevel", "given", parity("bit")))
+        write_comparison(folder, StoredComparison("keras", "lowlevel", "given", parity("bit")))
     assert sorted(path.name for path in outside.iterdir()) == sorted(raw.DERIVED)
     assert {path.read_text() for path in outside.iterdir()} == {"canary"}
 
@@ -295,7 +295,7 @@ def test_a_variant_without_calls_takes_no_part_in_a_comparison(tmp_path):
 
 def test_a_damaged_comparison_is_named_and_the_others_are_read(tmp_path):
     for dataset in ("small", "large"):
-        write_comparison(tmp_path, Compared("keras", "lowlevel", dataset, parity("bit")))
+        write_comparison(tmp_path, StoredComparison("keras", "lowlevel", dataset, parity("bit")))
     path = tmp_path / "parity" / "small-keras_lowlevel.json"
     path.write_text(path.read_text().replace('"bit"', '"better"'))
     problems = []

@@ -111,7 +111,7 @@ def bench(verb, out, surroundings, *arguments):
 def start(out, surroundings, *implementations):
     options = [option for name in implementations for option in ("--impl", name)]
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", *SMALL, "--loss", "logits", "--out", out, *options], cwd=ROOT,
+        [sys.executable, "-m", "bench", "run", *SMALL, "--outputs", "logits", "--out", out, *options], cwd=ROOT,
         text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings, start_new_session=True)
 
 
@@ -124,7 +124,7 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(t
     a whole `python -m bench all`."""
     moments, out, done = random.Random(6), tmp_path / "out", {}
     killed = {"runner": 0, "cell": 0, "both": 0}
-    prepared = bench("all", tmp_path / "other", surroundings, "--impl", "tiny", "--loss", "logits")  # makes the dataset
+    prepared = bench("all", tmp_path / "other", surroundings, "--impl", "tiny", "--outputs", "logits")  # makes the dataset
     assert prepared.returncode == 0, prepared.stderr
     with subprocess.Popen([sys.executable, "-m", "tests.survivor", out, str(SEEDS)], cwd=ROOT, text=True, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings) as parent:
@@ -154,7 +154,7 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(t
     assert process.returncode == 0, process.stderr
     assert f"kept {len(done)} of {2 * SEEDS} cells measured before" in process.stdout
     results = pd.read_csv(out / "results.csv")
-    assert len(results) == 2 * SEEDS == len(results.drop_duplicates(["loss", "seed"])) and (results["status"] == "ok").all()
+    assert len(results) == 2 * SEEDS == len(results.drop_duplicates(["outputs", "seed"])) and (results["status"] == "ok").all()
     assert done.items() <= records_of(out).items() and not list(out.rglob("*.unfinished"))
     assert nothing_is_left(surroundings)
 
@@ -177,7 +177,7 @@ def cells_of(runner: psutil.Process) -> list[psutil.Process]:
 def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_other(tmp_path, surroundings):
     out = tmp_path / "out"
     every = [option for name in (*MISBEHAVING, "tiny") for option in ("--impl", name)]
-    process = bench("run", out, surroundings, "--loss", "logits", "--cell-timeout", "6s", "--cell-memory", "1GiB", *every)
+    process = bench("run", out, surroundings, "--outputs", "logits", "--cell-timeout", "6s", "--cell-memory", "1GiB", *every)
     assert process.returncode == 1 and process.stderr == ""
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
     assert rows["status"].to_dict() == {
@@ -314,7 +314,7 @@ def test_on_a_full_disk_what_was_there_stays(tmp_path):
 def test_a_cell_that_cannot_write_its_files_says_so(tmp_path, surroundings):
     out = tmp_path / "disk"
     with small_disk(out, "size=48k"):
-        process = bench("run", out, surroundings, "--impl", "tiny", "--epochs", "60", "--loss", "logits")
+        process = bench("run", out, surroundings, "--impl", "tiny", "--epochs", "60", "--outputs", "logits")
         assert process.returncode == 2 and process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
         assert "No space left on device" in process.stderr
         record = raw.read_cell(out, "tiny-default-small-logits-0")

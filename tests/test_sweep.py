@@ -8,7 +8,7 @@ from timings import write_timings
 
 from bench.results import cells as raw
 from bench.report.sweep import write_sweep
-from bench.run.sweep import Size, run_sweep, sizes_of
+from bench.run.sweep import SweepSize, run_sweep, sizes_of
 from bench.run.variants import trained_variants
 
 
@@ -29,7 +29,7 @@ def test_each_size_comes_once_from_small_to_large():
 
 
 def test_a_size_that_would_not_fit_is_skipped_with_its_estimate(tmp_path):
-    size = Size(32, 600_000)
+    size = SweepSize(32, 600_000)
     variants = trained_variants({"lowlevel": "impl_lowlevel"}, ["default"])
     needed = size.estimated_mib(1)
     skipped = run_sweep([], variants, tmp_path, Console(quiet=True), lambda: 0.0)

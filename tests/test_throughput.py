@@ -1,10 +1,10 @@
-"""Throughput, its ratios and the API tax, from timings with known answers."""
+"""Throughput, its ratios and the API step_breakdown, from timings with known answers."""
 
 import numpy as np
 import pytest
 from timings import calls_of, turns_of
 
-from bench.measure.step_breakdown import PARTS, tax, top_kernels
+from bench.measure.step_breakdown import PARTS, step_breakdown, top_kernels
 from bench.measure.throughput import Throughput
 
 RATES = {"lowlevel-default": [100.0, 50.0, 100.0, 100.0, 200.0, 100.0], "lowlevel-tuned": [300.0, 150.0, 300.0, 300.0, 600.0, 300.0],
@@ -45,7 +45,7 @@ def test_blocks_clocks_and_traces_do_not_time_anything():
 
 
 def test_the_parts_of_a_step_come_from_clocks_and_shares_of_the_trace_and_add_up():
-    row = tax(calls_of(RATES, clocks=True)).loc["keras-default"]
+    row = step_breakdown(calls_of(RATES, clocks=True)).loc["keras-default"]
     expected = {"kernels": 300, "input": 50, "runtime": 50, "api": 75, "python": 25}
     assert {part: row[part] for part in PARTS} == pytest.approx(expected)
     assert row["wall"] == pytest.approx(500) and row["residual"] == pytest.approx(0) and row["tracing"] == pytest.approx(0)
@@ -56,12 +56,12 @@ def test_what_clocks_add_to_a_step_shows_as_residual():
     calls = calls_of(RATES, clocks=True)
     clocked = (calls["mode"] == "clocks") & calls["runtime_s"].notna()
     calls.loc[clocked, "ended_s"] += 0.05
-    row = tax(calls).loc["keras-default"]
+    row = step_breakdown(calls).loc["keras-default"]
     assert row["residual"] == pytest.approx(-50) and row["python"] == pytest.approx(75)
 
 
 def test_a_gpu_has_its_kernels_copies_and_busy_share():
-    row = tax(calls_of(RATES, clocks=True, gpu=True)).loc["keras-default"]
+    row = step_breakdown(calls_of(RATES, clocks=True, gpu=True)).loc["keras-default"]
     assert (row["gpu"], row["gpu_copy"], row["gpu_busy"]) == (pytest.approx(250), pytest.approx(10), pytest.approx(0.5))
 
 

@@ -8,9 +8,9 @@ from bench.diagnose.causes import CAUSES
 from bench.traps.injection import FILES, edited, write_sound, write_trapped
 from bench.traps.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
-from bench.parity import Setting, compare
+from bench.parity import ComparisonSetting, compare
 from bench.parity.result import STAGES
-from bench.traps.comparison import instances, on_path, spring
+from bench.traps.comparison import planted, on_path, compare_traps
 from bench.task import UserError
 
 TRAPS = gallery()
@@ -52,15 +52,15 @@ def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
     modules = {implementation: write_sound(trap, implementation, tmp_path) for implementation in IMPLEMENTATIONS}
     with on_path(tmp_path):
         for implementation in ("estimator", "keras"):
-            parity = compare(modules["lowlevel"], modules[implementation], Setting(steps=5))
+            parity = compare(modules["lowlevel"], modules[implementation], ComparisonSetting(steps=5))
             assert parity.same, f"{implementation}: {parity.first_different}"
 
 
 def test_every_trap_in_every_api_is_named_with_its_stage_and_cause(tmp_path):
     """On small, each with one of three seeds in turn; `python -m bench traps --full` takes all seeds and both datasets."""
-    found = instances(list(TRAPS.values()), list(IMPLEMENTATIONS), ["small"], tmp_path)
+    found = planted(list(TRAPS.values()), list(IMPLEMENTATIONS), ["small"], tmp_path)
     assert len(found) == sum(len(trap.edits) for trap in TRAPS.values()) > 110
-    rows = [row for seed in range(SEEDS) for row in spring(found[seed::SEEDS], [seed], tmp_path)]
+    rows = [row for seed in range(SEEDS) for row in compare_traps(found[seed::SEEDS], [seed], tmp_path)]
     wrong = [row for row in rows if (row.stage, row.cause) != (TRAPS[row.trap].stage, TRAPS[row.trap].cause)]
     stages = [row for row in rows if row.stage != TRAPS[row.trap].stage]
     assert not stages, stages
@@ -73,7 +73,7 @@ def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
     port.write_text((ROOT / "tests/ports.py").read_text())
     from bench.diagnose.explain import explain
 
-    parity = compare(f"{port}:model", f"{port}:wrong_curve", Setting(steps=20), explain=explain)
+    parity = compare(f"{port}:model", f"{port}:wrong_curve", ComparisonSetting(steps=20), explain=explain)
     assert parity.first_different.name == "curve" and parity.explanations == []
 
 
@@ -87,7 +87,7 @@ def test_ports_that_are_no_traps_of_the_gallery_are_explained_too(candidate, cau
     from bench.diagnose.explain import explained
 
     ports = ROOT / "tests/ports.py"
-    parity = explained(f"{ports}:model", f"{ports}:{candidate}", Setting(steps=10, batch=None, first_only=True))
+    parity = explained(f"{ports}:model", f"{ports}:{candidate}", ComparisonSetting(steps=10, batch=None, first_only=True))
     assert [found.cause for found in parity.explanations][:1] == [cause], parity.explanations or parity.first_different
     assert all(line.startswith("ports.py:") for found in parity.explanations for line in found.lines)
 

@@ -3,7 +3,7 @@
 import pytest
 from test_recorder import EVALUATION, PROBE, Clock, task_of
 
-from bench.measure.turns import BLOCK_CALLS, SETTLE_S, WARM_UP_CALLS, WARM_UP_S, Enough, TurnTaker
+from bench.measure.turns import BLOCK_CALLS, SETTLE_S, WARM_UP_CALLS, WARM_UP_S, TurnsDone, TurnTaker
 from bench.measure.turns import Turn as turn_of
 
 CALL_S = 2**-6
@@ -30,7 +30,7 @@ def train(*turns, call_s=CALL_S, steps=1, samples=32 * 50, resident=False, evalu
     script = Script(clock, *turns)
     taker = TurnTaker(task_of(samples, 1000), script, resident, clock)
     taker.begin()
-    with pytest.raises(Enough):
+    with pytest.raises(TurnsDone):
         for call in range(1, calls):
             clock.now += call_s
             taker.step(0.5, steps)

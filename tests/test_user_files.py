@@ -14,7 +14,7 @@ from conftest import run_module, write_record
 from bench.data import own, shards
 from bench.data.estimate import SATURATED, logit_step
 from bench.data.formats.chunk import CHUNK_BYTES
-from bench.data.user_files import OwnData, OwnFile, orders, scan_file
+from bench.data.user_files import UserData, UserFile, orders, scan_file
 from bench.data.scan import _keep
 from bench.data.shards import sha256
 from bench.data.source import QUICK_DATASETS, SPLITS, Samples
@@ -62,11 +62,11 @@ def write_examples(folder, signal_name, label_name, as_floats=False):
     ("one.npz", {}), ("named.csv", {}), ("bare.csv", {"label": "-1"}), ("bare.csv", {"label": "7"}), ("semicolons.csv", {}),
     ("columns.parquet", {}), ("lists.parquet", {"label": "kind"}), ("records", {}), ("renamed", {"signal": "ecg", "label": "kind"})])
 def test_every_format_gives_the_same_samples(folder, name, names):
-    path = OwnFile(folder / name, **names)
+    path = UserFile(folder / name, **names)
     found = scan_file(path)
     assert (found.length, found.classes, found.balance, found.values) == (7, IN_ORDER, [30, 30, 30], "int16")
     assert (found.low, found.high) == (SIGNAL.min(), SIGNAL.max())
-    source = OwnData(path)
+    source = UserData(path)
     drawn = [source.draw(source.spec, split, 0, source.sizes(source.spec)[split]) for split in SPLITS]
     assert [len(samples.labels) for samples in drawn] == [72, 18]
     assert all(np.array_equal(np.bincount(samples.labels), [len(samples.labels) // 3] * 3) for samples in drawn)
@@ -77,7 +77,7 @@ def test_every_format_gives_the_same_samples(folder, name, names):
 def test_fractions_and_large_numbers_are_stored_as_float32(tmp_path):
     for name, signal in (("fractions", SIGNAL / 8), ("large", SIGNAL.astype(np.int32) * 1000)):
         np.savez(tmp_path / f"{name}.npz", signal=signal, label=LABELS)
-        source = OwnData(OwnFile(tmp_path / f"{name}.npz"))
+        source = UserData(UserFile(tmp_path / f"{name}.npz"))
         assert source.spec.values == "float32"
         dataset = make_dataset(source, source.spec)
         assert dataset.values == "float32" and set(np.unique(dataset.probe.signal)) <= set(signal.astype(np.float32).ravel())
@@ -91,7 +91,7 @@ def test_fractions_and_large_numbers_are_stored_as_float32(tmp_path):
     (["1.0", "1", "a", " "], [" ", "1", "1.0", "a"])])
 def test_no_two_labels_become_one(tmp_path, labels, classes):
     np.savez(tmp_path / "a.npz", signal=SIGNAL[:4], label=np.array(labels))
-    assert scan_file(OwnFile(tmp_path / "a.npz")).classes == classes
+    assert scan_file(UserFile(tmp_path / "a.npz")).classes == classes
 
 
 @pytest.mark.parametrize("length, kept", [(7, 256), (2**20, 16), (2**24, 2)])
@@ -114,11 +114,11 @@ def test_rows_are_kept_apart_by_file_columns_and_version(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     np.savez(tmp_path / "a.npz", x=SIGNAL, ä=SIGNAL + 1, ö=SIGNAL + 2, y=LABELS, z=LABELS[::-1])
     names = [("x", "y"), ("ä", "y"), ("ö", "y"), ("x", "z"), ("x", None), (None, "y")]
-    assert len({OwnData(OwnFile(tmp_path / "a.npz", *columns)).folder for columns in names}) == len(names)
+    assert len({UserData(UserFile(tmp_path / "a.npz", *columns)).folder for columns in names}) == len(names)
     table = write(tmp_path / "a.csv", "1,2.5,1\n0,3.5,1\n1,4.5,0\n0,5.5,0\n1,2,1\n0,2,0\n")
-    folders = [OwnData(OwnFile(table, label=label)).folder for label in ("0", "-1", "2")]
+    folders = [UserData(UserFile(table, label=label)).folder for label in ("0", "-1", "2")]
     monkeypatch.setattr(own, "VERSION", own.VERSION + 1)
-    assert len({*folders, OwnData(OwnFile(table, label="0")).folder}) == 4
+    assert len({*folders, UserData(UserFile(table, label="0")).folder}) == 4
 
 
 @pytest.mark.parametrize("name, damage", [
@@ -127,11 +127,11 @@ def test_rows_are_kept_apart_by_file_columns_and_version(tmp_path, monkeypatch):
     ("scan.json", lambda content: b""), ("scan.json", lambda content: b"[]")])
 def test_damaged_rows_are_made_again(folder, name, damage):
     def drawn():
-        source = OwnData(OwnFile(folder / "one.npz"))
+        source = UserData(UserFile(folder / "one.npz"))
         return source.draw(source.spec, "train", 0, source.spec.train)
 
     before = drawn()
-    path = OwnData(OwnFile(folder / "one.npz")).folder / name
+    path = UserData(UserFile(folder / "one.npz")).folder / name
     path.write_bytes(damage(path.read_bytes()))
     after = drawn()
     assert np.array_equal(before.signal, after.signal) and np.array_equal(before.labels, after.labels)
@@ -142,7 +142,7 @@ def test_what_a_killed_process_left_of_rows_is_removed(folder, tmp_path, monkeyp
     left = tmp_path / "tf-port-bench" / ".rows-killed" / "made"
     left.mkdir(parents=True)
     (left / "rows.f32").write_bytes(bytes(100))
-    source = OwnData(OwnFile(folder / "one.npz"))
+    source = UserData(UserFile(folder / "one.npz"))
     assert list(source.folder.parent.iterdir()) == [source.folder]
 
 
@@ -161,7 +161,7 @@ def write(path, text):
     ("a.npz", "nothing", "is damaged, or no .npz file"), ("a.parquet", "nothing", "is damaged, or no Parquet file")])
 def test_what_cannot_be_used_is_named_in_one_line(tmp_path, name, content, message):
     with pytest.raises(UserError, match=message) as error:
-        scan_file(OwnFile(write(tmp_path / name, content)))
+        scan_file(UserFile(write(tmp_path / name, content)))
     assert "\n" not in str(error.value) and name in str(error.value)
 
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path, name, content, messa
     ("0,1,label\n5,6,a\n7,8,b\n", None, [5, 6], ["a", "b"]), (",0,1,kind\n9,5,6,a\n9,7,8,b\n", "kind", [9, 5, 6], ["a", "b"]),
     ("x,z,w\n5,6,a\n7,8,b\n", "2", [5, 6], ["a", "b"]), ("0,1,x\n5,6,y\n", "2", [0, 1], ["x", "y"])])
 def test_a_first_line_of_csv_that_is_a_sample_stays_one(tmp_path, text, label, first, classes):
-    table = OwnFile(write(tmp_path / "a.csv", text), label=label)
+    table = UserFile(write(tmp_path / "a.csv", text), label=label)
     assert next(table.chunks()).signal[0].tolist() == first and scan_file(table).classes == classes
 
 
@@ -180,7 +180,7 @@ def test_a_first_line_of_csv_that_is_a_sample_stays_one(tmp_path, text, label, f
     ("1," * 2**18 + "a\n", "-1", "has more than 262,144 columns"), ("1" * 2**23, "-1", "has a first line of more than 8 MiB")])
 def test_a_first_line_of_csv_that_cannot_be_told_apart_or_held_is_refused(tmp_path, text, label, message):
     with pytest.raises(UserError, match=message):
-        scan_file(OwnFile(write(tmp_path / "a.csv", text), label=label))
+        scan_file(UserFile(write(tmp_path / "a.csv", text), label=label))
 
 
 @pytest.mark.parametrize("arrays, message", [
@@ -192,7 +192,7 @@ def test_a_first_line_of_csv_that_cannot_be_told_apart_or_held_is_refused(tmp_pa
 def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(UserError, match=message):
-        scan_file(OwnFile(tmp_path / "a.npz"))
+        scan_file(UserFile(tmp_path / "a.npz"))
 
 
 def test_an_array_that_announces_more_than_it_holds_takes_no_memory(tmp_path):
@@ -201,13 +201,13 @@ def test_an_array_that_announces_more_than_it_holds_takes_no_memory(tmp_path):
         for name in archive.namelist():
             other.writestr(name, archive.read(name).replace(b"(90, 7), }         ", b"(90000000000, 7), }"))
     with pytest.raises(UserError, match=r"announces the shape \(90000000000, 7\), which is not what it holds"):
-        scan_file(OwnFile(tmp_path / "b.npz"))
+        scan_file(UserFile(tmp_path / "b.npz"))
 
 
 def test_parquet_labels_that_are_lists_are_refused(tmp_path):
     pd.DataFrame({"signal": list(SIGNAL), "label": [[1], [2], [3]] * 30}).to_parquet(tmp_path / "a.parquet")
     with pytest.raises(UserError, match="has labels 'label' of list<.*>; one a sample is needed"):
-        scan_file(OwnFile(tmp_path / "a.parquet", "signal", "label"))
+        scan_file(UserFile(tmp_path / "a.parquet", "signal", "label"))
 
 
 def test_an_npy_header_that_announces_gigabytes_is_not_read(tmp_path):
@@ -215,7 +215,7 @@ def test_an_npy_header_that_announces_gigabytes_is_not_read(tmp_path):
         for name in ("signal.npy", "label.npy"):
             archive.writestr(name, b"\x93NUMPY\x02\x00" + (2**32 - 1).to_bytes(4, "little") + b" " * 2**20)
     with pytest.raises(UserError, match="has an array 'signal' with a header of more than 10,000 bytes"):
-        scan_file(OwnFile(tmp_path / "a.npz"))
+        scan_file(UserFile(tmp_path / "a.npz"))
 
 
 def test_an_npy_of_version_2_is_read(tmp_path):
@@ -223,7 +223,7 @@ def test_an_npy_of_version_2_is_read(tmp_path):
         for name, array in (("signal.npy", SIGNAL), ("label.npy", LABELS)):
             with archive.open(name, "w") as file:
                 np.lib.format.write_array(file, array, (2, 0))
-    assert scan_file(OwnFile(tmp_path / "a.npz")).balance == [30, 30, 30]
+    assert scan_file(UserFile(tmp_path / "a.npz")).balance == [30, 30, 30]
 
 
 def write_long_labels(folder, label):
@@ -235,10 +235,10 @@ def write_long_labels(folder, label):
 @pytest.mark.parametrize("name", ["a.npz", "a.parquet", "a.csv"])
 def test_a_label_is_read_to_its_bound(tmp_path, name):
     write_long_labels(tmp_path, "a" * 1000)
-    assert scan_file(OwnFile(tmp_path / name)).balance == [20, 20]
+    assert scan_file(UserFile(tmp_path / name)).balance == [20, 20]
     write_long_labels(tmp_path, "a" * 1001)
     with pytest.raises(UserError, match="1,001 characters.*1,000 at most can be read"):
-        scan_file(OwnFile(tmp_path / name))
+        scan_file(UserFile(tmp_path / name))
 
 
 def write_repeated(folder, rows, length, label):
@@ -255,7 +255,7 @@ def write_repeated(folder, rows, length, label):
 def test_a_small_file_gives_no_large_pieces(tmp_path, name, rows, length, label):
     write_repeated(tmp_path, rows, length, label)
     assert (tmp_path / name).stat().st_size < 2**19
-    pieces = list(OwnFile(tmp_path / name).chunks())
+    pieces = list(UserFile(tmp_path / name).chunks())
     assert sum(len(piece.labels) for piece in pieces) == rows
     assert max(piece.signal.nbytes + (piece.labels.nbytes if name == "a.npz" else 0) for piece in pieces) <= CHUNK_BYTES
     assert len({id(text) for text in pieces[0].labels}) <= 2 or name == "a.npz"
@@ -271,12 +271,12 @@ def test_records_of_another_length_than_the_first_are_not_gathered(tmp_path):
     with (tmp_path / "a.tfrecord").open("ab") as file:
         file.write((tmp_path / "third").read_bytes())
     with pytest.raises(UserError, match="a.tfrecord, which has samples of 1 and of 1000 values"):
-        scan_file(OwnFile(tmp_path))
+        scan_file(UserFile(tmp_path))
 
 
 def test_records_are_gathered_by_their_bytes(tmp_path):
     write_rows(tmp_path / "a.tfrecord", [np.zeros(2**21, np.int16)] * 9)
-    assert [len(piece.labels) for piece in OwnFile(tmp_path).chunks()] == [4, 4, 1]
+    assert [len(piece.labels) for piece in UserFile(tmp_path).chunks()] == [4, 4, 1]
 
 
 @pytest.mark.parametrize("announced, message", [
@@ -286,7 +286,7 @@ def test_a_record_that_announces_too_much_is_not_left_to_tensorflow(tmp_path, an
     path.write_bytes(announced.to_bytes(8, "little"))
     os.truncate(path, 2**29)
     with pytest.raises(UserError, match=message):
-        scan_file(OwnFile(tmp_path))
+        scan_file(UserFile(tmp_path))
 
 
 def write_rows(path, rows):
@@ -300,7 +300,7 @@ def write_rows(path, rows):
 @pytest.mark.parametrize("text", ["x,label\n1,a\n" + " " * 2**27 + "1,b\n", "x,label\n" + ("1," + " " * 10_000 + "b\n") * 9000])
 def test_lines_of_csv_are_read_to_their_bound(tmp_path, text):
     with pytest.raises(UserError, match="has lines of more than 32 characters a column"):
-        scan_file(OwnFile(write(tmp_path / "a.csv", text)))
+        scan_file(UserFile(write(tmp_path / "a.csv", text)))
 
 
 def test_the_estimate_tells_what_freezes_from_what_does_not():

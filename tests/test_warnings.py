@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from timings import turns_of
 
-from bench.measure.warnings import OTHERS, OUTLIER, SHORTEST_S, SPREAD, cautions, is_outlier
+from bench.measure.warnings import OTHERS, OUTLIER, SHORTEST_S, SPREAD, warnings_of, is_outlier
 
 STEADY = [100.0, 100.1, 99.9, 100.2, 99.8, 100.0, 100.1, 99.9]
 
@@ -13,7 +13,7 @@ def lines(rates, precision=None, threads=None, governors=(), **options):
     import pandas as pd
 
     turns = turns_of(rates, **options)
-    return cautions(pd.DataFrame(turns.call_rows), pd.DataFrame(turns.turn_rows), threads or {}, precision, governors)
+    return warnings_of(pd.DataFrame(turns.call_rows), pd.DataFrame(turns.turn_rows), threads or {}, precision, governors)
 
 
 def test_a_quiet_measurement_is_not_doubted():

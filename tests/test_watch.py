@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bench.diagnose.training_watch import SHARE, Watcher
-from bench.parity.port import Batch
+from bench.diagnose.training_watch import SHARE, TrainingWatch
+from bench.parity.port import PortBatch
 from bench.parity.ports.standard import Standard
 from bench.task import Task, initial_weights
 
 GENERATOR = np.random.default_rng(0)
-PROBE = Batch({"signal": GENERATOR.standard_normal((4, 130))}, np.array([0, 1, 0, 1]))
+PROBE = PortBatch({"signal": GENERATOR.standard_normal((4, 130))}, np.array([0, 1, 0, 1]))
 STEPS = 1000
 
 
@@ -27,7 +27,7 @@ def watched(look_s, step_s=0.01):
     port = Slow(Task(None, "logits", 0, 1, None))
     port.look_s = look_s
     port.set_weights(initial_weights(130, 2, 0))
-    watcher = Watcher(probe=PROBE, clock=lambda: port.now)
+    watcher = TrainingWatch(probe=PROBE, clock=lambda: port.now)
     watcher.begin()
     watcher.see(port, None)
     for _ in range(STEPS):

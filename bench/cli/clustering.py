@@ -10,8 +10,8 @@ from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
-from bench.run.quantities import Duration, Numbers, Size
-from bench.task import BATCH_SIZE, LOSSES
+from bench.run.quantities import Duration, Numbers, MemorySize
+from bench.task import BATCH_SIZE, OUTPUTS
 
 SEEDS, QUICK_SEEDS = 6, 1
 
@@ -24,7 +24,7 @@ SEEDS, QUICK_SEEDS = 6, 1
                    "train(task, observer), whose code is then run. Repeat for several.  [default: our three]")
 @click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)),
               help="Samples of 130 or of 60,000 values. Repeat for both.  [default: both; quick: small]")
-@click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True, help="As of 'all'.")
+@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True, help="As of 'all'.")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N",
               help=f"Trainings of each, with seeds 0 to N-1.  [default: {SEEDS}, the fewest that give an interval; quick: {QUICK_SEEDS}]")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N",
@@ -34,14 +34,14 @@ SEEDS, QUICK_SEEDS = 6, 1
 @data_options
 @click.option("--cell-timeout", type=Duration(), default="1h", show_default=True, metavar="TIME",
               help="End a training that takes longer: 90s, 10m, 1h. The others go on.")
-@click.option("--cell-memory", type=Size(), metavar="SIZE",
+@click.option("--cell-memory", type=MemorySize(), metavar="SIZE",
               help="End a training whose members together take more memory: 512MiB, 8GiB.  [default: 90% of the machine's]")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/cluster"), show_default=True,
               help="Where results go.")
 @click.option("--fresh", is_flag=True, help="Start over: keep nothing that an earlier run measured.")
 @click.option("--quick", is_flag=True, help="Few samples and epochs: proves that clusters work in a minute or two; its figures mean "
                                             "nothing.")
-def cluster_command(workers, implementations, datasets, loss, seeds, epochs, global_batch, chosen, cell_timeout, cell_memory, out, fresh,
+def cluster_command(workers, implementations, datasets, outputs, seeds, epochs, global_batch, chosen, cell_timeout, cell_memory, out, fresh,
                     quick) -> None:
     """What does each API's own way to a cluster cost, and is it still the same training?
 
@@ -66,7 +66,7 @@ def cluster_command(workers, implementations, datasets, loss, seeds, epochs, glo
     def grid_of(source, specs) -> Grid:
         servers = {name: call_in_child(parameter_servers, module) for name, module in modules.items()}
         seeded = range(seeds or (QUICK_SEEDS if quick else SEEDS))
-        return Grid(cluster_cells(modules, servers, list(specs), loss, seeded, sorted({1, *workers}), global_batch),
+        return Grid(cluster_cells(modules, servers, list(specs), outputs, seeded, sorted({1, *workers}), global_batch),
                     specs, epochs_of(specs, epochs, quick), source, [], quick=quick, limits=Limits.of(cell_timeout, cell_memory))
 
     names = datasets or (["small"] if quick and chosen.data is None else ())

@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.cli.group import main
 from bench.data.source import DATASETS
 from bench.run.progress import stage_progress
-from bench.task import LOSSES, OPTIMIZERS
+from bench.task import OUTPUTS, OPTIMIZERS
 
 
 @main.command("parity")
@@ -25,7 +25,7 @@ from bench.task import LOSSES, OPTIMIZERS
                    "tell.")
 @click.option("--dataset", type=click.Choice(list(DATASETS)), default="small", show_default=True,
               help="What modules with train(task, observer) train on.")
-@click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True, help="Which loss they train.")
+@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True, help="What goes into the loss.")
 @click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True,
               help="; ".join(f"{name}: {meaning}" for name, meaning in OPTIMIZERS.items()) + ".")
 @click.option("--steps", type=click.IntRange(min=3), default=50, show_default=True, metavar="N",
@@ -49,9 +49,9 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     The exit code is 0 if they are the same, 1 if they differ, 2 if they could not be compared.
     """
     from bench.diagnose.explain import explained
-    from bench.parity import Setting
+    from bench.parity import ComparisonSetting
     from bench.parity.remote_port import PortError
-    from bench.results.comparisons import Compared, write_comparison
+    from bench.results.comparisons import StoredComparison, write_comparison
     from bench.report.parity import as_lines
     from bench.report.write import write_report
     from bench.run.check import check_run_folder, check_tensorflow
@@ -62,13 +62,13 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
         check_run_folder(out)
     try:
         with stage_progress(Console(stderr=True)) as on_stage:
-            parity = explained(reference, candidate, Setting(**setting), on_stage)
+            parity = explained(reference, candidate, ComparisonSetting(**setting), on_stage)
     except PortError as error:
         print(error.traceback_text, file=sys.stderr)
         raise
     print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
     if out is not None:
         with held(out):
-            write_comparison(out, Compared(candidate, reference, "given", parity))
+            write_comparison(out, StoredComparison(candidate, reference, "given", parity))
             write_report(out)
     sys.exit(0 if parity.same else 1)

@@ -15,7 +15,7 @@ from bench.data.source import DATASETS
 from bench.implementations import IMPLEMENTATIONS
 from bench.run.data_options import data_options
 from bench.run.progress import stage_progress
-from bench.task import LOSSES, UserError
+from bench.task import OUTPUTS, UserError
 
 
 @main.command("diagnose")
@@ -27,7 +27,7 @@ from bench.task import LOSSES, UserError
                    "drawn from the shapes that a Keras model declares]")
 @click.option("--dataset", type=click.Choice(list(DATASETS)), default="small", show_default=True,
               help="What a module with train(task, observer) trains on.")
-@click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True, help="Which loss it trains.")
+@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True, help="What goes into the loss.")
 @data_options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and sample order.")
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="  [default: as of 'all']")
@@ -36,7 +36,7 @@ from bench.task import LOSSES, UserError
 @click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png",
               help="Draw loss, gradient norm, saturation and dead units over the steps.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def diagnose_command(target, reference, batch, dataset, loss, chosen, seed, epochs, steps, picture, as_json) -> None:
+def diagnose_command(target, reference, batch, dataset, outputs, chosen, seed, epochs, steps, picture, as_json) -> None:
     """Why does it not train? Trains a port while watching it, or reads a finished cell, and names the cause.
 
     CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when it is run; or a port as for
@@ -46,12 +46,12 @@ def diagnose_command(target, reference, batch, dataset, loss, chosen, seed, epoc
     \b
     python -m bench diagnose my_program.py
     python -m bench diagnose results/cells/keras-default-large-activated-0.json
-    python -m bench diagnose impl_keras --dataset large --loss activated
+    python -m bench diagnose impl_keras --dataset large --outputs activated
     python -m bench diagnose my_model.py:make_model --batch batch.npz --picture why.png
 
     The exit code is 0 if nothing was found wrong, 1 if something was, 2 if it could not be looked at.
     """
-    from bench.diagnose.diagnose import Setting, diagnose
+    from bench.diagnose.diagnose import DiagnosisSetting, diagnose
     from bench.parity.remote_port import PortError
     from bench.report.diagnosis import diagnosis_lines, draw_diagnosis
     from bench.run.check import check_tensorflow
@@ -63,8 +63,8 @@ def diagnose_command(target, reference, batch, dataset, loss, chosen, seed, epoc
     try:
         source, spec = open_one(chosen, dataset, Console(stderr=True))
         if reference is not None:
-            _diagnose_against(reference, target, batch, spec, loss, source, seed, as_json)
-        setting = Setting(batch, dataset, loss, source, seed, epochs, steps, spec)
+            _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_json)
+        setting = DiagnosisSetting(batch, dataset, outputs, source, seed, epochs, steps, spec)
         with stage_progress(Console(stderr=True), DIAGNOSIS) as on_stage:
             diagnosis = diagnose(target, setting, on_stage)
     except PortError as error:
@@ -97,12 +97,12 @@ def _diagnose_cell(path: Path, as_json: bool) -> None:
     sys.exit(1 if found or state != "trained" else 0)
 
 
-def _diagnose_against(reference, target, batch, spec, loss, source, seed, as_json) -> None:
+def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_json) -> None:
     from bench.diagnose.explain import explained
-    from bench.parity import Setting, compared_spec
+    from bench.parity import ComparisonSetting, compared_spec
     from bench.report.parity import as_lines
 
-    setting = Setting(batch=batch, spec=compared_spec(spec), loss=loss, source=source, seed=seed, first_only=True)
+    setting = ComparisonSetting(batch=batch, spec=compared_spec(spec), outputs=outputs, source=source, seed=seed, first_only=True)
     with stage_progress(Console(stderr=True)) as on_stage:
         parity = explained(reference, target, setting, on_stage)
     print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
@@ -160,12 +160,12 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
               "python -m bench traps --only NAME shows its change, its cure and its source.")
 
 
-@main.command("seed")
+@main.command("replay")
 @click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records in place of synthetic "
                                                                                "samples.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/seed"), show_default=True,
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/replay"), show_default=True,
               help="Where the page and its raw measurements go.")
-def seed_command(records, out) -> None:
+def replay_command(records, out) -> None:
     """Replay the case that this project began with, from the symptom to the cure, and write it as one page.
 
     Both datasets, all three APIs, in the stages in which its author looked for the cause: the network, the data, the
@@ -173,7 +173,7 @@ def seed_command(records, out) -> None:
     """
     from bench.data.records import Records
     from bench.data.synthetic import Synthetic
-    from bench.report.replay import write_seed
+    from bench.report.replay import write_replay
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.lock import held
     from bench.run.replay import replay
@@ -182,4 +182,4 @@ def seed_command(records, out) -> None:
     check_writable(out)
     with held(out):
         replay(Records(records) if records else Synthetic(), out, Console())
-    print(f"\n{write_seed(out)}")
+    print(f"\n{write_replay(out)}")

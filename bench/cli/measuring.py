@@ -12,8 +12,8 @@ from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show, show_report
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
-from bench.run.quantities import Duration, Numbers, Percentage, Size
-from bench.task import BATCH_SIZE, LOSSES, PROFILES, UserError
+from bench.run.quantities import Duration, Numbers, Percentage, MemorySize
+from bench.task import BATCH_SIZE, OUTPUTS, PROFILES, UserError
 
 
 def grid_options(command):
@@ -24,8 +24,8 @@ def grid_options(command):
                           "observer), whose code is then run. Repeat for several.  [default: our three]"),
         click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)),
                      help="Samples of 130 or of 60,000 values. Repeat for both.  [default: both]"),
-        click.option("--loss", "losses", multiple=True, type=click.Choice(list(LOSSES)),
-                     help="; ".join(f"{name}: {meaning}" for name, meaning in LOSSES.items())
+        click.option("--outputs", "outputs", multiple=True, type=click.Choice(list(OUTPUTS)),
+                     help="; ".join(f"{name}: {meaning}" for name, meaning in OUTPUTS.items())
                           + ". Repeat for both.  [default: both]"),
         click.option("--seeds", type=click.IntRange(min=1), metavar="N",
                      help="Seeds 0 to N-1, each of which draws weights and sample order.  [default: 3; quick: 1]"),
@@ -34,7 +34,7 @@ def grid_options(command):
                           + "".join(f"{count} on {name}, " for name, count in EPOCHS.items()) + "quick: 3]"),
         click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True,
                      help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
-                          + ". Of both, tuned is trained with the first loss and seed alone; throughput is of both alike."),
+                          + ". Of both, tuned is trained with the first outputs and seed alone; throughput is of both alike."),
         click.option("--precision", type=Percentage(), metavar="P",
                      help="Go on with rounds of throughput until every ratio is known to so many percent (half the width of its "
                           "95 % interval), for example 2%.  [default: a fixed number of rounds]"),
@@ -43,7 +43,7 @@ def grid_options(command):
         click.option("--cell-timeout", type=Duration(), default="1h", show_default=True, metavar="TIME",
                      help="End a cell that takes longer, and a training in the rounds that is silent for longer: 90s, 10m, 1h. The "
                           "others go on."),
-        click.option("--cell-memory", type=Size(), metavar="SIZE",
+        click.option("--cell-memory", type=MemorySize(), metavar="SIZE",
                      help="End a cell that takes more memory, with all processes it starts: 512MiB, 8GiB.  [default: 90% of the "
                           "machine's]"),
         click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results"), show_default=True,
@@ -64,7 +64,7 @@ def all_command(**options) -> None:
     """Measure the whole table, and write the report.
 
     Before that, parity: is every implementation the same network as the first? Then every cell (implementation x dataset x
-    loss x seed) trains in a process of its own. RESULTS: results.md and
+    outputs x seed) trains in a process of its own. RESULTS: results.md and
     report.html to read; results.csv, curves.csv and curves.png to use; cells/, steps/, outputs/, traces/ and logs/ hold
     the raw measurements.
 
@@ -82,7 +82,7 @@ def all_command(**options) -> None:
 def run_command(**options) -> None:
     """Measure part of the table; other rows already in --out stay, if they come from the same data and epochs.
 
-    Example: python -m bench run --impl keras --dataset large --loss activated
+    Example: python -m bench run --impl keras --dataset large --outputs activated
     """
     _measure(keep_others=True, fresh=False, **options)
 
@@ -172,7 +172,7 @@ def compare_command(before, after, fail_over, force) -> None:
     sys.exit(1 if comparison.slower else 0)
 
 
-def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, precision, budget, cell_timeout, cell_memory, out,
+def _measure(implementations, datasets, outputs, seeds, epochs, chosen, profile, precision, budget, cell_timeout, cell_memory, out,
              quick, keep_others, fresh) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.run.limits import Limits
@@ -185,7 +185,7 @@ def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, 
 
     def grid_of(source, specs) -> Grid:
         return Grid(
-            _cells(modules, profiles, list(specs), losses or list(LOSSES), range(seeds or (1 if quick else 3))),
+            _cells(modules, profiles, list(specs), outputs or list(OUTPUTS), range(seeds or (1 if quick else 3))),
             specs, epochs_of(specs, epochs, quick), source, variants_of(modules, profiles),
             {name: plan_of(spec.size, quick, precision, budget) for name, spec in specs.items()},
             precision, quick, Limits.of(cell_timeout, cell_memory))
@@ -193,10 +193,10 @@ def _measure(implementations, datasets, losses, seeds, epochs, chosen, profile, 
     run_and_show(grid_of, modules, chosen, datasets, out, quick, keep_others, fresh)
 
 
-def _cells(modules, profiles, datasets, losses, seeds) -> list:
-    """All cells of the first profile; of another, which ends the same, those of the first loss and seed."""
+def _cells(modules, profiles, datasets, outputs, seeds) -> list:
+    """All cells of the first profile; of another, which ends the same, those of the first outputs and seed."""
     from bench.run.cells import interleaved
 
     first, *others = profiles
-    return [*interleaved(modules, first, datasets, losses, seeds),
-            *(cell for profile in others for cell in interleaved(modules, profile, datasets, losses[:1], seeds[:1]))]
+    return [*interleaved(modules, first, datasets, outputs, seeds),
+            *(cell for profile in others for cell in interleaved(modules, profile, datasets, outputs[:1], seeds[:1]))]

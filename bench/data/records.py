@@ -78,7 +78,7 @@ class Records:
         self.records = [read_record(header, positive, channel, frequency) for header in headers]
         self.digest = folder_digest(folder, SUFFIXES)
 
-    def recipe(self, spec: Spec) -> dict:
+    def fingerprint(self, spec: Spec) -> dict:
         return {"source": self.name, "version": VERSION, "seed": SEED, "sha256": self.digest, "positive": self.positive,
                 "at": self.at, "channel": self.channel}
 

@@ -30,7 +30,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Side:
+class ShardSummary:
     """What is remembered of a shard: `labels` int64 [samples], and the signal of up to a batch of first samples, `head`."""
 
     labels: np.ndarray
@@ -56,12 +56,12 @@ def write_shard(source: Source, spec: Spec, shard: Shard, folder: Path) -> None:
     """
     samples = source.draw(spec, shard.split, shard.start, shard.stop)
     head = samples.signal[:BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
-    scratch, side = folder / f"{shard.name}.part", folder / f"{side_of(shard)}.part"
+    scratch, side = folder / f"{shard.name}.part", folder / f"{shard_summary_name(shard)}.part"
     try:
         write_tfrecords(scratch, samples, shard.start)
         with side.open("wb") as file:
             np.savez(file, labels=samples.labels, head=head, sha256=np.array(sha256(scratch)))
-        for written, name in ((scratch, shard.name), (side, side_of(shard))):
+        for written, name in ((scratch, shard.name), (side, shard_summary_name(shard))):
             sync(written)
             written.replace(folder / name)
         sync(folder)
@@ -71,22 +71,22 @@ def write_shard(source: Source, spec: Spec, shard: Shard, folder: Path) -> None:
         raise
 
 
-def side_of(shard: Shard) -> str:
+def shard_summary_name(shard: Shard) -> str:
     """Name of a shard's side file."""
     return f"{shard.name}.npz"
 
 
-def read_side(folder: Path, shard: Shard) -> Side:
+def read_shard_summary(folder: Path, shard: Shard) -> ShardSummary:
     """The side file of a shard that was made.
 
     Raises:
         OSError, ValueError, KeyError: there is none, or it is damaged.
     """
     try:
-        with np.load(folder / side_of(shard), allow_pickle=False) as arrays:
-            return Side(arrays["labels"], arrays["head"], str(arrays["sha256"]))
+        with np.load(folder / shard_summary_name(shard), allow_pickle=False) as arrays:
+            return ShardSummary(arrays["labels"], arrays["head"], str(arrays["sha256"]))
     except (EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise ValueError(f"{side_of(shard)} is damaged") from error
+        raise ValueError(f"{shard_summary_name(shard)} is damaged") from error
 
 
 def write_tfrecords(path: Path, samples: Samples, start: int = 0) -> None:

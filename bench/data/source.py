@@ -72,11 +72,11 @@ class Samples:
 
 
 class Source(Protocol):
-    """Draws the samples of a dataset, the same for the same recipe."""
+    """Draws the samples of a dataset, the same for the same fingerprint."""
 
     name: str
 
-    def recipe(self, spec: Spec) -> dict:
+    def fingerprint(self, spec: Spec) -> dict:
         """All that decides what `draw` returns, as JSON values."""
 
     def sizes(self, spec: Spec) -> dict[str, int]:

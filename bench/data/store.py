@@ -1,7 +1,7 @@
-"""Datasets on disk: TFRecords in a cache folder, named by the hash of their recipe, checked whenever they are used.
+"""Datasets on disk: TFRecords in a cache folder, named by the hash of their fingerprint, checked whenever they are used.
 
 A folder of the cache holds `train-N-of-M.tfrecord`, `evaluation-N-of-M.tfrecord`, `arrays.npz` (the evaluation labels, and the
-first batch of the training split as the probe) and `manifest.json`, which records the recipe, the counts and the SHA-256 of
+first batch of the training split as the probe) and `manifest.json`, which records the fingerprint, the counts and the SHA-256 of
 each file. It is made beside its place and renamed into it, so a folder that exists is whole; what has been made of one that
 is not stays, and the next attempt goes on from there.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from bench.data.shards import Shard, read_side, sha256, shards_of, side_of, write_shard
+from bench.data.shards import Shard, read_shard_summary, sha256, shards_of, shard_summary_name, write_shard
 from bench.data.source import SPLITS, Source, Spec
 from bench.process.forkserver import with_forkserver
 from bench.process.group import call_in_child
@@ -73,7 +73,7 @@ def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None
             _check_space(sum(sizes.values()) * spec.row_bytes, making)
             shards = shards_of(spec, sizes)
             _write_shards(source, spec, shards, making, on_progress)
-            _complete(making, _recipe(source, spec), shards)
+            _complete(making, _fingerprint(source, spec), shards)
             if folder.exists():
                 shutil.rmtree(folder)
             making.rename(folder)
@@ -135,14 +135,14 @@ def _write_shards(source: Source, spec: Spec, shards: list[Shard], folder: Path,
 def _is_whole(folder: Path, shard: Shard) -> bool:
     """Whether an earlier attempt made it."""
     try:
-        return read_side(folder, shard).sha256 == sha256(folder / shard.name)
+        return read_shard_summary(folder, shard).sha256 == sha256(folder / shard.name)
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _complete(folder: Path, recipe: dict, shards: list[Shard]) -> None:
+def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
     """Puts together what lies beside the shards, and writes the manifest last."""
-    sides = {shard: read_side(folder, shard) for shard in shards}
+    sides = {shard: read_shard_summary(folder, shard) for shard in shards}
     first = next(side for shard, side in sides.items() if shard.split == "train")
     np.savez(
         folder / "arrays.npz",
@@ -151,23 +151,23 @@ def _complete(folder: Path, recipe: dict, shards: list[Shard]) -> None:
         probe_labels=first.labels[:len(first.head)],
     )
     for path in folder.iterdir():  # of an attempt that was killed
-        if path.name not in {"arrays.npz", *(shard.name for shard in shards), *(side_of(shard) for shard in shards)}:
+        if path.name not in {"arrays.npz", *(shard.name for shard in shards), *(shard_summary_name(shard) for shard in shards)}:
             path.unlink()
     manifest = {
-        "recipe": recipe,
+        "fingerprint": fingerprint,
         "samples": {split: sum(len(side.labels) for shard, side in sides.items() if shard.split == split) for split in SPLITS},
         "files": {split: [shard.name for shard in shards if shard.split == split] for split in SPLITS},
         "sha256": {"arrays.npz": sha256(folder / "arrays.npz"), **{shard.name: side.sha256 for shard, side in sides.items()}},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
     for shard in shards:
-        (folder / side_of(shard)).unlink()
+        (folder / shard_summary_name(shard)).unlink()
 
 
-def _recipe(source: Source, spec: Spec) -> dict:
+def _fingerprint(source: Source, spec: Spec) -> dict:
     return {"format": FORMAT, "name": spec.name, "length": spec.length, "train": spec.train, "evaluation": spec.evaluation,
-            "classes": spec.classes, "values": spec.values, "shard_bytes": spec.shard_bytes, **source.recipe(spec)}
+            "classes": spec.classes, "values": spec.values, "shard_bytes": spec.shard_bytes, **source.fingerprint(spec)}
 
 
 def _digest(source: Source, spec: Spec) -> str:
-    return hashlib.sha256(json.dumps(_recipe(source, spec), sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(_fingerprint(source, spec), sort_keys=True).encode()).hexdigest()[:16]

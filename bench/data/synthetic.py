@@ -25,7 +25,7 @@ class Synthetic:
     seed: int = 0
     name: str = "synthetic"
 
-    def recipe(self, spec: Spec) -> dict:
+    def fingerprint(self, spec: Spec) -> dict:
         return {"source": self.name, "version": VERSION, "seed": self.seed}
 
     def sizes(self, spec: Spec) -> dict[str, int]:

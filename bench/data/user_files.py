@@ -42,7 +42,7 @@ ARRAYS = ("rows.f32", "labels.npy")
 
 
 @dataclass(frozen=True)
-class OwnFile:
+class UserFile:
     """A file of samples, or a folder of TFRecords; `signal` and `label` are names in it, None the usual ones."""
 
     path: Path
@@ -68,7 +68,7 @@ class OwnFile:
         return tfrecords.files_of(self.path) if self.path.is_dir() else [self.path]
 
 
-def check_file(own: OwnFile) -> None:
+def check_file(own: UserFile) -> None:
     """The file is there, of a known format, and what its checksums say.
 
     Raises:
@@ -84,7 +84,7 @@ def check_file(own: OwnFile) -> None:
     check_sums(own.path, own.files())
 
 
-def scan_file(own: OwnFile, on_progress: Callable[[float], None] = lambda share: None, rows=None) -> Scan:
+def scan_file(own: UserFile, on_progress: Callable[[float], None] = lambda share: None, rows=None) -> Scan:
     """What a file holds; see `bench.data.scan.scan`.
 
     Raises:
@@ -97,10 +97,10 @@ def scan_file(own: OwnFile, on_progress: Callable[[float], None] = lambda share:
         raise UserError(f"--data {own.path} {error}") from error
 
 
-class OwnData:
+class UserData:
     """The samples of a file, of every class the same share for evaluation, in random order."""
 
-    def __init__(self, own: OwnFile, on_progress: Callable[[float], None] = lambda share: None):
+    def __init__(self, own: UserFile, on_progress: Callable[[float], None] = lambda share: None):
         """Reads the file, unless the same one has been read before.
 
         Raises:
@@ -122,7 +122,7 @@ class OwnData:
                 raise UserError(f"--data {own.path} has a single sample of class {name!r}; two are needed, one for evaluation")
         self.spec = self._spec(_slug(own.path.stem) or "data", found["length"], found["values"])
 
-    def recipe(self, spec: Spec) -> dict:
+    def fingerprint(self, spec: Spec) -> dict:
         return {"source": self.name, "version": VERSION, "seed": SEED, "sha256": self.digest, "columns": self.columns}
 
     def sizes(self, spec: Spec) -> dict[str, int]:
@@ -149,7 +149,7 @@ class OwnData:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _read(self, own: OwnFile, on_progress: Callable[[float], None]) -> dict:
+    def _read(self, own: UserFile, on_progress: Callable[[float], None]) -> dict:
         with cache_lock() as cache:
             found = self._found()  # another process may have read it while this one waited
             if found is None:
@@ -165,7 +165,7 @@ class OwnData:
             return found
 
 
-def _write(own: OwnFile, folder: Path, on_progress: Callable[[float], None]) -> dict:
+def _write(own: UserFile, folder: Path, on_progress: Callable[[float], None]) -> dict:
     """Writes rows, labels and what was found, which it returns."""
     with (folder / "rows.f32").open("wb") as rows:
         scanned = scan_file(own, on_progress, rows)

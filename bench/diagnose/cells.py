@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.diagnose.outputs import Ended, explain_outputs
+from bench.diagnose.outputs import FinalState, explain_outputs
 from bench.results import cells as raw
 from bench.parity.result import Explanation
 from bench.task import UserError
 
 
-def read_ended(folder: Path, record: raw.CellRecord) -> Ended:
+def read_ended(folder: Path, record: raw.CellRecord) -> FinalState:
     """How a cell of a result folder ended."""
     outputs = raw.read_outputs(folder, record.name)
     final = outputs[outputs["batch"] == "evaluation"]
     last = record.evaluations[-1]
-    return Ended(raw.class_outputs(final), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
+    return FinalState(raw.class_outputs(final), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
                  raw.read_steps(folder, record.name)["loss"].to_numpy())
 
 
-def diagnose_cell(path: Path) -> tuple[raw.CellRecord, Ended, list[Explanation]]:
+def diagnose_cell(path: Path) -> tuple[raw.CellRecord, FinalState, list[Explanation]]:
     """A cell by the path of its record, FOLDER/cells/NAME.json.
 
     Raises:

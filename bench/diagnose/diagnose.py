@@ -13,7 +13,7 @@ from bench.data.synthetic import Synthetic
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.lines import with_lines
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
-from bench.parity.remote_port import Side
+from bench.parity.remote_port import RemotePort
 from bench.process.forkserver import with_forkserver
 from bench.task import Task, UserError
 
@@ -24,13 +24,13 @@ WATCHED = 0.9
 
 
 @dataclass(frozen=True)
-class Setting:
+class DiagnosisSetting:
     """What a port is trained on. `batch` is a file for ports that are functions, and `steps` is theirs; the others choose what
     modules of the implementation contract train."""
 
     batch: Path | None = None
     dataset: str = "small"
-    loss: str = "logits"
+    outputs: str = "logits"
     source: Source = Synthetic()
     seed: int = 0
     epochs: int | None = None
@@ -39,7 +39,7 @@ class Setting:
     timeout: float = TIMEOUT_S
 
 
-def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], None] = lambda name: None) -> Diagnosis:
+def diagnose(port: str, setting: DiagnosisSetting = DiagnosisSetting(), on_stage: Callable[[str], None] = lambda name: None) -> Diagnosis:
     """Trains a port named as for `bench.parity.compare` and says what is wrong with it.
 
     Raises:
@@ -48,7 +48,7 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
     """
     began = time.monotonic()
     given = read_inputs(setting.batch) if setting.batch else None
-    with with_forkserver(), Side("port", port, setting.timeout) as side:
+    with with_forkserver(), RemotePort("port", port, setting.timeout) as side:
         on_stage("loading")
         kind = side("load")
         on_stage("training")
@@ -62,13 +62,13 @@ def diagnose(port: str, setting: Setting = Setting(), on_stage: Callable[[str], 
     return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
 
 
-def _task(setting: Setting) -> Task:
+def _task(setting: DiagnosisSetting) -> Task:
     spec = setting.spec or DATASETS[setting.dataset]
     dataset = open_dataset(setting.source, spec) or make_dataset(setting.source, spec)
-    return Task(dataset, setting.loss, setting.seed, setting.epochs or EPOCHS[spec.size], Path("."))
+    return Task(dataset, setting.outputs, setting.seed, setting.epochs or EPOCHS[spec.size], Path("."))
 
 
-def _declared(side: Side, port: str) -> Inputs:
+def _declared(side: RemotePort, port: str) -> Inputs:
     spec = side("input_spec")
     if spec is None:
         raise UserError(f"{port} declares no input shapes: give --batch FILE.npz with an array 'labels' and one for every feature")

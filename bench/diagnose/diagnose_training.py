@@ -13,17 +13,17 @@ from bench.diagnose.rules.data import of_data, scale_of
 from bench.diagnose.rules.did_train import learnt
 from bench.diagnose.rules.network import of_network
 from bench.diagnose.rules.symptoms import symptoms, too_short
-from bench.diagnose.training_watch import Watcher
-from bench.diagnose.training_record import Given, Kernel, Watched
+from bench.diagnose.training_watch import TrainingWatch
+from bench.diagnose.training_record import GivenData, KernelHistory, TrainingRecord
 from bench.parity.pairing import SATURATING, View, with_outputs
-from bench.parity.port import Batch, Port, Weights
+from bench.parity.port import PortBatch, Port, Weights
 from bench.parity.result import Explanation
 
 BATCH_STEPS = 100
 """Steps in which one batch is to be learnt by heart (TheDeepChecker, AUTOTRAINER: a network that cannot is at fault)."""
 
 
-def watched_of(watcher: Watcher, port: Port, outputs, labels, given: Given | None) -> Watched:
+def training_record_of(watcher: TrainingWatch, port: Port, outputs, labels, given: GivenData | None) -> TrainingRecord:
     """The record of a training that ended. `outputs` [samples, columns] are those it ended with for `labels` [samples], None if it
     did not tell; `given` is None where it brought its own data."""
     received = watcher.kept.received(watcher)
@@ -31,26 +31,26 @@ def watched_of(watcher: Watcher, port: Port, outputs, labels, given: Given | Non
     last = watcher.ended
     kernels = [_kernel(variable, first[variable.name], second[variable.name], last[variable.name])
                for variable in port.variables() if variable.name in first and first[variable.name].size]
-    return Watched(np.array(watcher.losses), received, watcher.looks, kernels, outputs, labels, given)
+    return TrainingRecord(np.array(watcher.losses), received, watcher.looks, kernels, outputs, labels, given)
 
 
-def _kernel(variable, first: np.ndarray, second: np.ndarray, last: np.ndarray) -> Kernel:
+def _kernel(variable, first: np.ndarray, second: np.ndarray, last: np.ndarray) -> KernelHistory:
     size = float(np.abs(first).max()) or 1.0
     norm = float(np.linalg.norm(first.astype(np.float64))) or 1.0
     with np.errstate(invalid="ignore"):
         moved = float(np.nan_to_num(np.abs(last - first).max() / size, nan=np.inf))
         step = float(np.nan_to_num(np.linalg.norm((second - first).astype(np.float64)) / norm, nan=np.inf))
-    return Kernel(variable.name, variable.shape, variable.trainable, float(first.std()), bool(np.ptp(first) == 0), moved, step)
+    return KernelHistory(variable.name, variable.shape, variable.trainable, float(first.std()), bool(np.ptp(first) == 0), moved, step)
 
 
-def judged(name: str, watched: Watched, port: Port, batch: Batch, watcher: Watcher, error: str,
-           examined: list[Batch] = ()) -> Diagnosis:
+def judged(name: str, watched: TrainingRecord, port: Port, batch: PortBatch, watcher: TrainingWatch, error: str,
+           examined: list[PortBatch] = ()) -> Diagnosis:
     """What is wrong with a training. `batch` is of its data; `examined` are samples whose outputs tell how it ended, where it
     has not told its outputs itself."""
     view = View(lambda method, *arguments: getattr(port, method)(*arguments))
     scale = scale_of(watched)
     if scale is not None:
-        batch = Batch({name: value * np.float32(scale) for name, value in batch.features.items()}, batch.labels)
+        batch = PortBatch({name: value * np.float32(scale) for name, value in batch.features.items()}, batch.labels)
     variables = port.variables()
     began, ended = ({variable.name: weights[variable.name] for variable in variables}
                     for weights in (watcher.weights[0], watcher.ended))
@@ -81,7 +81,7 @@ def _once(found: list[Explanation]) -> list[Explanation]:
     return list(first.values())
 
 
-def _outputs(view: View, weights: Weights, batches: list[Batch], loss: LossFacts) -> np.ndarray | None:
+def _outputs(view: View, weights: Weights, batches: list[PortBatch], loss: LossFacts) -> np.ndarray | None:
     """What the loss takes, [samples, columns], with the weights of the end; None where it is of another form."""
     view.set_weights(weights)
     values = []
@@ -91,7 +91,7 @@ def _outputs(view: View, weights: Weights, batches: list[Batch], loss: LossFacts
     return np.concatenate(values) if values[0].ndim == 2 else None
 
 
-def _facts(watched: Watched, error: str) -> list[str]:
+def _facts(watched: TrainingRecord, error: str) -> list[str]:
     losses, facts = watched.losses, []
     if len(losses):
         facts.append(f"{len(losses)} steps; loss {losses[0]:.5g} at the first, {watched.last_losses.mean():.5g} over the last "
@@ -104,7 +104,7 @@ def _facts(watched: Watched, error: str) -> list[str]:
     return facts + ([f"it ended with {error}"] if error else [])
 
 
-def _one_batch(port: Port, weights: Weights, batch: Batch) -> str:
+def _one_batch(port: Port, weights: Weights, batch: PortBatch) -> str:
     port.set_weights(weights)
     losses = [port.step(batch, step) for step in range(BATCH_STEPS)]
     able = losses[-1] < 0.5 * losses[0]

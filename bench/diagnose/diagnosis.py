@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from bench.diagnose.outputs import Ended
+from bench.diagnose.outputs import FinalState
 from bench.diagnose.training_record import Look
 from bench.parity.result import Explanation, finite
 
@@ -23,7 +23,7 @@ class Diagnosis:
     facts: list[str]
     looks: list[Look]
     losses: list[float]
-    ended: Ended | None = None
+    ended: FinalState | None = None
     seconds: float = 0.0
     slowed: float = 0.0
 

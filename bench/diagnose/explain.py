@@ -13,11 +13,11 @@ from bench.diagnose.pairwise.update import explain_update
 from bench.diagnose.pairwise.weights import explain_initial, explain_variables
 from bench.diagnose.causes import explanation
 from bench.diagnose.lines import lines_of
-from bench.parity.comparison import Scene, Setting, compare
+from bench.parity.comparison import Scene, ComparisonSetting, compare
 from bench.parity.result import Explanation, Parity, Stage
 
 
-def explained(reference: str, candidate: str, setting: Setting = Setting(),
+def explained(reference: str, candidate: str, setting: ComparisonSetting = ComparisonSetting(),
               on_stage: Callable[[str], None] = lambda name: None) -> Parity:
     """`bench.parity.compare`, with the causes of the first difference and the candidate's lines to look at."""
     parity = compare(reference, candidate, setting, on_stage, explain)

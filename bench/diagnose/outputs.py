@@ -14,11 +14,11 @@ from bench.diagnose.rules.symptoms import ALIKE_OUTPUTS, loss_not_finite
 from bench.measure.saturation import EPSILON, NO_GRADIENT, alike, right
 from bench.parity.result import Explanation
 
-SAME = 1e-4
+LOSS_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinalState:
     """How a training ended: outputs [samples, classes] as handed to the loss, `labels` [samples], the evaluation's `loss` and
     `accuracy` as reported, the gradient norm on a fixed batch (None if unknown), and the losses of its steps."""
 
@@ -41,30 +41,30 @@ def near_chance(accuracy: float, labels: np.ndarray) -> bool:
     return accuracy <= share + NEAR_CHANCE * (1 - share)
 
 
-def diverged(ended: Ended) -> bool:
+def diverged(ended: FinalState) -> bool:
     """Whether a loss or an output is not finite."""
     return not (np.isfinite(ended.losses).all() and np.isfinite(ended.outputs).all() and np.isfinite(ended.loss))
 
 
-def state_of(ended: Ended) -> str:
+def state_of(ended: FinalState) -> str:
     """`trained`, `not trained` or `diverged`."""
     return "diverged" if diverged(ended) else "not trained" if near_chance(ended.accuracy, ended.labels) else "trained"
 
 
-def explain_outputs(ended: Ended) -> list[Explanation]:
+def explain_outputs(ended: FinalState) -> list[Explanation]:
     """The causes that outputs, loss and gradient tell apart, the likeliest first."""
     if diverged(ended):
         return loss_not_finite(ended.losses) or [explanation("rate_too_high", "curve", "an output is not finite")]
     return _activated(ended) or (_dead(ended) if near_chance(ended.accuracy, ended.labels) else [])
 
 
-def _activated(ended: Ended) -> list[Explanation]:
+def _activated(ended: FinalState) -> list[Explanation]:
     """Outputs that lie in [0, 1], whose loss is that of logits."""
     outputs = ended.outputs.astype(np.float64)
     if outputs.shape[1] < 2 or outputs.min() < 0 or outputs.max() > 1 or np.ptp(outputs) < 0.01 and not near_chance(ended.accuracy, ended.labels):
         return []
     as_logits = float(-log_softmax(outputs)[np.arange(len(outputs)), ended.labels].mean())
-    if not np.isclose(as_logits, ended.loss, rtol=SAME):
+    if not np.isclose(as_logits, ended.loss, rtol=LOSS_TOLERANCE):
         return []
     saturated = float(np.mean((outputs < EPSILON) | (np.abs(outputs - 1) <= EPSILON)))
     error = 1 - ended.accuracy
@@ -76,7 +76,7 @@ def _activated(ended: Ended) -> list[Explanation]:
     return [explanation("activated_outputs", "loss", text)]
 
 
-def _dead(ended: Ended) -> list[Explanation]:
+def _dead(ended: FinalState) -> list[Explanation]:
     """All samples have the same outputs, and those are not saturated."""
     size = float(np.abs(ended.outputs).max())
     spread = float(np.ptp(ended.outputs, axis=0).max())

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.diagnose.formulas import Formula, losses_of, recognise
 from bench.parity.pairing import View
-from bench.parity.port import Activation, Batch, Loss, Weights
+from bench.parity.port import Activation, PortBatch, Loss, Weights
 from bench.parity.rounding import same_bits
 
 SAMPLES = 16
@@ -58,7 +58,7 @@ def differ(first: list[Activation], second: list[Activation]) -> bool:
     return len(first) != len(second) or any(not same_bits(one, other) for one, other in zip(*values))
 
 
-def modes_of(view: View, weights: Weights, batch: Batch) -> Modes:
+def modes_of(view: View, weights: Weights, batch: PortBatch) -> Modes:
     """Runs the network in both modes, twice with other random numbers."""
     features = {name: value[:SAMPLES] for name, value in batch.features.items()}
     view.set_weights(weights)
@@ -111,7 +111,7 @@ class LossFacts:
                     and values.shape[1] > 1)
 
 
-def moderation(view: View, weights: Weights, batch: Batch) -> float:
+def moderation(view: View, weights: Weights, batch: PortBatch) -> float:
     """By what outputs are to be multiplied to be of size `MODERATE` at most: formulas that differ for those agree for
     saturated ones."""
     view.set_weights(weights)
@@ -121,7 +121,7 @@ def moderation(view: View, weights: Weights, batch: Batch) -> float:
     return MODERATE / size if np.isfinite(size) and size > MODERATE else 1.0
 
 
-def loss_facts(view: View, weights: Weights, batch: Batch) -> LossFacts:
+def loss_facts(view: View, weights: Weights, batch: PortBatch) -> LossFacts:
     """The loss of a batch in evaluation mode, and which formula it is of which of the last activations."""
     view.set_weights(weights)
     batch = view.batch(batch)

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.client import session as session_module
 
-from bench.diagnose.training_watch import Watcher
+from bench.diagnose.training_watch import TrainingWatch
 from bench.parity.inputs import part
-from bench.parity.port import Batch
+from bench.parity.port import PortBatch
 from bench.parity.ports.api_hooks import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.keras import KerasPort
 from bench.parity.ports.capture import session_port
@@ -28,17 +28,17 @@ EXAMINED = 512
 """Samples of the training data whose outputs are judged at the end."""
 
 
-class _Enough(BaseException):
+class _EnoughSteps(BaseException):
     """Ends a program that was watched for long enough. No program's `except Exception` stops it."""
 
 
 @dataclass
-class ProgramWatcher(Watcher):
+class ProgramWatch(TrainingWatch):
     """Watches the first network that a program trains, for `most_s` seconds at most. `examined` are samples of its training
     data; `model` is what is watched if Keras trains it, `session` if a session does; `unseen` says why it cannot be."""
 
     most_s: float = 300.0
-    examined: list[Batch] = field(default_factory=list)
+    examined: list[PortBatch] = field(default_factory=list)
     model: tf.keras.Model | None = None
     session: object = None
     unseen: str = ""
@@ -52,28 +52,28 @@ class ProgramWatcher(Watcher):
     def step(self, loss: float, steps: int = 1) -> None:
         super().step(loss, steps)
         if self.clock() - self._started > self.most_s:
-            raise _Enough
+            raise _EnoughSteps
 
-    def examine(self, batch: Batch) -> None:
+    def examine(self, batch: PortBatch) -> None:
         """Keeps samples of the batches that come, until there are enough."""
         wanted = EXAMINED - sum(map(len, self.examined))
         if wanted > 0:
             self.examined.append(part(batch, 0, wanted))
 
 
-def watch_program(program: Callable[[], object], watcher: ProgramWatcher) -> None:
+def watch_program(program: Callable[[], object], watcher: ProgramWatch) -> None:
     """Runs a program under the eyes of `watcher`, to its end or until that has seen enough."""
     with _watched_fit(watcher), _watched_sessions(watcher):
         try:
             program()
-        except (_Enough, SystemExit):
+        except (_EnoughSteps, SystemExit):
             pass
         finally:
             _ended(watcher)
 
 
 @contextmanager
-def _watched_fit(watcher: ProgramWatcher) -> Iterator[None]:
+def _watched_fit(watcher: ProgramWatch) -> Iterator[None]:
     signature = inspect.signature(tf.keras.Model.fit)
 
     def fit(model, *arguments, **options):
@@ -93,7 +93,7 @@ def _watched_fit(watcher: ProgramWatcher) -> Iterator[None]:
         yield
 
 
-def _watch_model(watcher: ProgramWatcher, model: tf.keras.Model, given: dict) -> None:
+def _watch_model(watcher: ProgramWatch, model: tf.keras.Model, given: dict) -> None:
     """Sees a model before its first step, and puts itself between the model and its losses."""
     first, given["x"] = _first_batch(given["x"], given.get("y"), EXAMINED)
     watcher.probe = part(first, 0, PROBE)
@@ -105,7 +105,7 @@ def _watch_model(watcher: ProgramWatcher, model: tf.keras.Model, given: dict) ->
     def keep(x, y):
         watcher.kept.keep(x, y)
         if len(first.features) == 1:
-            watcher.examine(Batch({name: x for name in first.features}, y))
+            watcher.examine(PortBatch({name: x for name in first.features}, y))
 
     def note(loss):
         watcher.batch_losses.append(float(loss))
@@ -134,7 +134,7 @@ def _watch_model(watcher: ProgramWatcher, model: tf.keras.Model, given: dict) ->
 class _Steps(tf.keras.callbacks.Callback):
     """Reports every step, with the losses of its batches; `logs` has their mean over the epoch."""
 
-    def __init__(self, watcher: ProgramWatcher):
+    def __init__(self, watcher: ProgramWatch):
         super().__init__()
         self.watcher = watcher
 
@@ -145,7 +145,7 @@ class _Steps(tf.keras.callbacks.Callback):
             self.watcher.step(float(loss))
 
 
-def _first_batch(x, y, size: int) -> tuple[Batch, object]:
+def _first_batch(x, y, size: int) -> tuple[PortBatch, object]:
     """The first batch of what `fit` is given, of `size` samples if that is arrays, and what is to be given to it now."""
     if isinstance(x, tf.data.Dataset):
         first = next(iter(x))
@@ -159,11 +159,11 @@ def _first_batch(x, y, size: int) -> tuple[Batch, object]:
     features, labels, _ = tf.keras.utils.unpack_x_y_sample_weight(tf.nest.map_structure(np.asarray, first))
     if not isinstance(features, dict):
         features = {f"x{place}": value for place, value in enumerate(tf.nest.flatten(features))}
-    return Batch(features, tf.nest.flatten(labels)[0]), x
+    return PortBatch(features, tf.nest.flatten(labels)[0]), x
 
 
 @contextmanager
-def _watched_sessions(watcher: ProgramWatcher) -> Iterator[None]:
+def _watched_sessions(watcher: ProgramWatch) -> Iterator[None]:
     """Sessions, and the Estimators that train in them. A loss that a program does not fetch is known from its optimizer."""
     losses: dict = {}
     optimizer_class, session_class = tf.compat.v1.train.Optimizer, session_module.BaseSession
@@ -197,7 +197,7 @@ def _watched_sessions(watcher: ProgramWatcher) -> Iterator[None]:
         before = original(session, named) if watcher.session is None else None
         result, values, loss = original(
             session, (fetches, watcher.data, watcher.network.loss), feed_dict, *arguments, **options)
-        batch = Batch({"signal": values[0]}, values[1])
+        batch = PortBatch({"signal": values[0]}, values[1])
         if watcher.session is None:
             watcher.session, watcher.probe = session, part(batch, 0, PROBE)
             watcher.see(session_port(watcher.network, before, {}), lambda: before)
@@ -215,7 +215,7 @@ def _watched_sessions(watcher: ProgramWatcher) -> Iterator[None]:
         optimizer_class.compute_gradients, session_class.close = compute_gradients, close
 
 
-def _ended(watcher: ProgramWatcher) -> None:
+def _ended(watcher: ProgramWatch) -> None:
     """Keeps the weights of the end, while its session is open."""
     if watcher.session is not None and not watcher.session._closed:
         watcher.ended = watcher.now()

@@ -8,9 +8,9 @@ from bench.diagnose.pairwise.loss import describe
 from bench.diagnose.pairwise.metrics import predictions
 from bench.diagnose.causes import explanation
 from bench.diagnose.probes import LINEAR, LossFacts, Modes, value_of_hidden_logits
-from bench.diagnose.training_record import Watched
+from bench.diagnose.training_record import TrainingRecord
 from bench.parity.pairing import View
-from bench.parity.port import Batch, Variable, Weights
+from bench.parity.port import PortBatch, Variable, Weights
 from bench.parity.ports.capture import Listener
 from bench.parity.result import Explanation
 
@@ -18,7 +18,7 @@ MOST_DROPPED = 0.65
 """Share of values: Srivastava et al. 2014, JMLR 15:1929, drop half of hidden units and a fifth of inputs."""
 
 FAR_STEPS = (0, 10, 100, 1000, 10_000, 100_000)
-SAME = 1e-3
+LOSS_TOLERANCE = 1e-3
 
 
 def of_loss(facts: LossFacts, saturated: LossFacts) -> list[Explanation]:
@@ -45,16 +45,16 @@ def of_loss(facts: LossFacts, saturated: LossFacts) -> list[Explanation]:
 
 def _is_sum(facts: LossFacts) -> bool:
     total = float(facts.loss.per_sample.sum(dtype=np.float64))
-    return len(facts.labels) > 1 and total != 0 and bool(np.isclose(facts.loss.value, total, rtol=SAME))
+    return len(facts.labels) > 1 and total != 0 and bool(np.isclose(facts.loss.value, total, rtol=LOSS_TOLERANCE))
 
 
 def _regularised_for_nothing(facts: LossFacts) -> bool:
     losses = facts.loss.per_sample
-    return (losses is not None and facts.loss.regularisation > SAME * abs(facts.loss.value)
+    return (losses is not None and facts.loss.regularisation > LOSS_TOLERANCE * abs(facts.loss.value)
             and bool(np.isclose(facts.loss.value, losses.mean(), rtol=1e-5)))
 
 
-def of_modes(modes: Modes, variables: list[Variable], watched: Watched) -> list[Explanation]:
+def of_modes(modes: Modes, variables: list[Variable], watched: TrainingRecord) -> list[Explanation]:
     """What is wrong with training mode against evaluation mode."""
     if modes.random_in_evaluation:
         return [explanation("dropout_in_evaluation", "forward", "evaluated twice, the same batch gives other outputs")]
@@ -71,7 +71,7 @@ def of_modes(modes: Modes, variables: list[Variable], watched: Watched) -> list[
     return []
 
 
-def of_update(view: View, weights: Weights, batch: Batch) -> list[Explanation]:
+def of_update(view: View, weights: Weights, batch: PortBatch) -> list[Explanation]:
     """Whether a schedule's steps are counted."""
     view.set_weights(weights)
     rates = view.ask("learning_rates", list(FAR_STEPS), batch)
@@ -85,7 +85,7 @@ def of_update(view: View, weights: Weights, batch: Batch) -> list[Explanation]:
     return []
 
 
-def of_evaluations(listener: Listener, watched: Watched) -> list[Explanation]:
+def of_evaluations(listener: Listener, watched: TrainingRecord) -> list[Explanation]:
     """Whether the last evaluation reported is that of the outputs it ended with."""
     if not listener.evaluations or watched.outputs is None or watched.accuracy is None or watched.outputs.shape[1] != 2:
         return []

@@ -33,7 +33,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Kernel:
+class KernelHistory:
     """A variable's beginning, and how far it got: `deviation` and `constant` of its initial values; `moved` is the largest change
     of any of its values over the run, relative to the largest of them; `step` that of the first step as norms."""
 
@@ -52,7 +52,7 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenData:
     """What a training was given: number of training and of evaluation samples, and batch size; the first values of the file's
     first samples ([samples, values]) and their digests, in the file's order; the names of initial kernels, and whether it
     began with them."""
@@ -66,7 +66,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Watched:
+class TrainingRecord:
     """One training: losses of its steps as it reported them, what it received, looks at its network, and at the end its outputs
     [samples, columns] for `labels` [samples]; `given` is None where it brought its own data. `evaluated` is the loss of its last
     evaluation as it was reported, as it is for the features of the file, and as it is for those scaled like the ones it
@@ -75,10 +75,10 @@ class Watched:
     losses: np.ndarray
     received: Received
     looks: list[Look]
-    kernels: list[Kernel]
+    kernels: list[KernelHistory]
     outputs: np.ndarray | None
     labels: np.ndarray | None
-    given: Given | None = None
+    given: GivenData | None = None
     evaluated: tuple[float, float, float] | None = None
     in_order: bool = False
     """Whether the order of its samples is not its own."""

@@ -16,10 +16,10 @@ import numpy as np
 from bench.diagnose.probes import SAMPLES
 from bench.diagnose.training_record import Look
 from bench.parity.inputs import part
-from bench.parity.port import Batch, Port, Weights
+from bench.parity.port import PortBatch, Port, Weights
 from bench.parity.ports.api_hooks import data_tensors, network_of, predicts, replaced, settings, trains, variables
 from bench.parity.ports.keras import KerasPort
-from bench.parity.ports.capture import Kept, Listener, estimator_port, keep_steps, session_port
+from bench.parity.ports.capture import ReceivedBatches, Listener, estimator_port, keep_steps, session_port
 from bench.task import Evaluation, Probe, Task
 
 SHARE = 0.03
@@ -28,15 +28,15 @@ STRIDE = 64
 
 
 @dataclass
-class Watcher(Listener):
+class TrainingWatch(Listener):
     """An observer of a training that also sees the network itself. `port` is the network once training began; `weights` are the
     first two that were looked at, `ended` the last."""
 
-    probe: Batch | None = None
+    probe: PortBatch | None = None
     clock: Callable[[], float] = time.perf_counter
     port: Port | None = None
     looks: list[Look] = field(default_factory=list)
-    kept: Kept = field(default_factory=lambda: Kept(STRIDE))
+    kept: ReceivedBatches = field(default_factory=lambda: ReceivedBatches(STRIDE))
     estimator: object = None
     network: object = None
     data: list = field(default_factory=list)
@@ -118,7 +118,7 @@ class Watcher(Listener):
         return self.spent_s / max(elapsed - self.spent_s, 1e-9)
 
 
-def look(port: Port, batch: Batch, step: int) -> Look:
+def look(port: Port, batch: PortBatch, step: int) -> Look:
     """The port's network now."""
     batch = part(batch, 0, SAMPLES)
     weights = port.weights()
@@ -136,7 +136,7 @@ def _norm(values: np.ndarray) -> float:
     return float(np.linalg.norm(values.astype(np.float64)))
 
 
-def watch_training(train: Callable[[Task | None, Listener], object], task: Task | None, watcher: Watcher):
+def watch_training(train: Callable[[Task | None, Listener], object], task: Task | None, watcher: TrainingWatch):
     """Runs `train` to its end under the eyes of `watcher`; what it returns."""
 
     def fit(model, *arguments, **options):
@@ -178,7 +178,7 @@ def values_of(run, session, named: dict) -> Weights:
     return run(session, named)
 
 
-def port_after(watcher: Watcher, task: Task | None) -> Port:
+def port_after(watcher: TrainingWatch, task: Task | None) -> Port:
     """The port as parity would have caught it, at the weights that training began with."""
     if isinstance(watcher.port, KerasPort):
         return watcher.port

@@ -1,7 +1,7 @@
-"""Clocks at the doors of the APIs: where Python calls into the runtime, and where an API's own Python code begins.
+"""Clocks at the timers of the APIs: where Python calls into the runtime, and where an API's own Python code begins.
 
 They are installed for a few calls and removed again. Time is kept by the kind of the innermost door: what a session's `run`
-takes without the call into C++ that it makes is the API's, what lies outside all doors is the program's own Python.
+takes without the call into C++ that it makes is the API's, what lies outside all timers is the program's own Python.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import time
 from collections.abc import Callable
 
-DOORS = (
+TIMED_FUNCTIONS = (
     ("runtime_s", "tensorflow.python.client.pywrap_tf_session", "TF_SessionRun_wrapper"),
     ("runtime_s", "tensorflow.python.client.pywrap_tf_session", "TF_SessionRunCallable"),
     ("runtime_s", "tensorflow.python.pywrap_tfe", "TFE_Py_Execute"),
@@ -28,7 +28,7 @@ DOORS = (
 are passed by."""
 
 
-class Doors:
+class ApiTimers:
     """Seconds spent within each kind of door since they were last taken."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
@@ -38,9 +38,9 @@ class Doors:
         self._spent = dict.fromkeys(("runtime_s", "api_s"), 0.0)
         self._mark = 0.0
 
-    def open(self, doors: tuple[tuple[str, str, str], ...] = DOORS) -> None:
+    def open(self, timers: tuple[tuple[str, str, str], ...] = TIMED_FUNCTIONS) -> None:
         """Installs the clocks in this process."""
-        for kind, module, path in doors:
+        for kind, module, path in timers:
             *parents, name = path.split(".")
             try:
                 holder = functools.reduce(getattr, parents, importlib.import_module(module))

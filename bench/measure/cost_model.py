@@ -14,7 +14,7 @@ MATTERS = 0.05
 
 
 @dataclass(frozen=True)
-class Law:
+class CostModel:
     """`fixed_ms` per step and `value_ns` per value, each with its 95 % interval (low, high) by bootstrap over rounds; `error`, the
     largest relative distance of a size's median from the law; `stops_mattering`, with the interval `stops`, the values of a batch
     from which on the fixed cost is less than `MATTERS` of the step, infinite if nothing else costs."""
@@ -28,7 +28,7 @@ class Law:
     stops: tuple[float, float]
 
 
-def fit_law(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> Law | None:
+def fit_cost_model(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> CostModel | None:
     """The law through the medians of each size, none of whose two costs is negative; relative errors weigh the same at all sizes.
 
     `values` are the sizes, [sizes]; `step_ms` the milliseconds of a step in every round, one array a size. None for fewer than
@@ -44,7 +44,7 @@ def fit_law(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> Law
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     error = np.max(np.abs(fixed + slope * values - medians) / medians)
     stops = np.quantile([_stops(*pair) for pair in drawn], [0.025, 0.975])
-    return Law(fixed, (low[0], high[0]), slope * 1e6, (low[1] * 1e6, high[1] * 1e6), float(error), _stops(fixed, slope),
+    return CostModel(fixed, (low[0], high[0]), slope * 1e6, (low[1] * 1e6, high[1] * 1e6), float(error), _stops(fixed, slope),
                (float(stops[0]), float(stops[1])))
 
 

@@ -62,9 +62,9 @@ class Rows:
         return self.right + self.wrong + self.alike + self.mixed
 
 
-def saturated_share(outputs: np.ndarray, loss: str) -> float:
+def saturated_share(outputs: np.ndarray, kind: str) -> float:
     """Share of the outputs [rows, classes] on a flat end of their activation; logits have no activation, hence 0."""
-    return float(np.mean(_at_end(outputs))) if loss == "activated" else 0.0
+    return float(np.mean(_at_end(outputs))) if kind == "activated" else 0.0
 
 
 def saturated_rows(outputs: np.ndarray, labels: np.ndarray) -> Rows | None:

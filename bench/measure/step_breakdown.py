@@ -1,6 +1,6 @@
-"""The API tax: where the wall time of a steady step goes.
+"""The API step_breakdown: where the wall time of a steady step goes.
 
-Clocks at the doors (see `bench.measure.api_timers`) give the time in C++, in the API's own Python, and in the rest of it. A trace says
+Clocks at the timers (see `bench.measure.api_timers`) give the time in C++, in the API's own Python, and in the rest of it. A trace says
 which share of the time in C++ was spent in kernels and waiting for input; what is left of it is the runtime's. Both sides of
 every split so come from steps that nothing but a few clock readings disturbed; tracing, which makes steps longer, only
 gives shares.
@@ -16,7 +16,7 @@ PARTS = ("kernels", "input", "runtime", "api", "python")
 functions, in Python; all other Python."""
 
 
-def tax(calls: pd.DataFrame) -> pd.DataFrame:
+def step_breakdown(calls: pd.DataFrame) -> pd.DataFrame:
     """From the calls of the rounds, milliseconds a step, one row a variant.
 
     `wall` is the median of the calls without clocks that lie between those with; every part comes from the medians of those with,

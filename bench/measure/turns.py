@@ -1,7 +1,7 @@
 """Trainings that take turns: each goes on for a moment while all others stand still, so that what the machine does to one
 it does to all.
 
-A training knows nothing of it. Its observer does not return from a call before the next turn, and raises `Enough` after the
+A training knows nothing of it. Its observer does not return from a call before the next turn, and raises `TurnsDone` after the
 last.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-from bench.measure.api_timers import Doors
+from bench.measure.api_timers import ApiTimers
 from bench.measure.recorder import samples_of
 from bench.measure.trace import ProfilerTracer, read_trace
 from bench.task import Evaluation, Probe, Task
@@ -30,14 +30,14 @@ BLOCK_CALLS = 5
 """With and without recording alternate by so many calls; every other turn begins with the other."""
 
 
-class Enough(BaseException):
+class TurnsDone(BaseException):
     """Ends a training whose turns are over. No implementation's `except Exception` stops it."""
 
 
 @dataclass(frozen=True)
 class Turn:
     """What to do next: `mode` is `steady` (every call is a row), `blocks` (a row a block of calls, in every second block
-    nothing is recorded), `clocks` (every second call with clocks at the API's doors) or `traced` (under the profiler). It
+    nothing is recorded), `clocks` (every second call with clocks at the API's timers) or `traced` (under the profiler). It
     lasts `seconds` after `settle_s`, and has at least one row, or two."""
 
     mode: str
@@ -51,7 +51,7 @@ class Turn:
 
 
 @dataclass
-class Taken:
+class TurnRecord:
     """What a turn gave: a row a call, once it had settled; of a traced turn the profiler's trace, and the kernels in it
     (see `bench.measure.trace.read_trace`)."""
 
@@ -62,7 +62,7 @@ class Taken:
 
 class TurnTaker:
     """An `Observer` that takes turns, as the other end of `connection` says: it sends a `Turn` or None, and receives a
-    `Taken` for every turn, the first of them, without rows, when the training is warm."""
+    `TurnRecord` for every turn, the first of them, without rows, when the training is warm."""
 
     def __init__(self, task: Task, connection: Connection, resident: bool, clock: Callable[[], float] = time.monotonic):
         self._task, self._connection, self._resident, self._clock = task, connection, resident, clock
@@ -72,7 +72,7 @@ class TurnTaker:
         self._recorded_first = False
         self._turn: Turn | None = None
         self._rows: list[dict] = []
-        self._doors: Doors | None = None
+        self._timers: ApiTimers | None = None
 
     def begin(self) -> None:
         self._mark = self._began = self._clock()
@@ -115,9 +115,9 @@ class TurnTaker:
     def _record(self, steps: int, ended: float) -> None:
         if self._mark is not None:
             self._rows.append({"steps": steps, "samples": self._samples(self._done - steps, steps), "began_s": self._mark,
-                               "ended_s": ended, **(self._doors.take() if self._doors else {})})
+                               "ended_s": ended, **(self._timers.take() if self._timers else {})})
         if self._turn.mode == "clocks":
-            self._toggle_doors()
+            self._toggle_timers()
         if self._turn.mode == "blocks":
             if len(self._rows) == BLOCK_CALLS:
                 self._end_block(recorded=True)
@@ -126,18 +126,18 @@ class TurnTaker:
         elif len(self._rows) >= self._turn.fewest and ended - self._began >= self._turn.seconds:
             self._finish()
 
-    def _toggle_doors(self) -> None:
-        """Every second call has clocks at the doors: what is between two of them tells what the clocks cost."""
-        if self._doors is None:
-            self._doors = Doors()
-            self._doors.open()
+    def _toggle_timers(self) -> None:
+        """Every second call has clocks at the timers: what is between two of them tells what the clocks cost."""
+        if self._timers is None:
+            self._timers = ApiTimers()
+            self._timers.open()
         else:
-            self._close_doors()
+            self._stop_timers()
 
-    def _close_doors(self) -> None:
-        if self._doors is not None:
-            self._doors.close()
-            self._doors = None
+    def _stop_timers(self) -> None:
+        if self._timers is not None:
+            self._timers.close()
+            self._timers = None
 
     def _go_on_tracing(self) -> None:
         if sum(row["steps"] for row in self._rows) < TRACED_STEPS:
@@ -163,11 +163,11 @@ class TurnTaker:
 
     def _finish(self, kernels: list[dict] = [], trace: bytes | None = None) -> None:  # noqa: B006  never changed
         """Hands over what was measured, and waits for the next turn."""
-        self._close_doors()
-        self._connection.send(Taken(self._rows, kernels, trace))
+        self._stop_timers()
+        self._connection.send(TurnRecord(self._rows, kernels, trace))
         self._turn = self._connection.recv()
         if self._turn is None:
-            raise Enough
+            raise TurnsDone
         self._rows, self._blocks, self._settling = [], [], True
         self._resumed = self._clock()
 

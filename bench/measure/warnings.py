@@ -22,7 +22,7 @@ OTHERS = 0.10
 """Share of a core that other processes may take."""
 
 
-def cautions(calls: pd.DataFrame, turns: pd.DataFrame, threads: dict[str, tuple], precision: float | None,
+def warnings_of(calls: pd.DataFrame, turns: pd.DataFrame, threads: dict[str, tuple], precision: float | None,
              governors: list[str]) -> list[str]:
     """One line a doubt, about the rounds of one dataset. `threads` has the settings of each variant; `precision` is what was asked
     for, if anything was; `governors` are those of the CPU's cores, none where the system does not tell."""

@@ -1,5 +1,5 @@
 """Is it the same network? Two ports compared, stage by stage; `from bench.parity import compare`."""
 
-from bench.parity.comparison import Setting, compare, compared_spec
+from bench.parity.comparison import ComparisonSetting, compare, compared_spec
 
-__all__ = ["Setting", "compare", "compared_spec"]
+__all__ = ["ComparisonSetting", "compare", "compared_spec"]

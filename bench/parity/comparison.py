@@ -19,14 +19,14 @@ from bench.parity.pairing import Pairing, View
 from bench.parity.port import Received, Weights
 from bench.parity.ports.standard import Standard
 from bench.parity.result import STAGES, Explanation, Parity, Stage
-from bench.parity.remote_port import Side, together
+from bench.parity.remote_port import RemotePort, together
 from bench.parity.stages import structure
 from bench.parity.stages.curve import curve_stage
 from bench.parity.stages.forward import forward_stage
 from bench.parity.stages.metrics import evaluations_stage, metrics_stage
 from bench.parity.stages.objective import gradients_stage, loss_stage
 from bench.parity.stages.update import update_stage
-from bench.parity.fixed_weights import still_task
+from bench.parity.fixed_weights import fixed_weights_task
 from bench.process.forkserver import with_forkserver
 from bench.process.group import call_in_child
 from bench.task import BATCH_SIZE, LEARNING_RATE, Dataset, Task, UserError, initial_weights
@@ -59,7 +59,7 @@ TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
-class Setting:
+class ComparisonSetting:
     """What both sides are given. `batch` and `names` are files for ports that are functions; the others choose what
     modules of the implementation contract train (`spec` in the place of the dataset's own). With `first_only` the
     comparison ends at the first difference."""
@@ -67,7 +67,7 @@ class Setting:
     batch: Path | None = None
     names: Path | None = None
     dataset: str = "small"
-    loss: str = "logits"
+    outputs: str = "logits"
     optimizer: str = "adam"
     source: Source = Synthetic()
     steps: int = STEPS
@@ -94,7 +94,7 @@ class Scene:
 Explain = Callable[[Scene, Stage], list[Explanation]]
 
 
-def compare(reference: str | Side, candidate: str, setting: Setting = Setting(),
+def compare(reference: str | RemotePort, candidate: str, setting: ComparisonSetting = ComparisonSetting(),
             on_stage: Callable[[str], None] = lambda name: None,
             explain: Explain = lambda scene, stage: []) -> Parity:
     """Compares two ports, each named as `module:object`, `file.py:object` or a module of the implementation contract. The
@@ -110,7 +110,7 @@ def compare(reference: str | Side, candidate: str, setting: Setting = Setting(),
     began = time.monotonic()
     names = read_map(setting.names) if setting.names else {}
     given = read_inputs(setting.batch) if setting.batch else None
-    with with_forkserver(), _opened(reference, setting) as first, Side("candidate", candidate, setting.timeout) as second:
+    with with_forkserver(), _opened(reference, setting) as first, RemotePort("candidate", candidate, setting.timeout) as second:
         comparison = _Comparison(first, second, setting, names, given, explain)
         try:
             stages = comparison.run(on_stage)
@@ -120,19 +120,19 @@ def compare(reference: str | Side, candidate: str, setting: Setting = Setting(),
                   max(side.peak_rss_mib for side in (first, second)), comparison.explanations)
 
 
-def _opened(reference: str | Side, setting: Setting):
-    return contextlib.nullcontext(reference) if isinstance(reference, Side) else Side("reference", reference, setting.timeout)
+def _opened(reference: str | RemotePort, setting: ComparisonSetting):
+    return contextlib.nullcontext(reference) if isinstance(reference, RemotePort) else RemotePort("reference", reference, setting.timeout)
 
 
 class _Comparison:
-    def __init__(self, reference: Side, candidate: Side, setting: Setting, names: dict[str, str], given: Inputs | None,
+    def __init__(self, reference: RemotePort, candidate: RemotePort, setting: ComparisonSetting, names: dict[str, str], given: Inputs | None,
                  explain: Explain):
         self._sides = [reference, candidate]
         self._setting = setting
         self._names = names
         self._given = given
         self._explain = explain
-        self._twin: Side | None = None
+        self._twin: RemotePort | None = None
         self.explanations: list[Explanation] = []
 
     def run(self, on_stage: Callable[[str], None]) -> list[Stage]:
@@ -168,7 +168,7 @@ class _Comparison:
         spec, source = setting.spec or DATASETS[setting.dataset], setting.source
         dataset: Dataset = open_dataset(source, spec) or make_dataset(source, spec)
         rate = SGD_LEARNING_RATE if setting.optimizer == "sgd" else LEARNING_RATE
-        return Task(dataset, setting.loss, setting.seed, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
+        return Task(dataset, setting.outputs, setting.seed, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
 
     def _find_inputs(self) -> Inputs:
         """Common inputs: given, the dataset's, or drawn as one of the ports declares."""
@@ -187,7 +187,7 @@ class _Comparison:
         if not all(self._contracts):
             self._received = [None, None]
             return structure.data_stage(None, None, f"a function brings no data; both are given {self.inputs.source}")
-        still = call_in_child(still_task, self._task)
+        still = call_in_child(fixed_weights_task, self._task)
         self._scene.still = still
         self._received = self._scene.received = together(self._sides, "received", still)
         return structure.data_stage(*self._received, "")
@@ -250,7 +250,7 @@ class _Comparison:
         """The float64 reference: the standard network in NumPy, or the reference port rebuilt in float64 if it can be."""
         if self._contracts[0]:
             return self._standard_view()
-        twin = self._twin = Side("reference", self._sides[0].name, self._setting.timeout)
+        twin = self._twin = RemotePort("reference", self._sides[0].name, self._setting.timeout)
         wide = View(twin, dtype=np.float64)
         try:
             twin("load")

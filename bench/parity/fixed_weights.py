@@ -22,7 +22,7 @@ THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class StillTask(Task):
+class FixedWeightsTask(Task):
     """Starts from `weights` and stays there. The standard network's accuracy by the larger output, its accuracy by a threshold
     and the shares of both classes are four different numbers, where there are two classes."""
 
@@ -32,7 +32,7 @@ class StillTask(Task):
         return self.weights
 
 
-def still_task(task: Task) -> StillTask:
+def fixed_weights_task(task: Task) -> FixedWeightsTask:
     """A task like this one that stays where it starts. Needs TensorFlow, to read the evaluation split."""
     weights = task.initial_weights()
     kernel, bias = [name for name in weights if name.endswith("kernel")][-1], list(weights)[-1]
@@ -44,12 +44,12 @@ def still_task(task: Task) -> StillTask:
     labels = np.concatenate([batch.labels for batch in batches])
     still = {**vars(task), "learning_rate": 0.0}
     if task.dataset.classes != 2 or len(labels) < FEWEST:
-        return StillTask(**still, weights=weights)
+        return FixedWeightsTask(**still, weights=weights)
     chance = [float(np.mean(labels == label)) for label in (0, 1)]
     larger, accuracy = _cut(outputs[:, 1] - outputs[:, 0], labels, chance)
     above, _ = _cut(outputs[:, 1], labels, [*chance, accuracy])
     weights[bias] = np.array([larger - above, -above], np.float32) + np.float32(THRESHOLD)
-    return StillTask(**still, weights=weights)
+    return FixedWeightsTask(**still, weights=weights)
 
 
 def _cut(values: np.ndarray, labels: np.ndarray, others: list[float]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.parity.port import Batch, InputSpec
+from bench.parity.port import PortBatch, InputSpec
 from bench.task import Dataset, Split, UserError
 
 LABEL_NAMES = ("labels", "label", "y")
@@ -21,8 +21,8 @@ SEED = 0
 class Inputs:
     """`batches` to train on, in turn; `evaluation` batches, the last of which is partial; `source` in words."""
 
-    batches: list[Batch]
-    evaluation: list[Batch]
+    batches: list[PortBatch]
+    evaluation: list[PortBatch]
     source: str
 
 
@@ -46,7 +46,7 @@ def read_inputs(path: Path) -> Inputs:
     if len(set(sizes.values())) > 1 or not labels.size:
         raise UserError(f"--batch {path}: arrays differ in their number of samples or are empty: "
                         + ", ".join(f"{name} {size}" for name, size in sizes.items()))
-    batch = Batch(arrays, labels)
+    batch = PortBatch(arrays, labels)
     return Inputs([batch], _with_partial_last(batch), f"{len(batch)} samples of {path.name}")
 
 
@@ -58,7 +58,7 @@ def draw_inputs(spec: InputSpec) -> Inputs:
         name: generator.standard_normal((samples, *shape)).astype(dtype) if limit is None
         else generator.integers(0, limit, (samples, *shape)).astype(dtype)
         for name, (shape, dtype, limit) in spec.features.items()}
-    whole = Batch(features, draw_labels(spec.labels, spec.outputs, samples, generator))
+    whole = PortBatch(features, draw_labels(spec.labels, spec.outputs, samples, generator))
     batches = [part(whole, start, start + SAMPLES) for start in range(0, samples, SAMPLES)]
     return Inputs(batches, _with_partial_last(part(whole, 0, SAMPLES * 2)), f"{BATCHES} batches of {SAMPLES} drawn samples")
 
@@ -72,13 +72,13 @@ def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
                   _with_partial_last(part(whole, 0, batch_size)), f"{len(starts)} batches of {dataset.name}")
 
 
-def evaluation_batches(dataset: Dataset, batch_size: int) -> list[Batch]:
+def evaluation_batches(dataset: Dataset, batch_size: int) -> list[PortBatch]:
     """The evaluation split of a dataset, in file order. Needs TensorFlow."""
     whole = _read(dataset, dataset.evaluation, dataset.evaluation.samples)
     return [part(whole, start, start + batch_size) for start in range(0, len(whole), batch_size)]
 
 
-def _read(dataset: Dataset, split: Split, wanted: int) -> Batch:
+def _read(dataset: Dataset, split: Split, wanted: int) -> PortBatch:
     import tensorflow as tf  # takes seconds to load, and the other inputs do not need it
 
     values = np.dtype(dataset.values).newbyteorder("<")
@@ -87,7 +87,7 @@ def _read(dataset: Dataset, split: Split, wanted: int) -> Batch:
         example = tf.train.Example.FromString(record).features.feature
         signal.append(np.frombuffer(example["signal"].bytes_list.value[0], values).astype(np.float32))
         labels.append(example["label"].int64_list.value[0])
-    return Batch({"signal": np.stack(signal)}, np.array(labels))
+    return PortBatch({"signal": np.stack(signal)}, np.array(labels))
 
 
 def draw_labels(kind: str, outputs: tuple[int, ...], samples: int, generator: np.random.Generator) -> np.ndarray:
@@ -101,16 +101,16 @@ def draw_labels(kind: str, outputs: tuple[int, ...], samples: int, generator: np
     return generator.standard_normal((samples, *outputs)).astype(np.float32)
 
 
-def part(batch: Batch, start: int, end: int) -> Batch:
+def part(batch: PortBatch, start: int, end: int) -> PortBatch:
     """Samples `start` to `end` of a batch."""
-    return Batch({name: value[start:end] for name, value in batch.features.items()}, batch.labels[start:end])
+    return PortBatch({name: value[start:end] for name, value in batch.features.items()}, batch.labels[start:end])
 
 
 def _narrowed(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
-def _with_partial_last(batch: Batch) -> list[Batch]:
+def _with_partial_last(batch: PortBatch) -> list[PortBatch]:
     """Three batches of which the last has fewer samples, or as many as there are samples."""
     size = max(1, len(batch) * 2 // 5)
     return [part(batch, start, start + size) for start in range(0, len(batch), size)]

@@ -16,7 +16,7 @@ import numpy as np
 from bench.parity import rounding
 from bench.parity.inputs import Inputs
 from bench.parity.matching import Match
-from bench.parity.port import Batch, Variable, Weights
+from bench.parity.port import PortBatch, Variable, Weights
 from bench.parity.result import Difference, Stage, difference_of
 from bench.parity.rounding import Judgement
 
@@ -43,7 +43,7 @@ class View:
         moved = {name: self._moved(value) for name, value in weights.items()}
         self.ask("set_weights", self._match.to_candidate(moved) if self._match else moved)
 
-    def batch(self, batch: Batch) -> Batch:
+    def batch(self, batch: PortBatch) -> PortBatch:
         """A batch as this port is given it."""
         return replace(batch, features={name: self._moved(value) for name, value in batch.features.items()},
                        labels=self._widened(batch.labels))

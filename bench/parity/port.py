@@ -15,7 +15,7 @@ Weights = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Batch:
+class PortBatch:
     """`features` by name, each [samples, ...]; `labels` [samples, ...]."""
 
     features: Weights
@@ -125,19 +125,19 @@ class Port(Protocol):
     def forward(self, features: Weights, training: bool, draw: int) -> list[Activation]:
         """Every activation between features and outputs, in the order of computation."""
 
-    def loss(self, batch: Batch, training: bool, draw: int) -> Loss:
+    def loss(self, batch: PortBatch, training: bool, draw: int) -> Loss:
         """The loss of a batch."""
 
-    def gradients(self, batch: Batch, draw: int) -> dict[str, np.ndarray | None]:
+    def gradients(self, batch: PortBatch, draw: int) -> dict[str, np.ndarray | None]:
         """The derivative of the loss in training mode; None for a variable that the loss does not depend on."""
 
     def optimizer(self) -> Optimizer | None:
         """None if the update cannot be seen as one of TensorFlow's optimizers."""
 
-    def step(self, batch: Batch, draw: int, rate_factor: float = 1.0) -> float:
+    def step(self, batch: PortBatch, draw: int, rate_factor: float = 1.0) -> float:
         """One training step, as the port makes it, with its learning rate times `rate_factor`; the batch's loss."""
 
-    def apply(self, gradients: Weights, batch: Batch) -> bool:
+    def apply(self, gradients: Weights, batch: PortBatch) -> bool:
         """One update by given gradients, in a step on `batch` where the port can make no other; False if its gradients
         cannot be replaced."""
 
@@ -147,18 +147,18 @@ class Port(Protocol):
     def steps_counted(self) -> int | None:
         """The number of steps done as the port counts them, for its schedule; None if it does not."""
 
-    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
+    def learning_rates(self, steps: list[int], batch: PortBatch) -> np.ndarray | None:
         """The learning rate at given numbers of steps done, float32; None if it cannot be seen. To be followed by
         `set_weights`."""
 
-    def curve(self, batches: list[Batch], steps: int) -> Curve:
+    def curve(self, batches: list[PortBatch], steps: int) -> Curve:
         """Trains for `steps` steps over the batches, again and again from the first."""
 
-    def evaluate(self, batches: list[Batch]) -> dict[str, float]:
+    def evaluate(self, batches: list[PortBatch]) -> dict[str, float]:
         """The port's own evaluation: `loss`, and its metrics by name."""
 
 
-def train_curve(port: Port, batches: list[Batch], steps: int) -> Curve:
+def train_curve(port: Port, batches: list[PortBatch], steps: int) -> Curve:
     """`Port.curve` for adapters that have no faster way."""
     losses, norms = [], []
     for step in range(steps):

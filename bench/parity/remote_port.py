@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 
 import bench
-from bench.parity.port import Batch
+from bench.parity.port import PortBatch
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.process.reason import one_line
@@ -30,7 +30,7 @@ class PortError(UserError):
         self.traceback_text = traceback_text
 
 
-class Side:
+class RemotePort:
     """A port, spoken to as if it were here: every method of `bench.parity.port.Port` by its name.
 
     `role` (reference, candidate) and `name` say whose fault an error is. A call that takes longer than `timeout`
@@ -53,7 +53,7 @@ class Side:
         self._pending: list[tuple[str, bytes | None]] = []
         self._known: dict[bytes, object] = {}
 
-    def open(self, batch: Batch | None, task: Task | None, wide: bool = False) -> None:
+    def open(self, batch: PortBatch | None, task: Task | None, wide: bool = False) -> None:
         """Makes the port; `wide` in float64."""
         self("open", batch, task, wide)
 
@@ -100,7 +100,7 @@ class Side:
         self._pipe.close()
         self._log.close()
 
-    def __enter__(self) -> Side:
+    def __enter__(self) -> RemotePort:
         return self
 
     def __exit__(self, *exception) -> None:
@@ -115,7 +115,7 @@ class Side:
         return lines[-1][:200] if lines else ""
 
 
-def together(sides: list[Side], method: str, *arguments) -> list:
+def together(sides: list[RemotePort], method: str, *arguments) -> list:
     """The same call to several sides at once; every answer is read before an error is raised."""
     for side in sides:
         side.send(method, *arguments)
@@ -142,7 +142,7 @@ def _serve(pipe, name: str, log: str, folder: str, path: list[str]) -> None:
         os.dup2(file.fileno(), 2)
     os.chdir(folder)
     sys.path[:] = path
-    served = _Served(name)
+    served = _PortServer(name)
     while True:
         try:
             method, arguments = pipe.recv()
@@ -157,7 +157,7 @@ def _serve(pipe, name: str, log: str, folder: str, path: list[str]) -> None:
         pipe.send((*answer, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
 
 
-class _Served:
+class _PortServer:
     def __init__(self, name: str):
         self._name = name
         self._target = None

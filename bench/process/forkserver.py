@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 from bench.process import preload
-from bench.process.reaper import warden
+from bench.process.reaper import reaper
 
 CONTEXT = multiprocessing.get_context("forkserver")
 _STARTING = Lock()
@@ -20,7 +20,7 @@ _STARTING = Lock()
 @contextmanager
 def with_forkserver() -> Iterator[None]:
     """Loads TensorFlow in the background; what is printed on the way goes to a file that lives as long."""
-    warden()  # before anything is left in the folder of temporary files
+    reaper()  # before anything is left in the folder of temporary files
     with tempfile.NamedTemporaryFile(prefix="forkserver-", suffix=".log") as log:
         with _STARTING:  # comparisons run in threads
             os.environ[preload.LOG] = log.name

@@ -15,7 +15,7 @@ import psutil
 
 from bench.process.forkserver import CONTEXT
 from bench.process.sessions import kill_tree, memory_of
-from bench.process.reaper import warden, watched
+from bench.process.reaper import reaper, ended_with_runner
 from bench.task import UserError
 
 
@@ -27,7 +27,7 @@ class Group:
 
     def __init__(self, target: Callable, *arguments):
         self._watched = contextlib.ExitStack()
-        self._scratch = tempfile.mkdtemp(dir=warden().scratch)
+        self._scratch = tempfile.mkdtemp(dir=reaper().scratch)
         own, theirs = CONTEXT.Pipe()
         self._process = CONTEXT.Process(target=_lead, args=(theirs, self._scratch, target, arguments))
         try:
@@ -35,7 +35,7 @@ class Group:
             theirs.close()
             with contextlib.suppress(EOFError, OSError), own:  # if it has died, its exit code says so
                 own.recv()  # it leads its session
-                self._watched.enter_context(watched(self.pid, self._scratch))
+                self._watched.enter_context(ended_with_runner(self.pid, self._scratch))
                 own.send(None)  # it may begin; had this process been killed before, it would end
         except BaseException:
             self.end()

@@ -1,7 +1,7 @@
 """A small process that outlives a killed runner by a moment, to end the processes and remove the files that it left.
 
 It has a session of its own, which Ctrl-C does not reach, and reads lines: `watch LEADER SCRATCH` and `forget LEADER`. When
-they end, the runner has, be it by kill -9: the sessions still watched are ended, and the folder for temporary files goes.
+they end, the runner has, be it by kill -9: the sessions still ended_with_runner are ended, and the folder for temporary files goes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.process.sessions import ATTEMPTS, PAUSE_S, end_session
 from bench.task import UserError
 
 
-class Warden:
+class Reaper:
     """The runner's side.
 
     Raises:
@@ -31,7 +31,7 @@ class Warden:
     def __init__(self):
         self._process = subprocess.Popen(
             [sys.executable, "-c",
-             f"import sys; sys.path[:] = {sys.path!r}; from bench.process.reaper import stand_by; stand_by()"],
+             f"import sys; sys.path[:] = {sys.path!r}; from bench.process.reaper import run_reaper; run_reaper()"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True)
         told = self._process.stdout.readline().decode().strip()
         if not told:
@@ -52,33 +52,33 @@ class Warden:
             self._process.stdin.write(f"{line}\n".encode())
 
 
-_warden: Warden | None = None
-_HIRING = Lock()
+_reaper: Reaper | None = None
+_STARTING = Lock()
 
 
-def warden() -> Warden:
+def reaper() -> Reaper:
     """That of this process, started when it is first asked for; from then on this process's temporary files go to its folder."""
-    global _warden
-    with _HIRING:  # comparisons run in threads
-        if _warden is None:
-            _warden = Warden()
-            tempfile.tempdir = str(_warden.scratch)
-    return _warden
+    global _reaper
+    with _STARTING:  # comparisons run in threads
+        if _reaper is None:
+            _reaper = Reaper()
+            tempfile.tempdir = str(_reaper.scratch)
+    return _reaper
 
 
 @contextlib.contextmanager
-def watched(leader: int, scratch: str) -> Iterator[None]:
+def ended_with_runner(leader: int, scratch: str) -> Iterator[None]:
     """A process that leads a session of its own ends with this block, whatever ends that, with all that it started."""
-    warden().watch(leader, scratch)
+    reaper().watch(leader, scratch)
     try:
         yield
     finally:
         end_session(leader, scratch)
-        warden().forget(leader)
+        reaper().forget(leader)
 
 
-def stand_by() -> None:
-    """The warden's own process."""
+def run_reaper() -> None:
+    """The reaper's own process."""
     scratch = tempfile.mkdtemp(prefix="bench-run-")
     sessions = {}
     with contextlib.suppress(BrokenPipeError):  # the runner was killed before it could listen

@@ -8,13 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from bench.parity.result import STAGES
-from bench.results.comparisons import Compared
+from bench.results.comparisons import StoredComparison
 from bench.report.cost import cost_answer
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts
 from bench.report.tables import SECOND_STEP, Answer, power
 
-SAME = 1e-3
+EQUAL_ACCURACY = 1e-3
 """Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32
 here and float64 there; another optimizer, order or initialisation gives differences of the size of the loss."""
 
@@ -22,14 +22,14 @@ NOT_MEASURED = "Not measured in this run."
 
 
 def answers(folder: Path, results: pd.DataFrame, throughput: pd.DataFrame, agreement: pd.DataFrame,
-            comparisons: list[Compared]) -> list[Answer]:
+            comparisons: list[StoredComparison]) -> list[Answer]:
     """One answer per question of the project; `throughput` is that of the rounds, under the names that tables show."""
     ok = results[results["status"] == "ok"]
     same = _compared(comparisons, agreement) if comparisons else _same_network(ok, agreement)
     return [same, _why_not_training(folder, ok), cost_answer(throughput)]
 
 
-def _compared(comparisons: list[Compared], agreement: pd.DataFrame) -> Answer:
+def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> Answer:
     question = "Is it still the same network?"
     different = [compared for compared in comparisons if compared.differs]
     unknown = [compared for compared in comparisons if compared.parity is None]
@@ -53,7 +53,7 @@ def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
         return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
     same = (ok.groupby("dataset")["parameters"].nunique() == 1).all()
     first, second, later = (agreement[column].max() for column in ("first step", SECOND_STEP, "evaluations"))
-    equal = same and max(first, second) < SAME
+    equal = same and max(first, second) < EQUAL_ACCURACY
     return Answer(
         question,
         "Yes: same weights, same order, same update." if equal else "No: the ports part in the first two steps.",
@@ -78,6 +78,6 @@ def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:
 
 
 def _trained_counts(verdicts: list[Verdict]) -> str:
-    sound = [verdict for verdict in verdicts if verdict.cell["loss"] == "logits"]
+    sound = [verdict for verdict in verdicts if verdict.cell["outputs"] == "logits"]
     trained = sum(verdict.state == "trained" for verdict in sound)
     return f"With logits {trained} of {len(sound)} cells train." if sound else ""

@@ -13,7 +13,7 @@ from bench.report.frames import in_order, read_cells, results_frame
 from bench.report.rounds import Rounds, is_yardstick, read_rounds, throughput_frame
 
 MACHINE = ("cpu", "cores", "cores_available", "memory_gib", "gpus")
-CELL = ["implementation", "profile", "dataset", "loss", "seed"]
+CELL = ["implementation", "profile", "dataset", "outputs", "seed"]
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
 def caution_texts(rounds: list[Rounds], environment: dict) -> list[str]:
     """Doubts about the rounds."""
     return [f"{one.dataset}: {text}" for one in rounds
-            for text in one.cautions(environment.get("precision"), environment.get("governor", []))]
+            for text in one.warnings_of(environment.get("precision"), environment.get("governor", []))]
 
 
 def cost_answer(throughput: pd.DataFrame) -> Answer:

@@ -58,26 +58,26 @@ def cell_causes(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
             continue
         found = explain_outputs(ended)
         rows.append({"implementation": record.implementation, "profile": record.profile, "dataset": record.dataset,
-                     "loss": record.loss, "seed": record.seed, "state": state,
+                     "outputs": record.outputs, "seed": record.seed, "state": state,
                      "cause": found[0].title if found else UNKNOWN, "evidence": found[0].evidence if found else "",
                      "cure": found[0].cure if found else ""})
-    columns = ["implementation", "profile", "dataset", "loss", "seed", "state", "cause", "evidence", "cure"]
+    columns = ["implementation", "profile", "dataset", "outputs", "seed", "state", "cause", "evidence", "cure"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def causes_table(causes: pd.DataFrame) -> pd.DataFrame:
-    """A row for every dataset, loss and cause: which cells, and the evidence of the first."""
+    """A row for every dataset, outputs and cause: which cells, and the evidence of the first."""
     rows = []
-    for (dataset, loss, cause), cells in causes.groupby(["dataset", "loss", "cause"], sort=False):
+    for (dataset, outputs, cause), cells in causes.groupby(["dataset", "outputs", "cause"], sort=False):
         by_name = cells.groupby("implementation", sort=False)["seed"].apply(lambda seeds: ", ".join(map(str, sorted(set(seeds)))))
-        rows.append({"dataset": dataset, "loss": loss, "cells": "; ".join(f"{name} seed {seeds}" for name, seeds in by_name.items()),
+        rows.append({"dataset": dataset, "outputs": outputs, "cells": "; ".join(f"{name} seed {seeds}" for name, seeds in by_name.items()),
                      "cause": cause, "evidence (first cell)": cells["evidence"].iloc[0], "cure": cells["cure"].iloc[0]})
     return pd.DataFrame(rows)
 
 
 def with_causes(results: pd.DataFrame, causes: pd.DataFrame) -> pd.DataFrame:
     """The results with the column `cause`, empty for cells that trained."""
-    keys = ["implementation", "profile", "dataset", "loss", "seed"]
+    keys = ["implementation", "profile", "dataset", "outputs", "seed"]
     found = {tuple(row[key] for key in keys): row["cause"] for _, row in causes.iterrows()}
     return results.assign(cause=[found.get(tuple(row[key] for key in keys), "") for _, row in results.iterrows()])
 

@@ -10,7 +10,7 @@ import pandas as pd
 from bench.diagnose.outputs import near_chance
 from bench.results import cells as raw
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
-from bench.results.comparisons import Compared
+from bench.results.comparisons import StoredComparison
 from bench.report.parity import parity_texts
 from bench.report.tables import power, reference, spread
 
@@ -41,16 +41,16 @@ def label(cell: pd.Series) -> str:
 
 def judge(folder: Path, cell: pd.Series) -> Verdict:
     """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
-    name = "-".join(str(cell[key]) for key in ("implementation", "profile", "dataset", "loss", "seed"))
+    name = "-".join(str(cell[key]) for key in ("implementation", "profile", "dataset", "outputs", "seed"))
     final = raw.read_outputs(folder, name).query("batch == 'evaluation'")
     outputs, labels = raw.class_outputs(final), final["label"].to_numpy()
-    rows = saturated_rows(outputs, labels) if cell["loss"] == "activated" else None
+    rows = saturated_rows(outputs, labels) if cell["outputs"] == "activated" else None
     chance = near_chance(cell["accuracy"], labels)
     frozen = chance and rows is not None and cell["gradient_norm"] < NO_GRADIENT
     return Verdict(cell, outputs.shape[1], "frozen" if frozen else "near chance" if chance else "trained", rows)
 
 
-def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame, comparisons: list[Compared]) -> list[Finding]:
+def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame, comparisons: list[StoredComparison]) -> list[Finding]:
     """What a run says of its networks and of their training; see `bench.report.cost` for the third question."""
     ok = results[results["status"] == "ok"]
     failed = results[results["status"] != "ok"]
@@ -58,9 +58,9 @@ def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame, compariso
                         f"{cell['status']} ({cell['reason']}).") for _, cell in failed.iterrows()]
     findings += [Finding("network", text) for text in parity_texts(comparisons)]
     findings += _network_findings(ok, agreement)
-    for (dataset, loss), cells in ok.groupby(["dataset", "loss"], sort=False):
+    for (dataset, outputs), cells in ok.groupby(["dataset", "outputs"], sort=False):
         verdicts = [judge(folder, cell) for _, cell in cells.iterrows()]
-        findings += [Finding("training", text) for text in _training_texts(f"{loss}, {dataset}", loss, verdicts)]
+        findings += [Finding("training", text) for text in _training_texts(f"{outputs}, {dataset}", outputs, verdicts)]
     return findings
 
 
@@ -80,7 +80,7 @@ def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding
     return findings
 
 
-def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
+def _training_texts(what: str, outputs: str, verdicts: list[Verdict]) -> list[str]:
     frozen = [verdict for verdict in verdicts if verdict.state == "frozen"]
     chance = [verdict for verdict in verdicts if verdict.state == "near chance"]
     trained = [verdict for verdict in verdicts if verdict.state == "trained"]
@@ -101,7 +101,7 @@ def _training_texts(what: str, loss: str, verdicts: list[Verdict]) -> list[str]:
     if trained:
         accuracies = pd.Series([verdict.cell["accuracy"] for verdict in trained])
         text = f"{what}: {_count(trained, verdicts)} trained, accuracy {spread(accuracies, 3)}"
-        if loss == "activated":
+        if outputs == "activated":
             lowest = min(verdict.cell["final_loss"] for verdict in trained)
             text += (f"; the bug hides, but it costs a floor: no loss can fall below {right(trained[0].classes)}, "
                      f"and the lowest is {lowest:.4f}")

@@ -15,7 +15,7 @@ from bench.measure.saturation import saturated_share
 from bench.measure.scaling import bytes_per_step
 
 RESULT_COLUMNS = [
-    "implementation", "profile", "dataset", "loss", "seed", "status", "workers", "accuracy", "final_loss", "true_positives",
+    "implementation", "profile", "dataset", "outputs", "seed", "status", "workers", "accuracy", "final_loss", "true_positives",
     "true_negatives", "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms",
     "step_ms_q1", "step_ms_q3", "of_floor", "device_ms_per_step", "gpu_ms_per_step", "peak_rss_mib", "startup_s",
     "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib", "train_s", "wall_s", "steps", "parameters",
@@ -23,7 +23,7 @@ RESULT_COLUMNS = [
     "reason", "log"]
 
 CURVE_COLUMNS = [
-    "implementation", "profile", "dataset", "loss", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
+    "implementation", "profile", "dataset", "outputs", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
     "true_positives", "true_negatives", "false_positives", "false_negatives", "gradient_norm", "saturation"]
 
 
@@ -63,8 +63,8 @@ def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.Da
 def _with_scaling(results: pd.DataFrame) -> pd.DataFrame:
     """`scaling_efficiency` of the cells on clusters is throughput over workers x that of one worker with the same seed."""
     clusters = results["profile"].astype(str).str.startswith(CLUSTER)
-    keys = pd.MultiIndex.from_frame(results[["implementation", "dataset", "loss", "seed"]])
-    one = results[results["profile"] == f"{CLUSTER}1"].set_index(["implementation", "dataset", "loss", "seed"])["samples_per_second"]
+    keys = pd.MultiIndex.from_frame(results[["implementation", "dataset", "outputs", "seed"]])
+    one = results[results["profile"] == f"{CLUSTER}1"].set_index(["implementation", "dataset", "outputs", "seed"])["samples_per_second"]
     efficiency = results["samples_per_second"].to_numpy() / results["workers"].to_numpy(float) / one.reindex(keys).to_numpy()
     exchanged = [bytes_per_step(row["parameters"], row["workers"], row["parameter_servers"]) if row["steps"] is not pd.NA else np.nan
                  for _, row in results.iterrows()]
@@ -81,18 +81,18 @@ def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order in which people think of them: our three APIs from low to high, small before large."""
     orders = {"implementation": ["lowlevel", "estimator", "keras"], "profile": ["default", "tuned"],
-              "dataset": ["small", "large"], "loss": ["logits", "activated"]}
+              "dataset": ["small", "large"], "outputs": ["logits", "activated"]}
 
     def rank(column: pd.Series) -> pd.Series:
         known = orders.get(column.name)
         return column.map(lambda name: (known.index(name), "") if name in known else (9, name)) if known else column
 
-    keys = [key for key in ("dataset", "loss", "implementation", "profile", "seed", "epoch") if key in frame]
+    keys = [key for key in ("dataset", "outputs", "implementation", "profile", "seed", "epoch") if key in frame]
     return frame.sort_values(keys, key=rank, kind="stable").reset_index(drop=True)
 
 
 def _identity(record: raw.CellRecord) -> dict:
-    return {name: getattr(record, name) for name in ("implementation", "profile", "dataset", "loss", "seed")}
+    return {name: getattr(record, name) for name in ("implementation", "profile", "dataset", "outputs", "seed")}
 
 
 def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) -> dict:
@@ -144,7 +144,7 @@ def _curve_rows(folder: Path, record: raw.CellRecord) -> list[dict]:
     sums = steps.assign(total=steps["loss"] * steps["samples"]).groupby("epoch")[["total", "samples"]].sum()
     saturation = saturation_by_epoch(folder, record)
     return [{
-        **_identity(record), **evaluation, "evaluation_loss": evaluation["loss"], "loss": record.loss,
+        **_identity(record), **evaluation, "evaluation_loss": evaluation["loss"], "outputs": record.outputs,
         "train_loss": sums["total"][evaluation["epoch"]] / sums["samples"][evaluation["epoch"]],
         "saturation": saturation[evaluation["epoch"]],
     } for evaluation in record.evaluations]
@@ -154,4 +154,4 @@ def saturation_by_epoch(folder: Path, record: raw.CellRecord) -> pd.Series:
     """Share of saturated outputs of the fixed batch, by epoch."""
     outputs = raw.read_outputs(folder, record.name)
     probes = outputs[outputs["batch"] == "probe"]
-    return pd.Series({epoch: saturated_share(raw.class_outputs(rows), record.loss) for epoch, rows in probes.groupby("epoch")})
+    return pd.Series({epoch: saturated_share(raw.class_outputs(rows), record.outputs) for epoch, rows in probes.groupby("epoch")})

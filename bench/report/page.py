@@ -7,7 +7,7 @@ import plotly.io
 from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
-from bench.results.comparisons import Compared
+from bench.results.comparisons import StoredComparison
 from bench.report.answers import Answer
 from bench.report.findings import Finding
 from bench.report.parity import stage_tables
@@ -18,14 +18,14 @@ from bench.report.tables import as_text
 def render_page(
     answers: list[Answer],
     findings: list[Finding],
-    cautions: list[str],
+    warnings_of: list[str],
     tables: dict[str, pd.DataFrame],
     notes: list[str],
     throughput: pd.DataFrame,
     scaling: pd.DataFrame,
     curves: pd.DataFrame,
     environment: dict,
-    comparisons: list[Compared],
+    comparisons: list[StoredComparison],
     kernels: dict[str, pd.DataFrame],
 ) -> str:
     """The page; text that comes from data is escaped by the template."""
@@ -37,7 +37,7 @@ def render_page(
     return template.get_template("page.html.j2").render(
         answers=answers,
         findings=findings,
-        cautions=cautions,
+        warnings_of=warnings_of,
         kernel_tables={title: as_text(table, "html") for title, table in kernels.items()},
         tables={title: as_text(table, "html") for title, table in tables.items()},
         notes=notes,

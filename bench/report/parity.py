@@ -6,7 +6,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.parity.result import STAGES, VERDICTS, Parity, Stage, count
-from bench.results.comparisons import Compared
+from bench.results.comparisons import StoredComparison
 from bench.report.diagnosis import as_lines as as_causes
 
 STAMP = "not the same network"
@@ -15,7 +15,7 @@ LEGEND = ("bit: same to the bit. rounding: same within rounding, or a known diff
           "ports.")
 
 
-def stamp(frame: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
+def stamp(frame: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
     """A frame with a row per dataset and implementation, in which those that failed parity are marked in their name."""
     failed = {(compared.dataset, compared.implementation) for compared in comparisons if compared.differs}
     names = [f"{name} ({STAMP})" if (dataset, name) in failed else name
@@ -23,14 +23,14 @@ def stamp(frame: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
     return frame.assign(implementation=names)
 
 
-def with_parity(results: pd.DataFrame, comparisons: list[Compared]) -> pd.DataFrame:
+def with_parity(results: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
     """The results with the column `parity`: `same` or `different` from the first implementation, empty if not compared."""
     found = {(compared.dataset, compared.implementation): "different" if compared.differs else "same"
              for compared in comparisons if compared.parity is not None}
     return results.assign(parity=[found.get(key, "") for key in zip(results["dataset"], results["implementation"])])
 
 
-def parity_table(comparisons: list[Compared]) -> pd.DataFrame:
+def parity_table(comparisons: list[StoredComparison]) -> pd.DataFrame:
     """A row a comparison, a column a stage."""
     rows = []
     for compared in comparisons:
@@ -40,7 +40,7 @@ def parity_table(comparisons: list[Compared]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def parity_texts(comparisons: list[Compared]) -> list[str]:
+def parity_texts(comparisons: list[StoredComparison]) -> list[str]:
     """What is to be said of comparisons in words: first differences, failures, and known differences once."""
     texts = []
     for compared in comparisons:
@@ -57,7 +57,7 @@ def parity_texts(comparisons: list[Compared]) -> list[str]:
     return texts + [f"{note[0].upper()}{note[1:]}." for note in known]
 
 
-def stage_tables(comparisons: list[Compared]) -> dict[str, pd.DataFrame]:
+def stage_tables(comparisons: list[StoredComparison]) -> dict[str, pd.DataFrame]:
     """Every comparison's stages in full."""
     tables = {}
     for compared in comparisons:

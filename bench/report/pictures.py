@@ -40,9 +40,9 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
         for row, (name, title) in enumerate((("evaluation_loss", "evaluation loss"), ("accuracy", "accuracy"))):
             ax = axes[row][column]
             cells = curves[curves["dataset"] == dataset]
-            for (loss, implementation, *_), cell in cells.groupby(["loss", "implementation", "profile", "seed"], sort=False):
+            for (outputs, implementation, *_), cell in cells.groupby(["outputs", "implementation", "profile", "seed"], sort=False):
                 ax.plot(cell["epoch"], cell[name], color=colors[implementation], linewidth=widths[implementation],
-                        linestyle="-" if loss == "logits" else (0, (4, 2)), alpha=0.75)
+                        linestyle="-" if outputs == "logits" else (0, (4, 2)), alpha=0.75)
             ax.set_title(_plain(f"{dataset}: {title}"))
             ax.grid(alpha=0.3)
             if name == "evaluation_loss":
@@ -51,8 +51,8 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
                 ax.set_ylim(0, 1.03)
                 ax.set_xlabel("epoch")
     handles = [plt.Line2D([], [], color=colors[name], linewidth=widths[name], label=_plain(name)) for name in implementations]
-    handles += [plt.Line2D([], [], color="black", linestyle=style, label=loss)
-                for loss, style in (("logits", "-"), ("activated", (0, (4, 2)))) if loss in set(curves["loss"])]
+    handles += [plt.Line2D([], [], color="black", linestyle=style, label=outputs)
+                for outputs, style in (("logits", "-"), ("activated", (0, (4, 2)))) if outputs in set(curves["outputs"])]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
     figure.tight_layout(rect=(0, 0.04, 1, 1))
     picture = io.BytesIO()

@@ -37,8 +37,8 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
     figure = go.Figure()
     named = set()
     default = cells[cells["profile"] == "default"] if (cells["profile"] == "default").any() else cells
-    for (loss, implementation, profile, seed), cell in default.groupby(["loss", "implementation", "profile", "seed"], sort=False):
-        group = f"{implementation}, {loss}" if profile == "default" else f"{implementation} {profile}, {loss}"
+    for (outputs, implementation, profile, seed), cell in default.groupby(["outputs", "implementation", "profile", "seed"], sort=False):
+        group = f"{implementation}, {outputs}" if profile == "default" else f"{implementation} {profile}, {outputs}"
         values = cell[column]
         figure.add_scatter(
             x=cell["epoch"].tolist(),
@@ -46,7 +46,7 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
             customdata=values.tolist(), mode="lines+markers", name=escaped(group), legendgroup=group, meta=str(seed),
             showlegend=group not in named, marker={"size": widths[implementation] + 2},
             line={"color": colors[implementation], "width": widths[implementation],
-                  "dash": "solid" if loss == "logits" else "dash"},
+                  "dash": "solid" if outputs == "logits" else "dash"},
             hovertemplate="%{fullData.name}, seed %{meta}<br>epoch %{x}: %{customdata:.6g}<extra></extra>")
         named.add(group)
     _lay_out(figure, "epoch")

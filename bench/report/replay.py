@@ -24,8 +24,8 @@ from bench.task import UserError
 LOG = {"true_negatives": 0, "false_negatives": 0, "true_positives": 52, "false_positives": 48, "loss": 0.79326165}
 """What the first author's evaluation printed after every epoch."""
 
-TRAINING = {"dataset": "str", "loss": "str", "implementation": "str", "state": "str", "accuracy": "float", "final_loss": "float",
-            "explanations": "list", "looks": "list", "losses": "list[float | None]", "outputs": "list[list[float]]",
+TRAINING = {"dataset": "str", "outputs": "str", "implementation": "str", "state": "str", "accuracy": "float", "final_loss": "float",
+            "explanations": "list", "looks": "list", "losses": "list[float | None]", "evaluation_outputs": "list[list[float]]",
             "labels": "list[int]", "shown": "list[int]"}
 LOOK = {"step": "int", "gradient_norm": "float", "saturated": "float"}
 COMPARED = {"dataset": "str", "implementation": "str", "stages": "dict[str, str]", "explanations": "list"}
@@ -35,8 +35,8 @@ EXPLAINED = {"title": "str", "evidence": "str", "lines": "list[str]"}
 ULP = float(np.spacing(np.float32(LOG["loss"])))
 
 
-def write_seed(folder: Path) -> str:
-    """Writes seed.html from the raw measurements in `folder`; what it found, in words.
+def write_replay(folder: Path) -> str:
+    """Writes replay.html from the raw measurements in `folder`; what it found, in words.
 
     Raises:
         UserError: there are none, or they cannot be used.
@@ -45,15 +45,15 @@ def write_seed(folder: Path) -> str:
     trainings = pd.DataFrame(replayed["trainings"])
     checks = log_checks()
     template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
-    page = template.get_template("seed.html.j2").render(
+    page = template.get_template("replay.html.j2").render(
         source=replayed["source"], log=LOG, checks=checks, right=right(2).value, plotlyjs=get_plotlyjs(),
         outcome=as_text(outcome_table(trainings), "html"), stages=as_text(stages_table(replayed["comparisons"]), "html"),
         gradients=as_text(gradients_table(trainings), "html"), predictions=as_text(predictions_table(trainings), "html"),
         frozen=frozen_texts(trainings), comparisons=replayed["comparisons"],
         losses=figure_html(_losses(trainings)), norms=figure_html(_norms(trainings)))
-    raw.write_text(folder / "seed.html", page)
+    raw.write_text(folder / "replay.html", page)
     texts = [f"the first log: {check}" for check in checks] + frozen_texts(trainings) + [cause_text(replayed["comparisons"])]
-    return "\n".join(f"- {text}" for text in texts) + f"\n\n{folder / 'seed.html'} has the story."
+    return "\n".join(f"- {text}" for text in texts) + f"\n\n{folder / 'replay.html'} has the story."
 
 
 def read_replayed(path: Path) -> dict:
@@ -66,7 +66,7 @@ def read_replayed(path: Path) -> dict:
     try:
         replayed = as_fields({"source": "str", "trainings": "list", "comparisons": "list"}, read_json(path), path)
     except FileNotFoundError as error:
-        raise UserError(f"there is no {path}: 'python -m bench seed' makes it") from error
+        raise UserError(f"there is no {path}: 'python -m bench replay' makes it") from error
     for what, kind in (("trainings", TRAINING), ("comparisons", COMPARED)):
         replayed[what] = [as_fields(kind, one, path) for one in replayed[what]]
         for one in replayed[what]:
@@ -74,10 +74,10 @@ def read_replayed(path: Path) -> dict:
     for one in replayed["trainings"]:
         one["looks"] = [as_fields(LOOK, look, path) for look in one["looks"]]
         samples = range(len(one["labels"]))
-        if (len(one["outputs"]) != len(samples) or not set(one["labels"]) <= {0, 1} or not set(one["shown"]) <= set(samples)
-                or any(len(outputs) != 2 for outputs in one["outputs"])):
+        if (len(one["evaluation_outputs"]) != len(samples) or not set(one["labels"]) <= {0, 1} or not set(one["shown"]) <= set(samples)
+                or any(len(outputs) != 2 for outputs in one["evaluation_outputs"])):
             raise RawFileError(path, "has outputs that do not go with its labels")
-    if not any((one["dataset"], one["loss"]) == ("large", "activated") and one["shown"] for one in replayed["trainings"]):
+    if not any((one["dataset"], one["outputs"]) == ("large", "activated") and one["shown"] for one in replayed["trainings"]):
         raise RawFileError(path, "lacks the training that freezes")
     return replayed
 
@@ -96,8 +96,8 @@ def outcome_table(trainings: pd.DataFrame) -> pd.DataFrame:
     """How each training ended."""
     return trainings.assign(accuracy=trainings["accuracy"].map("{:.3f}".format), loss_=trainings["final_loss"].map("{:.6f}".format),
                             cause=[found[0]["title"] if found else "" for found in trainings["explanations"]])[
-        ["dataset", "loss", "implementation", "state", "accuracy", "loss_", "cause"]].rename(
-        columns={"loss": "outputs", "loss_": "evaluation loss"})
+        ["dataset", "outputs", "implementation", "state", "accuracy", "loss_", "cause"]].rename(
+        columns={"loss_": "evaluation loss"})
 
 
 def stages_table(comparisons: list[dict]) -> pd.DataFrame:
@@ -111,7 +111,7 @@ def gradients_table(trainings: pd.DataFrame) -> pd.DataFrame:
     for _, one in trainings.iterrows():
         if one["looks"]:
             first, last = one["looks"][0], one["looks"][-1]
-            rows.append({"dataset": one["dataset"], "outputs": one["loss"], "implementation": one["implementation"],
+            rows.append({"dataset": one["dataset"], "outputs": one["outputs"], "implementation": one["implementation"],
                          "steps": last["step"], "gradient norm, first": f"{first['gradient_norm']:.3g}",
                          "last": f"{last['gradient_norm']:.3g}", "outputs at 0 or 1, first": f"{first['saturated']:.0%}",
                          "last ": f"{last['saturated']:.0%}"})
@@ -120,17 +120,17 @@ def gradients_table(trainings: pd.DataFrame) -> pd.DataFrame:
 
 def predictions_table(trainings: pd.DataFrame) -> pd.DataFrame:
     """Outputs beside labels of the frozen port."""
-    frozen = trainings[(trainings["dataset"] == "large") & (trainings["loss"] == "activated")].iloc[-1]
+    frozen = trainings[(trainings["dataset"] == "large") & (trainings["outputs"] == "activated")].iloc[-1]
     return pd.DataFrame([{"sample": sample, "label": frozen["labels"][sample],
-                          "output 0": f"{frozen['outputs'][sample][0]:.6g}", "output 1": f"{frozen['outputs'][sample][1]:.6g}"}
+                          "output 0": f"{frozen['evaluation_outputs'][sample][0]:.6g}", "output 1": f"{frozen['evaluation_outputs'][sample][1]:.6g}"}
                          for sample in frozen["shown"]])
 
 
 def frozen_texts(trainings: pd.DataFrame) -> list[str]:
     """The frozen losses of this replay, each against the sum of its rows' constants."""
     texts = []
-    for _, one in trainings[(trainings["loss"] == "activated") & (trainings["state"] != "trained")].iterrows():
-        rows = saturated_rows(np.array(one["outputs"]), np.array(one["labels"]))
+    for _, one in trainings[(trainings["outputs"] == "activated") & (trainings["state"] != "trained")].iterrows():
+        rows = saturated_rows(np.array(one["evaluation_outputs"]), np.array(one["labels"]))
         if rows is not None:
             texts.append(f"{one['implementation']}, {one['dataset']}: loss {one['final_loss']:.7f}; {rows.right} rows at 0.3132617, "
                          f"{rows.wrong} at 1.3132617 and {rows.alike} at 0.6931472 make {rows.loss:.7f}")
@@ -160,8 +160,8 @@ def _figure(trainings: pd.DataFrame, points, title: str) -> go.Figure:
     colors = color_of(list(dict.fromkeys(large["implementation"])))
     for _, one in large.iterrows():
         x, y = points(one)
-        figure.add_scatter(x=x, y=y, name=escaped(f"{one['implementation']}, {one['loss']}"), mode="lines",
-                           line={"color": colors[one["implementation"]], "dash": "solid" if one["loss"] == "logits" else "dash"})
+        figure.add_scatter(x=x, y=y, name=escaped(f"{one['implementation']}, {one['outputs']}"), mode="lines",
+                           line={"color": colors[one["implementation"]], "dash": "solid" if one["outputs"] == "logits" else "dash"})
     figure.update_layout(height=380, margin={"l": 55, "r": 10, "t": 10, "b": 40}, legend={"orientation": "h", "y": -0.2},
                          plot_bgcolor="white")
     figure.update_yaxes(type="log", title=title, gridcolor="#e3e8ee", exponentformat="power")

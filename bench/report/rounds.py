@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from bench.results import rounds as raw
-from bench.measure.warnings import cautions
+from bench.measure.warnings import warnings_of
 from bench.results.files import RawFileError, left_out
 from bench.measure.statistics import Ratio, ratio_of_medians
-from bench.measure.step_breakdown import PARTS, tax
+from bench.measure.step_breakdown import PARTS, step_breakdown
 from bench.measure.throughput import AGAIN, FLOOR, Throughput
 from bench.report.frames import in_order
 
@@ -72,10 +72,10 @@ class Rounds:
         reference = self.throughput.reference
         return self.throughput.ratio(f"{reference.rpartition('-')[0]}-{AGAIN}", reference) if reference else None
 
-    def cautions(self, precision: float | None, governors: list[str]) -> list[str]:
+    def warnings_of(self, precision: float | None, governors: list[str]) -> list[str]:
         threads = {record.name: (record.environment.get("intra_op_threads"), record.environment.get("inter_op_threads"))
                    for record in self.ok}
-        return cautions(self.calls, self.turns, threads, precision, governors)
+        return warnings_of(self.calls, self.turns, threads, precision, governors)
 
 
 def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
@@ -98,7 +98,7 @@ def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:
 
 
 def _rows(rounds: Rounds) -> list[dict]:
-    throughput, parts = rounds.throughput, tax(rounds.calls)
+    throughput, parts = rounds.throughput, step_breakdown(rounds.calls)
     return [_row(rounds, record, throughput, parts) for record in rounds.ok if record.name in throughput.by_round]
 
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import plotly.io
 
 from bench.results import cells as raw
-from bench.measure.cost_model import MATTERS, fit_law
+from bench.measure.cost_model import MATTERS, fit_cost_model
 from bench.measure.step_breakdown import PARTS
 from bench.results.typed import as_fields
 from bench.report.pictures import COLORS
@@ -89,22 +89,22 @@ def _laws(frame: pd.DataFrame, rounds: dict[str, Rounds]) -> pd.DataFrame:
     for (implementation, profile), own in frame.groupby(["implementation", "profile"], sort=False):
         step_ms = [row["batch_size"] * 1e3 / rounds[row["dataset"]].throughput.of(f"{implementation}-{profile}")
                    for _, row in own.iterrows()]
-        law = fit_law(own["values"].to_numpy(float), step_ms)
-        if law:
+        model = fit_cost_model(own["values"].to_numpy(float), step_ms)
+        if model:
             rows.append({
                 "implementation": implementation, "profile": profile, "sizes": str(len(own)),
-                "fixed ms a step": f"{law.fixed_ms:.3f} [{law.fixed[0]:.3f}, {law.fixed[1]:.3f}]",
-                "ns a value": f"{law.value_ns:.2f} [{law.value[0]:.2f}, {law.value[1]:.2f}]",
-                "largest error": f"{law.error:.0%}",
+                "fixed ms a step": f"{model.fixed_ms:.3f} [{model.fixed[0]:.3f}, {model.fixed[1]:.3f}]",
+                "ns a value": f"{model.value_ns:.2f} [{model.value[0]:.2f}, {model.value[1]:.2f}]",
+                "largest error": f"{model.error:.0%}",
                 f"fixed cost under {MATTERS:.0%} from (values a batch)":
-                    f"{law.stops_mattering:,.0f} [{law.stops[0]:,.0f}, {law.stops[1]:,.0f}]"
-                    if np.isfinite(law.stops_mattering) else "never"})
+                    f"{model.stops_mattering:,.0f} [{model.stops[0]:,.0f}, {model.stops[1]:,.0f}]"
+                    if np.isfinite(model.stops_mattering) else "never"})
     return pd.DataFrame(rows)
 
 
 def _texts(laws: pd.DataFrame) -> list[str]:
     if laws.empty:
-        return ["Too few sizes for a law: it takes three."]
+        return ["Too few sizes for a model: it takes three."]
     last = laws.columns[-1]
     return [f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and "
             f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a "

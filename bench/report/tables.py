@@ -42,12 +42,12 @@ def power(value: float) -> str:
 
 
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Does it train: a row per dataset, loss, implementation and profile, over seeds."""
+    """Does it train: a row per dataset, outputs, implementation and profile, over seeds."""
     rows = []
-    for (dataset, loss, implementation, profile), cells in _groups(results, ["dataset", "loss", "implementation", "profile"]):
+    for (dataset, outputs, implementation, profile), cells in _groups(results, ["dataset", "outputs", "implementation", "profile"]):
         ok = cells[cells["status"] == "ok"]
         rows.append({
-            "dataset": dataset, "loss": loss, "implementation": implementation, "profile": profile,
+            "dataset": dataset, "outputs": outputs, "implementation": implementation, "profile": profile,
             "cells ok": f"{len(ok)}/{len(cells)}",
             "accuracy": spread(ok["accuracy"], 3), "final loss": spread(ok["final_loss"], 4),
             "gradient norm": spread(ok["gradient_norm"], power), "saturated outputs": spread(ok["saturation"], 2),
@@ -66,13 +66,13 @@ def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -
     ok = results[(results["status"] == "ok") & (results["profile"] == "default")]
     base = reference(ok)
     rows = []
-    for (dataset, loss, implementation), cells in _groups(ok, ["dataset", "loss", "implementation"]):
-        pairs = [_differences(folder, curves, dataset, loss, seed, base, implementation) for seed in cells["seed"]
-                 if implementation != base and _measured(ok, base, dataset, loss, seed)]
+    for (dataset, outputs, implementation), cells in _groups(ok, ["dataset", "outputs", "implementation"]):
+        pairs = [_differences(folder, curves, dataset, outputs, seed, base, implementation) for seed in cells["seed"]
+                 if implementation != base and _measured(ok, base, dataset, outputs, seed)]
         if pairs:
-            rows.append({"dataset": dataset, "loss": loss, "implementation": f"{implementation} - {base}",
+            rows.append({"dataset": dataset, "outputs": outputs, "implementation": f"{implementation} - {base}",
                          "seeds": len(pairs), **pd.DataFrame(pairs).max().to_dict()})
-    columns = ["dataset", "loss", "implementation", "seeds", "first step", SECOND_STEP, "first epoch", "evaluations",
+    columns = ["dataset", "outputs", "implementation", "seeds", "first step", SECOND_STEP, "first epoch", "evaluations",
                "accuracy"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -81,7 +81,7 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
     """Does a tuned run end as the default one: the largest difference of loss and accuracy at any evaluation, over seeds that
     both were trained with."""
     rows = []
-    keys = ["implementation", "dataset", "loss", "seed", "epoch"]
+    keys = ["implementation", "dataset", "outputs", "seed", "epoch"]
     default, tuned = (curves[curves["profile"] == profile].set_index(keys) for profile in ("default", "tuned"))
     both = tuned.index.intersection(default.index)
     differences = pd.DataFrame({
@@ -89,16 +89,16 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
             both.get_level_values("epoch") == 1),
         "evaluations": (tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]).abs(),
         "accuracy": (_right(tuned.loc[both]) - _right(default.loc[both])).abs()}).reset_index()
-    for (dataset, loss, implementation), cells in _groups(in_order(differences), ["dataset", "loss", "implementation"]):
-        rows.append({"dataset": dataset, "loss": loss, "implementation": f"{implementation} tuned - default",
+    for (dataset, outputs, implementation), cells in _groups(in_order(differences), ["dataset", "outputs", "implementation"]):
+        rows.append({"dataset": dataset, "outputs": outputs, "implementation": f"{implementation} tuned - default",
                      "seeds": cells["seed"].nunique(), **cells[["first evaluation", "evaluations", "accuracy"]].max().to_dict()})
     return pd.DataFrame(rows)
 
 
-def _differences(folder: Path, curves: pd.DataFrame, dataset, loss, seed, base, implementation) -> dict:
-    steps = [raw.read_steps(folder, f"{name}-default-{dataset}-{loss}-{seed}") for name in (base, implementation)]
+def _differences(folder: Path, curves: pd.DataFrame, dataset, outputs, seed, base, implementation) -> dict:
+    steps = [raw.read_steps(folder, f"{name}-default-{dataset}-{outputs}-{seed}") for name in (base, implementation)]
     losses = np.abs(steps[0]["loss"] - steps[1]["loss"].reindex(steps[0].index))  # one may have fewer steps
-    cells = curves[(curves["profile"] == "default") & (curves["dataset"] == dataset) & (curves["loss"] == loss)
+    cells = curves[(curves["profile"] == "default") & (curves["dataset"] == dataset) & (curves["outputs"] == outputs)
                    & (curves["seed"] == seed)]
     own, other = (cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation))
     return {
@@ -116,9 +116,9 @@ def _right(cells: pd.DataFrame) -> pd.Series:
     return (cells["accuracy"] * samples).astype(float).round() / samples
 
 
-def _measured(ok: pd.DataFrame, implementation: str, dataset: str, loss: str, seed: int) -> bool:
+def _measured(ok: pd.DataFrame, implementation: str, dataset: str, outputs: str, seed: int) -> bool:
     return bool(((ok["implementation"] == implementation) & (ok["dataset"] == dataset)
-                 & (ok["loss"] == loss) & (ok["seed"] == seed)).any())
+                 & (ok["outputs"] == outputs) & (ok["seed"] == seed)).any())
 
 
 def as_markdown(text: str) -> str:

@@ -46,7 +46,7 @@ class Report:
     tables: dict[str, pd.DataFrame]
     notes: list[str]
     findings: list[Finding]
-    cautions: list[str]
+    warnings_of: list[str]
 
 
 def write_report(folder: Path) -> Report:
@@ -88,30 +88,30 @@ def write_report(folder: Path) -> Report:
     notes += [note for title, note in ((SCALING, SCALING_NOTE), (EXPECTED, EXPECTED_NOTE)) if title in tables]
     findings = [*(Finding("training", problem) for problem in problems), *find(folder, results, agreement, comparisons),
                 *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds))]
-    cautions = caution_texts(rounds, environment)
+    warnings_of = caution_texts(rounds, environment)
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
     raw.write_text(folder / "results.csv", with_causes(with_parity(results, comparisons), causes).to_csv(index=False))
     raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
-    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, cautions, environment))
+    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, warnings_of, environment))
     if len(curves):
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
     raw.write_text(folder / "report.html", render_page(
-        answers(folder, results, shown_throughput, agreement, comparisons), findings, cautions, tables, notes, shown_throughput,
+        answers(folder, results, shown_throughput, agreement, comparisons), findings, warnings_of, tables, notes, shown_throughput,
         scaling_frame(shown), stamp(curves, comparisons), environment, comparisons, kernel_tables(rounds)))
-    return Report(tables, notes, findings, cautions)
+    return Report(tables, notes, findings, warnings_of)
 
 
-def _markdown(tables: dict[str, pd.DataFrame], notes: list[str], findings: list[Finding], cautions: list[str],
+def _markdown(tables: dict[str, pd.DataFrame], notes: list[str], findings: list[Finding], warnings_of: list[str],
               environment: dict) -> str:
     packages = environment["packages"]
     parts = ["# Results", "\n".join(f"- {as_markdown(finding.text)}" for finding in findings)]
     parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in tables.items()]
     parts += ["\n".join(f"{note}  " for note in notes)]
-    if cautions:
-        parts.append("## Cautions\n\n" + "\n".join(f"- {as_markdown(caution)}" for caution in cautions))
+    if warnings_of:
+        parts.append("## Cautions\n\n" + "\n".join(f"- {as_markdown(caution)}" for caution in warnings_of))
     parts += [as_markdown(f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
                           f"{environment['cores_available']} cores.")]
     return "\n\n".join(parts) + "\n"

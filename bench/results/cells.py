@@ -9,7 +9,7 @@
                             every sample of the evaluation split after the last (`evaluation`)
     logs/NAME.log           what TensorFlow and the implementation printed
 
-NAME is implementation-profile-dataset-loss-seed. A file that is cut short, or of another version, raises a `RawFileError` that
+NAME is implementation-profile-dataset-outputs-seed. A file that is cut short, or of another version, raises a `RawFileError` that
 names it. Times are seconds on the machine's monotonic clock.
 """
 
@@ -29,7 +29,7 @@ from bench.results.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, r
 from bench.results.plausibility import check_log, check_measured, outputs_of, steps_of
 from bench.results.typed import as_fields, as_record
 
-FORMAT = 2
+FORMAT = 3
 """To be raised when the files change their layout."""
 
 STATUSES = ("ok", "failed", "timeout", "out_of_memory", "diverged", "unavailable", "interrupted")
@@ -46,7 +46,7 @@ MOST_FILES = 10
 
 @dataclass
 class CellRecord:
-    """One cell. `status` is one of `STATUSES`, and `reason` says in a line why it is not `ok`; `recipe` is the hash of all that
+    """One cell. `status` is one of `STATUSES`, and `reason` says in a line why it is not `ok`; `fingerprint` is the hash of all that
     decides what the cell ends with. `batch_size` is that of all `workers` together.
 
     `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock, `trained_s` the moment at which
@@ -58,14 +58,14 @@ class CellRecord:
     implementation: str
     profile: str
     dataset: str
-    loss: str
+    outputs: str
     seed: int
     workers: int = 1
     parameter_servers: int = 0
     status: str = "failed"
     reason: str = ""
     log: str = ""
-    recipe: str = ""
+    fingerprint: str = ""
     data: str = ""
     epochs: int = 0
     length: int = 0
@@ -163,9 +163,9 @@ def cell_names(folder: Path) -> list[str]:
     return [path.stem for path in sorted((folder / "cells").glob("*.json"))]
 
 
-def write_imports(folder: Path, rows: list[dict], recipe: str = "") -> None:
+def write_imports(folder: Path, rows: list[dict], fingerprint: str = "") -> None:
     """The timed imports, see above, and the hash of what was imported."""
-    write_text(folder / IMPORTS, json.dumps({"format": FORMAT, "recipe": recipe, "imports": rows}, indent=1))
+    write_text(folder / IMPORTS, json.dumps({"format": FORMAT, "fingerprint": fingerprint, "imports": rows}, indent=1))
 
 
 def read_imports(folder: Path) -> pd.DataFrame:
@@ -179,10 +179,10 @@ def read_imports(folder: Path) -> pd.DataFrame:
     return pd.DataFrame([as_fields(columns, row, path) for row in rows], columns=list(columns))
 
 
-def read_imports_recipe(folder: Path) -> str | None:
+def read_imports_fingerprint(folder: Path) -> str | None:
     """The hash of what was imported; None if it is not known."""
     try:
-        return checked_json(folder / IMPORTS).get("recipe")
+        return checked_json(folder / IMPORTS).get("fingerprint")
     except (OSError, RawFileError):
         return None
 

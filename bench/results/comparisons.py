@@ -13,23 +13,23 @@ from bench.parity.result import VERDICTS, Parity
 
 
 @dataclass(frozen=True)
-class Compared:
+class StoredComparison:
     """A comparison of a run: `implementation` against `reference` on `dataset`; `parity` is None if it could not be made,
-    for the reason in `error`; `recipe` is the hash of what was compared."""
+    for the reason in `error`; `fingerprint` is the hash of what was compared."""
 
     implementation: str
     reference: str
     dataset: str
     parity: Parity | None
     error: str = ""
-    recipe: str = ""
+    fingerprint: str = ""
 
     @property
     def differs(self) -> bool:
         return self.parity is not None and not self.parity.same
 
 
-def write_comparison(folder: Path, compared: Compared) -> None:
+def write_comparison(folder: Path, compared: StoredComparison) -> None:
     """Stores a comparison among the raw files of a run.
 
     Raises:
@@ -37,20 +37,20 @@ def write_comparison(folder: Path, compared: Compared) -> None:
     """
     parity = json.loads(compared.parity.to_json()) if compared.parity else None
     text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
-                       "dataset": compared.dataset, "parity": parity, "error": compared.error, "recipe": compared.recipe},
+                       "dataset": compared.dataset, "parity": parity, "error": compared.error, "fingerprint": compared.fingerprint},
                       indent=1)
     path = comparison_path(folder, compared)
     check_inside(path)
     raw.write_text(path, text)
 
 
-def comparison_path(folder: Path, compared: Compared) -> Path:
+def comparison_path(folder: Path, compared: StoredComparison) -> Path:
     """Where a comparison is stored."""
     slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
     return folder / "parity" / f"{compared.dataset}-{slug}.json"
 
 
-def read_comparisons(folder: Path, problems: list[str]) -> list[Compared]:
+def read_comparisons(folder: Path, problems: list[str]) -> list[StoredComparison]:
     """The comparisons that a run left; what is wrong with others goes to `problems`."""
     found = []
     for path in sorted((folder / "parity").glob("*.json"), key=lambda path: (not path.name.startswith("small"), path.name)):
@@ -61,14 +61,14 @@ def read_comparisons(folder: Path, problems: list[str]) -> list[Compared]:
     return found
 
 
-def _read_comparison(path: Path) -> Compared:
+def _read_comparison(path: Path) -> StoredComparison:
     values = as_fields({"implementation": "str", "reference": "str", "dataset": "str", "parity": "dict | None", "error": "str",
-                        "recipe": "str"},
+                        "fingerprint": "str"},
                        read_json(path), path)
     if values["parity"]:
         names = [entry.name for entry in fields(Parity)]
         values["parity"] = {name: value for name, value in values["parity"].items() if name in names}  # without what is derived
-    compared = as_record(Compared, values, path)
+    compared = as_record(StoredComparison, values, path)
     if compared.parity and not {stage.verdict for stage in compared.parity.stages} <= set(VERDICTS):
         raise RawFileError(path, "has a verdict that is none")
     return compared

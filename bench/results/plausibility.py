@@ -32,7 +32,7 @@ def check_log(log: str, path: Path) -> None:
 def check_measured(record, steps: pd.DataFrame, outputs: pd.DataFrame, path: Path) -> None:
     """The `bench.results.cells.CellRecord` of a cell that finished has all that such a cell has, and its tables agree with it; its
     evaluations are left with their own fields alone."""
-    identity = (record.implementation, record.profile, record.dataset, record.loss, record.seed)
+    identity = (record.implementation, record.profile, record.dataset, record.outputs, record.seed)
     if record.name != "-".join(map(str, identity)):
         raise RawFileError(path, "is named otherwise than its fields say")
     if None in (record.parameters, record.code_lines, record.statements, record.api_names):

@@ -23,7 +23,7 @@ import pandas as pd
 from bench.results.files import RawFileError, read_table
 from bench.results.plausibility import check_calls, check_log
 from bench.results.cells import FORMAT, check_digests, checked_json, digests, write_bytes, write_text
-from bench.measure.turns import Taken
+from bench.measure.turns import TurnRecord
 from bench.results.typed import as_fields, as_record
 
 CALL_COLUMNS = {"variant": "str", "mode": "str", "round": "int64", "steps": "float64", "samples": "float64", "began_s": "float64",
@@ -72,7 +72,7 @@ class Turns:
     kernel_rows: list[dict] = field(default_factory=list)
     traces: dict[str, bytes] = field(default_factory=dict)
 
-    def add(self, variant: str, mode: str, number: int, place: int, taken: Taken, machine: dict) -> None:
+    def add(self, variant: str, mode: str, number: int, place: int, taken: TurnRecord, machine: dict) -> None:
         turn = {"variant": variant, "mode": mode, "round": number}
         self.turn_rows.append({**turn, "place": place, **machine})
         self.call_rows += [{**turn, **row} for row in taken.rows]
@@ -86,8 +86,8 @@ class Turns:
         return pd.DataFrame(self.call_rows, columns=CALL_COLUMNS)
 
 
-def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord], recipe: str = "") -> None:
-    """All files of a dataset, the records last: rounds count as measured once they are there. `recipe` is the hash of all that
+def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord], fingerprint: str = "") -> None:
+    """All files of a dataset, the records last: rounds count as measured once they are there. `fingerprint` is the hash of all that
     decides what was measured."""
     rounds, dataset = folder / "rounds", turns.dataset
     for name, trace in turns.traces.items():
@@ -98,7 +98,7 @@ def write_rounds(folder: Path, turns: Turns, records: list[VariantRecord], recip
         write_text(rounds / f"{dataset}-{kind}.csv",
                    frame.reindex(columns=[*columns, *frame.columns.difference(columns)]).to_csv(index=False))
     write_text(rounds / f"{dataset}-variants.json", json.dumps(
-        {"format": FORMAT, "recipe": recipe, "variants": [asdict(record) for record in records],
+        {"format": FORMAT, "fingerprint": fingerprint, "variants": [asdict(record) for record in records],
          "sha256": digests(folder, [f"rounds/{dataset}-{kind}.csv" for kind in ("turns", "calls", "kernels")])}, indent=1))
 
 
@@ -129,13 +129,13 @@ def read_variants(folder: Path, dataset: str) -> list[VariantRecord]:
     return records
 
 
-def read_rounds_recipe(folder: Path, dataset: str) -> str | None:
+def read_rounds_fingerprint(folder: Path, dataset: str) -> str | None:
     """The hash of what was measured; None if it is not known, or not all of it was.
 
     Raises:
         RawFileError: see `read_variants`.
     """
-    return checked_json(folder / "rounds" / f"{dataset}-variants.json").get("recipe")
+    return checked_json(folder / "rounds" / f"{dataset}-variants.json").get("fingerprint")
 
 
 def read_calls(folder: Path, dataset: str) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.run.cell_process import hear, recorded
 from bench.run.cells import Cell
-from bench.run.limits import Ended, Limits, Watch
+from bench.run.limits import ProcessEnded, Limits, Limiter
 from bench.run.members import members_of, run_member
 from bench.task import Dataset
 
@@ -22,29 +22,29 @@ GRACE_S = 30.0
 """For the others to end by themselves once the chief has."""
 
 
-def run_on_cluster(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, limits: Limits,
+def run_on_cluster(cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, limits: Limits,
                    on_epoch: Callable[[], None]) -> raw.CellRecord:
     """The record that the chief left, or one that says how the cell ended: as soon as one member fails, all are ended. See
     `bench.run.cell_process.recorded`."""
 
-    def train(forked_s: float) -> Ended:
+    def train(forked_s: float) -> ProcessEnded:
         receiver, sender = CONTEXT.Pipe(duplex=False)
         with receiver, tempfile.TemporaryDirectory(prefix="bench-cluster-") as model_dir, contextlib.ExitStack() as stack:
             groups = {member.name: stack.enter_context(
-                Group(run_member, member, cell, dataset, epochs, recipe, folder, Path(model_dir), forked_s, sender))
+                Group(run_member, member, cell, dataset, epochs, fingerprint, folder, Path(model_dir), forked_s, sender))
                 for member in members_of(cell.workers, cell.parameter_servers)}
             sender.close()
             chief = groups.pop("chief")
-            ended = hear(Watch(chief, limits, groups), receiver, forked_s, on_epoch)
+            ended = hear(Limiter(chief, limits, groups), receiver, forked_s, on_epoch)
             if not ended.who and chief.has_ended:
                 late = _late(groups) if _is_measured(folder, cell) else []
                 if not late:
-                    return Ended(ended.status, f"chief: {ended.reason}")  # if it has left no record
-                ended = Ended("failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late))
+                    return ProcessEnded(ended.status, f"chief: {ended.reason}")  # if it has left no record
+                ended = ProcessEnded("failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late))
         (folder / raw.cell_files(cell.name)[0]).unlink(missing_ok=True)  # the chief's own, of what came of it
-        return Ended(ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason)
+        return ProcessEnded(ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason)
 
-    return recorded(cell, recipe, folder, train)
+    return recorded(cell, fingerprint, folder, train)
 
 
 def _is_measured(folder: Path, cell: Cell) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.results import cells as raw
-from bench.process.reaper import warden, watched
+from bench.process.reaper import reaper, ended_with_runner
 
 IMPORT_ROUNDS = 2
 """An import takes 6-9 s, nearly all of it TensorFlow's own."""
@@ -23,8 +23,8 @@ print(time.perf_counter() - began)
 """
 
 
-def measure_imports(modules: dict[str, str], recipe: str, folder: Path, on_progress: Callable[[str], None]) -> None:
-    """Times the imports in processes of their own, in turn, and stores a row each, and the recipe of all."""
+def measure_imports(modules: dict[str, str], fingerprint: str, folder: Path, on_progress: Callable[[str], None]) -> None:
+    """Times the imports in processes of their own, in turn, and stores a row each, and the fingerprint of all."""
     rows = []
     for number in range(1, IMPORT_ROUNDS + 1):
         for name, module in _in_turn(list(modules.items()), number):
@@ -32,14 +32,14 @@ def measure_imports(modules: dict[str, str], recipe: str, folder: Path, on_progr
             import_s = _time_import(module)
             if import_s is not None:
                 rows.append({"implementation": name, "round": number, "import_s": import_s})
-    raw.write_imports(folder, rows, recipe)
+    raw.write_imports(folder, rows, fingerprint)
 
 
 def _time_import(module: str) -> float | None:
     """Seconds; None if it cannot be imported."""
-    scratch = str(warden().scratch)
+    scratch = str(reaper().scratch)
     with subprocess.Popen([sys.executable, "-c", IMPORT.format(module=module)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          env={**os.environ, "TMPDIR": scratch}, text=True, start_new_session=True) as process, watched(
+                          env={**os.environ, "TMPDIR": scratch}, text=True, start_new_session=True) as process, ended_with_runner(
                               process.pid, scratch):
         printed, _ = process.communicate()
     return float(printed.split()[-1]) if process.returncode == 0 else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.data.user_files import OwnData, OwnFile
+from bench.data.user_files import UserData, UserFile
 from bench.data.records import AT, Records
 from bench.data.source import DATASETS, QUICK_DATASETS, Source, Spec, at_most
 from bench.data.sums import UNPROTECTED, sums_file
@@ -115,10 +115,10 @@ def holds_records(folder: Path) -> bool:
     return folder.is_dir() and any(folder.glob("*.hea"))
 
 
-def own_file(chosen: DataOptions) -> OwnFile:
+def own_file(chosen: DataOptions) -> UserFile:
     """The file of `--data`, which holds no WFDB records."""
     _refuse(chosen.of_records, "is for WFDB records")
-    return OwnFile(chosen.data, chosen.signal_name, chosen.label_name)
+    return UserFile(chosen.data, chosen.signal_name, chosen.label_name)
 
 
 def open_records(chosen: DataOptions) -> tuple[Records, Spec]:
@@ -133,10 +133,10 @@ def open_records(chosen: DataOptions) -> tuple[Records, Spec]:
     return source, replace(spec, **source.sizes(spec))
 
 
-def _open_file(chosen: DataOptions, console: Console) -> tuple[OwnData, Spec]:
+def _open_file(chosen: DataOptions, console: Console) -> tuple[UserData, Spec]:
     own = own_file(chosen)
     with share_progress(console, f"reading {own.path.name}") as on_progress:
-        source = OwnData(own, on_progress)
+        source = UserData(own, on_progress)
     return source, source.spec
 
 

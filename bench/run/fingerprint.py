@@ -1,4 +1,4 @@
-"""Hashes of all that decides what a measurement ends with: one is kept as long as its recipe is the same."""
+"""Hashes of all that decides what a measurement ends with: one is kept as long as its fingerprint is the same."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from bench.run.variants import Variant
 from bench.run.worker import task_of
 from bench.task import Dataset
 
-SETTINGS = ("loss", "seed", "epochs", "batch_size", "optimizer", "learning_rate", "adam_epsilon", "passes_per_epoch")
-"""Fields of a `Task` that are part of a recipe."""
+SETTINGS = ("outputs", "seed", "epochs", "batch_size", "optimizer", "learning_rate", "adam_epsilon", "passes_per_epoch")
+"""Fields of a `Task` that are part of a fingerprint."""
 
 
-def cell_recipe(cell: Cell, dataset: Dataset, epochs: int) -> str:
+def cell_fingerprint(cell: Cell, dataset: Dataset, epochs: int) -> str:
     """Of a cell: data, code, settings."""
     task = task_of(cell, dataset, epochs, Path())
     return _digest(cell=cell.name, data=dataset.digest, code=code_digest(cell.module),
                    settings={name: getattr(task, name) for name in SETTINGS})
 
 
-def rounds_recipe(variants: list[Variant], dataset: Dataset, plan: Plan, precision: float | None) -> str:
+def rounds_fingerprint(variants: list[Variant], dataset: Dataset, plan: Plan, precision: float | None) -> str:
     """Of the rounds of a dataset; `precision` is what the plan asks for, if it asks."""
     return _digest(variants=[[variant.name, code_digest(variant.module)] for variant in variants], data=dataset.digest,
                    plan=[plan.rounds, plan.seconds, plan.budget_s, precision])
 
 
-def comparison_recipe(reference: str, candidate: str, dataset: Dataset, loss: str, steps: int) -> str:
+def comparison_fingerprint(reference: str, candidate: str, dataset: Dataset, outputs: str, steps: int) -> str:
     """Of a comparison of two modules."""
-    return _digest(code=[code_digest(reference), code_digest(candidate)], data=dataset.digest, loss=loss, steps=steps)
+    return _digest(code=[code_digest(reference), code_digest(candidate)], data=dataset.digest, outputs=outputs, steps=steps)
 
 
-def imports_recipe(modules: dict[str, str]) -> str:
+def imports_fingerprint(modules: dict[str, str]) -> str:
     """Of the timed imports."""
     return _digest(imports={name: code_digest(module) for name, module in modules.items()})
 
@@ -61,7 +61,7 @@ def code_digest(module: str) -> str:
 
 
 def _digest(**parts) -> str:
-    """With what every recipe has in common: the standard network, TensorFlow, and the layout of the raw files."""
+    """With what every fingerprint has in common: the standard network, TensorFlow, and the layout of the raw files."""
     network = hashlib.sha256(Path(bench.task.__file__).read_bytes()).hexdigest()
     whole = {**parts, "network": network, "tensorflow": metadata.version("tensorflow"), "format": FORMAT}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]

@@ -72,7 +72,7 @@ def claim(folder: Path, module: str, task: Task) -> None:
     Raises:
         UserError: it holds another training, or something else.
     """
-    own = json.dumps({"implementation": module, "dataset": task.dataset.name, "digest": task.dataset.digest, "loss": task.loss,
+    own = json.dumps({"implementation": module, "dataset": task.dataset.name, "digest": task.dataset.digest, "outputs": task.outputs,
                       "seed": task.seed, "global batch": task.batch_size})
     path = folder / CLAIM
     if not path.exists():

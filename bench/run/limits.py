@@ -34,7 +34,7 @@ class Limits:
         return cls(seconds, memory) if memory else cls(seconds)
 
 
-class Ended(Exception):
+class ProcessEnded(Exception):
     """A process will say no more: `status` is one of `bench.results.cells.STATUSES`, `reason` says why in a line, and `who` is the
     name of another that trained with it, if that one is why."""
 
@@ -43,7 +43,7 @@ class Ended(Exception):
         self.status, self.reason, self.who = status, reason, who
 
 
-class Watch:
+class Limiter:
     """Hears what a process has to say, while it keeps within its limits; `others`, by name, train with it, and must not fail."""
 
     def __init__(self, group: Group, limits: Limits, others: dict[str, Group] | None = None):
@@ -55,7 +55,7 @@ class Watch:
         """The next that it sends; the limit of time counts from `since_s`, and `on_look` is called whenever its memory is looked at.
 
         Raises:
-            Ended: it has ended, or is beyond a limit; what is left of it is for the caller to end.
+            ProcessEnded: it has ended, or is beyond a limit; what is left of it is for the caller to end.
         """
         sources = [connection, self._group.sentinel]
         while True:
@@ -81,12 +81,12 @@ class Watch:
                 del self._others[name]
                 if other.exitcode:
                     ended = self._death(other)
-                    raise Ended(ended.status, ended.reason, name)
+                    raise ProcessEnded(ended.status, ended.reason, name)
 
     def _look(self, since_s: float, on_look: Callable[[], None]) -> None:
         now = time.monotonic()
         if now - since_s > self._limits.seconds:
-            raise Ended("timeout", f"it took longer than {self._limits.seconds:g} s: give it more with --cell-timeout")
+            raise ProcessEnded("timeout", f"it took longer than {self._limits.seconds:g} s: give it more with --cell-timeout")
         if now - self._looked_s < INTERVAL_S:
             return
         self._looked_s = now
@@ -97,18 +97,18 @@ class Watch:
         """Looks at its memory.
 
         Raises:
-            Ended: it takes too much.
+            ProcessEnded: it takes too much.
         """
         memory = sum(group.memory for group in [self._group, *self._others.values()])
         if memory > self._limits.memory:
-            raise Ended("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "
+            raise ProcessEnded("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "
                                          f"{self._limits.memory / 2**20:,.0f} MiB: give it more with --cell-memory")
 
-    def _death(self, group: Group) -> Ended:
+    def _death(self, group: Group) -> ProcessEnded:
         exitcode = group.exitcode
         if exitcode == -9 and oom_kills() > self._oom_kills:
-            return Ended("out_of_memory", "the system killed its process, for the machine's memory had run out")
-        return Ended("failed", death(exitcode))
+            return ProcessEnded("out_of_memory", "the system killed its process, for the machine's memory had run out")
+        return ProcessEnded("failed", death(exitcode))
 
 
 def oom_kills() -> int:

@@ -65,13 +65,13 @@ def parameter_servers(module: str) -> int:
     return 0
 
 
-def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, model_dir: Path, forked_s: float,
+def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, model_dir: Path, forked_s: float,
                sender: Connection) -> None:
     """Trains as one of a cluster. The chief measures, as of any cell; of the others, what goes wrong is sent, as (name, reason)."""
     os.environ["TF_CONFIG"] = member.config
     os.environ["CUDA_VISIBLE_DEVICES"] = member.gpu(gpus_for(cell.workers))
     if member.role == "chief":
-        run_cell(cell, dataset, epochs, recipe, folder, forked_s, sender, model_dir)
+        run_cell(cell, dataset, epochs, fingerprint, folder, forked_s, sender, model_dir)
         return
     task = task_of(cell, dataset, epochs, model_dir)
     try:

@@ -52,7 +52,7 @@ class Duration(click.ParamType):
         return float(found[1]) * SECONDS[found[2]]
 
 
-class Size(click.ParamType):
+class MemorySize(click.ParamType):
     """`512MiB` or `8GiB`, in bytes; above 0."""
 
     name = "size"

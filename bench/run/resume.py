@@ -1,4 +1,4 @@
-"""What of an earlier run in a result folder is kept: all that is whole, ended by itself, and has the same recipe."""
+"""What of an earlier run in a result folder is kept: all that is whole, ended by itself, and has the same fingerprint."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.results import cells as raw
-from bench.results.rounds import VariantRecord, measured_datasets, read_rounds_recipe, read_variants
-from bench.results.comparisons import Compared, comparison_path, read_comparisons
+from bench.results.rounds import VariantRecord, measured_datasets, read_rounds_fingerprint, read_variants
+from bench.results.comparisons import StoredComparison, comparison_path, read_comparisons
 
 BY_ITSELF = ("ok", "diverged")
 """How cells end that would end so again."""
 
 
 @dataclass(frozen=True)
-class Recipes:
+class Fingerprints:
     """Of a run: cells by name, rounds by dataset, comparisons by implementation and dataset."""
 
     cells: dict[str, str]
@@ -27,12 +27,12 @@ class Recipes:
 
 
 @dataclass
-class Kept:
+class KeptResults:
     """What need not be measured again."""
 
     cells: dict[str, raw.CellRecord] = field(default_factory=dict)
     rounds: dict[str, list[VariantRecord]] = field(default_factory=dict)
-    comparisons: dict[tuple[str, str], Compared] = field(default_factory=dict)
+    comparisons: dict[tuple[str, str], StoredComparison] = field(default_factory=dict)
     imports: bool = False
 
     def files(self, folder: Path) -> Iterator[Path]:
@@ -45,32 +45,32 @@ class Kept:
             yield comparison_path(folder, compared)
 
 
-def find_kept(folder: Path, recipes: Recipes) -> Kept:
-    """What of a folder has these recipes. Nothing is asked of clocks, nor of the files' dates."""
-    kept = Kept()
-    for name, recipe in recipes.cells.items():
+def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
+    """What of a folder has these fingerprints. Nothing is asked of clocks, nor of the files' dates."""
+    kept = KeptResults()
+    for name, fingerprint in fingerprints.cells.items():
         try:
             record = raw.read_cell(folder, name)
         except (OSError, raw.RawFileError):
             continue
-        if record.recipe == recipe and record.status in BY_ITSELF:
+        if record.fingerprint == fingerprint and record.status in BY_ITSELF:
             kept.cells[name] = record
     for dataset in measured_datasets(folder):
         try:
-            recipe, records = read_rounds_recipe(folder, dataset), read_variants(folder, dataset)
+            fingerprint, records = read_rounds_fingerprint(folder, dataset), read_variants(folder, dataset)
         except (OSError, raw.RawFileError):
             continue
-        if recipe == recipes.rounds.get(dataset) and all(record.status == "ok" for record in records):
+        if fingerprint == fingerprints.rounds.get(dataset) and all(record.status == "ok" for record in records):
             kept.rounds[dataset] = records
     for compared in read_comparisons(folder, problems=[]):
         key = compared.implementation, compared.dataset
-        if compared.parity is not None and compared.recipe == recipes.comparisons.get(key):
+        if compared.parity is not None and compared.fingerprint == fingerprints.comparisons.get(key):
             kept.comparisons[key] = compared
-    kept.imports = raw.read_imports_recipe(folder) == recipes.imports
+    kept.imports = raw.read_imports_fingerprint(folder) == fingerprints.imports
     return kept
 
 
-def remove_others(folder: Path, kept: Kept) -> None:
+def remove_others(folder: Path, kept: KeptResults) -> None:
     """Empties a folder of what is not kept, and of what reports made of it."""
     stays = set(kept.files(folder))
     for name in raw.FOLDERS:

@@ -22,11 +22,11 @@ from bench.results import rounds as raw
 from bench.measure.gpu import Gpus, over_turn
 from bench.results.rounds import VariantRecord
 from bench.measure.throughput import FLOOR
-from bench.measure.turns import Enough, Taken, Turn, TurnTaker
+from bench.measure.turns import TurnsDone, TurnRecord, Turn, TurnTaker
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.process.reason import one_line
-from bench.run.limits import Ended, Limits, Watch
+from bench.run.limits import ProcessEnded, Limits, Limiter
 from bench.run.variants import Variant, balanced_orders
 from bench.run.worker import load, redirect_output, status_of
 from bench.task import BATCH_SIZE, Dataset, Task
@@ -57,9 +57,9 @@ class _Trainee:
         self._connection, theirs = CONTEXT.Pipe()
         self._group = Group(train_in_turns, variant, dataset, batch_size, folder / self.record.log, theirs)
         theirs.close()
-        self._watch = Watch(self._group, limits)
+        self._watch = Limiter(self._group, limits)
 
-    def take(self, turn: Turn) -> tuple[Taken, dict]:
+    def take(self, turn: Turn) -> tuple[TurnRecord, dict]:
         """What a turn gave, and how the machine was meanwhile."""
         before, gpu_before = _cpu_seconds(self._group.pid), self._gpus.read()
         self._send(turn)
@@ -69,14 +69,14 @@ class _Trainee:
                        "own_cpu_s": after["own"] - before["own"], **over_turn(gpu_before, self._gpus.read())}
 
     def wait(self, on_look: Callable[[], None] = lambda: None):
-        """The next that the process has to say: a `Taken`, and at its end what it computed with.
+        """The next that the process has to say: a `TurnRecord`, and at its end what it computed with.
 
         Raises:
-            Ended: its training ended before its turns were over.
+            ProcessEnded: its training ended before its turns were over.
         """
         with self._noted():
             message = self._watch.hear(self._connection, time.monotonic(), on_look)
-            if isinstance(message, Ended):
+            if isinstance(message, ProcessEnded):
                 raise message
         return message
 
@@ -84,7 +84,7 @@ class _Trainee:
         """Ends it if it takes too much memory while another is waited for.
 
         Raises:
-            Ended: it did.
+            ProcessEnded: it did.
         """
         if self.record.status == "ok":
             with self._noted():
@@ -94,7 +94,7 @@ class _Trainee:
     def _noted(self) -> Iterator[None]:
         try:
             yield
-        except Ended as ended:
+        except ProcessEnded as ended:
             self.record.status, self.record.reason = ended.status, ended.reason
             self.end()
             raise
@@ -116,11 +116,11 @@ class _Trainee:
 def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder: Path,
                    on_progress: Callable[[str, float], None], batch_size: int = BATCH_SIZE,
                    clock: Callable[[], float] = time.monotonic, limits: Limits | None = None,
-                   recipe: str = "") -> list[VariantRecord]:
+                   fingerprint: str = "") -> list[VariantRecord]:
     """Measures all variants and stores what they gave; a variant that fails has its reason in its record, and the others go on.
 
     `on_progress` is told what is going on and which share of the whole is done. What was measured until an exception is
-    stored without the `recipe`.
+    stored without the `fingerprint`.
     """
     began = clock()
     limits, stored = limits or Limits(), ""
@@ -141,7 +141,7 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
         _round(1, ("traced",), variants, trainees, plan.seconds, turns)
         for trainee in trainees.values():
             _or_none(trainee.finish)
-        stored = recipe
+        stored = fingerprint
     finally:
         for trainee in trainees.values():
             trainee.end()
@@ -184,7 +184,7 @@ def _weigh_others(waited_for: _Trainee, trainees: dict) -> None:
 def _or_none(action: Callable):
     try:
         return action()
-    except Ended:
+    except ProcessEnded:
         return None
 
 
@@ -208,11 +208,11 @@ def train_in_turns(variant: Variant, dataset: Dataset, batch_size: int, log: Pat
         taker = TurnTaker(task, connection, resident=variant.profile == FLOOR)
         try:
             load(variant.module, "tuned" if variant.profile == "tuned" else "default")(task, taker)
-            connection.send(Ended("failed", "its training ended before its turns were over: does it heed passes_per_epoch?"))
-        except Enough:
+            connection.send(ProcessEnded("failed", "its training ended before its turns were over: does it heed passes_per_epoch?"))
+        except TurnsDone:
             connection.send(describe_threads())
         except (Exception, SystemExit) as error:
-            connection.send(Ended(status_of(error), one_line(error)))
+            connection.send(ProcessEnded(status_of(error), one_line(error)))
             traceback.print_exc()
 
 

@@ -28,8 +28,8 @@ from bench.run.datasets import prepare_dataset
 from bench.run.environment import describe_environment
 from bench.run.limits import Limits
 from bench.run.parity import compare_implementations, steps_of
-from bench.run.fingerprint import cell_recipe, comparison_recipe, imports_recipe, rounds_recipe
-from bench.run.resume import Kept, Recipes, find_kept, remove_others
+from bench.run.fingerprint import cell_fingerprint, comparison_fingerprint, imports_fingerprint, rounds_fingerprint
+from bench.run.resume import KeptResults, Fingerprints, find_kept, remove_others
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
 from bench.task import Dataset, UserError
@@ -71,7 +71,7 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
 
     With `keep_others`, cells measured there before stay if they were measured on the same data; without, it is a whole run: it
     begins with the question whether the implementations are ports of one network, and keeps what an earlier run
-    left of the same recipe, unless it is to be `fresh`.
+    left of the same fingerprint, unless it is to be `fresh`.
 
     Raises:
         UserError: the data cannot be made, or other cells in `folder` do not fit to these.
@@ -82,8 +82,8 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
     with console.status("loading TensorFlow ..."):
         environment = call_in_child(describe_environment)
     datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
-    recipes = _recipes(grid, datasets)
-    kept = Kept() if keep_others or fresh else find_kept(folder, recipes)
+    fingerprints = _recipes(grid, datasets)
+    kept = KeptResults() if keep_others or fresh else find_kept(folder, fingerprints)
     settings = _settings_with_others(folder, grid.settings(datasets)) if keep_others else grid.settings(datasets)
     if not keep_others:
         remove_others(folder, kept)
@@ -100,28 +100,28 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
     try:
         if not keep_others and grid.variants:
             compare_implementations(
-                grid.modules, grid.specs, recipes.comparisons, kept.comparisons, grid.cells[0].loss, grid.source, grid.quick, folder,
+                grid.modules, grid.specs, fingerprints.comparisons, kept.comparisons, grid.cells[0].outputs, grid.source, grid.quick, folder,
                 console)
-        statuses = _run_cells(grid, datasets, recipes.cells, kept.cells, folder, console)
-        for name in recipes.rounds:
+        statuses = _run_cells(grid, datasets, fingerprints.cells, kept.cells, folder, console)
+        for name in fingerprints.rounds:
             statuses += [record.status for record in kept.rounds.get(name) or _run_rounds(grid, datasets[name], folder, console)]
         if grid.variants and not (keep_others or grid.quick or kept.imports):
             with console.status("") as status:
-                measure_imports(grid.modules, recipes.imports, folder, status.update)
+                measure_imports(grid.modules, fingerprints.imports, folder, status.update)
     finally:
         write_environment()
     return all(status == "ok" for status in statuses)
 
 
-def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Recipes:
+def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Fingerprints:
     first, *others = grid.modules.items()
-    loss, some = grid.cells[0].loss, list(datasets)[:1 if grid.quick else None] if grid.variants else []
-    return Recipes(
-        {cell.name: cell_recipe(cell, datasets[cell.dataset], grid.epochs[cell.dataset]) for cell in grid.cells},
-        {name: rounds_recipe(grid.variants, datasets[name], grid.plan[name], grid.precision) for name in some},
-        {(name, dataset): comparison_recipe(first[1], module, datasets[dataset], loss, steps_of(grid.specs[dataset], grid.quick))
+    outputs, some = grid.cells[0].outputs, list(datasets)[:1 if grid.quick else None] if grid.variants else []
+    return Fingerprints(
+        {cell.name: cell_fingerprint(cell, datasets[cell.dataset], grid.epochs[cell.dataset]) for cell in grid.cells},
+        {name: rounds_fingerprint(grid.variants, datasets[name], grid.plan[name], grid.precision) for name in some},
+        {(name, dataset): comparison_fingerprint(first[1], module, datasets[dataset], outputs, steps_of(grid.specs[dataset], grid.quick))
          for dataset in some for name, module in others},
-        imports_recipe(grid.modules))
+        imports_fingerprint(grid.modules))
 
 
 def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) -> list[VariantRecord]:
@@ -130,7 +130,7 @@ def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) ->
     began = time.monotonic()
     with _rounds_progress(console) as on_progress:
         records = measure_rounds(variants, dataset, plan, folder, on_progress, limits=grid.limits,
-                                 recipe=rounds_recipe(variants, dataset, plan, grid.precision))
+                                 fingerprint=rounds_fingerprint(variants, dataset, plan, grid.precision))
     console.print(f"rounds   {dataset.name:6} {len(variants)} variants took turns in {time.monotonic() - began:.0f} s",
                   highlight=False)
     for record in records:
@@ -179,7 +179,7 @@ def _settings_with_others(folder: Path, settings: dict) -> dict:
     return {**earlier, **settings}
 
 
-def _run_cells(grid: Grid, datasets: dict[str, Dataset], recipes: dict[str, str], kept: dict[str, raw.CellRecord], folder: Path,
+def _run_cells(grid: Grid, datasets: dict[str, Dataset], fingerprints: dict[str, str], kept: dict[str, raw.CellRecord], folder: Path,
                console: Console) -> list[str]:
     progress = Progress(
         TextColumn("{task.fields[done]}/{task.fields[cells]} cells"), BarColumn(), TimeElapsedColumn(),
@@ -195,7 +195,7 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], recipes: dict[str, str]
             progress.update(bar, description=cell.name)
             epochs, done = grid.epochs[cell.dataset], len(kept) + number
             run = run_on_cluster if cell.workers else run_in_process
-            record = run(cell, datasets[cell.dataset], epochs, recipes[cell.name], folder, grid.limits,
+            record = run(cell, datasets[cell.dataset], epochs, fingerprints[cell.name], folder, grid.limits,
                          lambda: progress.advance(bar, work[cell.dataset] / epochs))
             progress.update(bar, completed=sum(work[cell.dataset] for cell in cells[:number]), done=done)
             console.print(_line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True)
@@ -205,7 +205,7 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], recipes: dict[str, str]
 
 def _line(done: int, cells: int, record: raw.CellRecord) -> str:
     seconds = record.ended_s - record.forked_s
-    head = f"{done:3}/{cells}  {record.implementation:10} {record.profile:8} {record.dataset:6} {record.loss:10} seed {record.seed}"
+    head = f"{done:3}/{cells}  {record.implementation:10} {record.profile:8} {record.dataset:6} {record.outputs:10} seed {record.seed}"
     if record.status != "ok":
         return f"{head}  {record.status}: {record.reason} (see {record.log})"
     last = record.evaluations[-1]

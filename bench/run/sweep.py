@@ -33,7 +33,7 @@ BYTES_PER_VALUE = 200
 
 
 @dataclass(frozen=True)
-class Size:
+class SweepSize:
     """One point of a sweep."""
 
     batch_size: int
@@ -54,13 +54,13 @@ class Size:
         return trainings * (BASE_MIB + self.values * BYTES_PER_VALUE / 2**20)
 
 
-def sizes_of(batches: Sequence[int], lengths: Sequence[int], batch_size: int, length: int) -> list[Size]:
+def sizes_of(batches: Sequence[int], lengths: Sequence[int], batch_size: int, length: int) -> list[SweepSize]:
     """The points of a sweep over batch sizes at one length, and over lengths at one batch size; each once."""
-    sizes = [*(Size(batch, length) for batch in batches), *(Size(batch_size, other) for other in lengths)]
+    sizes = [*(SweepSize(batch, length) for batch in batches), *(SweepSize(batch_size, other) for other in lengths)]
     return sorted(dict.fromkeys(sizes), key=lambda size: (size.values, size.batch_size))
 
 
-def run_sweep(sizes: list[Size], variants: list[Variant], folder: Path, console: Console,
+def run_sweep(sizes: list[SweepSize], variants: list[Variant], folder: Path, console: Console,
               available_mib: Callable[[], float] = lambda: psutil.virtual_memory().available / 2**20) -> list[str]:
     """Measures all sizes into `folder`, which is emptied first of an earlier sweep. What was skipped is returned, in words."""
     for name in raw.FOLDERS:

@@ -27,7 +27,7 @@ from bench.run.errors import one_line_errors
 from bench.run.joining import check_roles, claim, read_cluster
 from bench.run.members import parameter_servers
 from bench.run.quantities import Duration
-from bench.task import BATCH_SIZE, LOSSES, PROFILES, Evaluation, Probe, Task, UserError
+from bench.task import BATCH_SIZE, OUTPUTS, PROFILES, Evaluation, Probe, Task, UserError
 
 
 class ConsoleObserver:
@@ -60,8 +60,8 @@ def main(module: str) -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option("--dataset", "dataset_name", type=click.Choice(list(DATASETS)), default="small", show_default=True,
               help="Samples of 130 or of 60,000 values.")
-@click.option("--loss", type=click.Choice(list(LOSSES)), default="logits", show_default=True,
-              help="; ".join(f"{name}: {meaning}" for name, meaning in LOSSES.items()) + ".")
+@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True,
+              help="; ".join(f"{name}: {meaning}" for name, meaning in OUTPUTS.items()) + ".")
 @click.option("--profile", type=click.Choice([*PROFILES, CLUSTER]),
               help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
                    + f"; {CLUSTER}: together with the members that TF_CONFIG names, or on all GPUs of this machine.  [default: "
@@ -82,7 +82,7 @@ def main(module: str) -> None:
               help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
                    "model directory.  [then by default: runs/...]")
 @click.pass_obj
-def command(module, dataset_name, loss, profile, global_batch, peer_timeout, epochs, seed, chosen, model_dir, tensorboard) -> None:
+def command(module, dataset_name, outputs, profile, global_batch, peer_timeout, epochs, seed, chosen, model_dir, tensorboard) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
     Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
@@ -101,7 +101,7 @@ def command(module, dataset_name, loss, profile, global_batch, peer_timeout, epo
     console = Console()
     source, spec = open_one(chosen, dataset_name, console)
     if tensorboard and model_dir is None:
-        model_dir = Path("runs", f"{module}-{spec.name}-{loss}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
+        model_dir = Path("runs", f"{module}-{spec.name}-{outputs}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
     with _folder(model_dir, goes_on=profile == CLUSTER) as folder:
         with console.status("loading TensorFlow ..."):
             _import_tensorflow_quietly()
@@ -111,7 +111,7 @@ def command(module, dataset_name, loss, profile, global_batch, peer_timeout, epo
             check_roles(cluster, module, parameter_servers(module))
             workers = cluster.workers if cluster else _gpus()
         dataset = prepare_dataset(source, spec, console)
-        task = Task(dataset, loss, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard,
+        task = Task(dataset, outputs, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard,
                     batch_size=global_batch or BATCH_SIZE * workers, peer_timeout_s=math.ceil(peer_timeout))
         if profile == CLUSTER:
             claim(folder, module, task)

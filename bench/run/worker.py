@@ -25,7 +25,7 @@ from bench.run.cells import Cell
 from bench.task import Dataset, Observer, Task, Trained
 
 
-def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Path, forked_s: float, progress: Connection,
+def run_cell(cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, forked_s: float, progress: Connection,
              model_dir: Path | None = None) -> None:
     """Runs a cell and writes its files under `folder`; sends None after every epoch. Checkpoints go to `model_dir`, or else to a
     folder that is removed."""
@@ -34,7 +34,7 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Pat
         redirect_output(folder / record.log)
         with tempfile.TemporaryDirectory(prefix="bench-cell-") as scratch:
             task = task_of(cell, dataset, epochs, model_dir or Path(scratch))
-            record.recipe, record.data, record.epochs = recipe, dataset.digest, epochs
+            record.fingerprint, record.data, record.epochs = fingerprint, dataset.digest, epochs
             record.status, record.reason = _measure(cell, task, record, folder, progress)
     except (Exception, SystemExit) as error:
         failure = error
@@ -49,13 +49,13 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, recipe: str, folder: Pat
 
 def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
     """What a cell trains."""
-    return Task(dataset, cell.loss, cell.seed, epochs, model_dir, batch_size=cell.batch_size)
+    return Task(dataset, cell.outputs, cell.seed, epochs, model_dir, batch_size=cell.batch_size)
 
 
 def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
     """A record of a cell of which nothing is known yet."""
     return raw.CellRecord(
-        cell.name, cell.implementation, cell.profile, cell.dataset, cell.loss, cell.seed,
+        cell.name, cell.implementation, cell.profile, cell.dataset, cell.outputs, cell.seed,
         log=f"logs/{cell.name}.log", workers=cell.workers or 1, parameter_servers=cell.parameter_servers,
         forked_s=forked_s)
 

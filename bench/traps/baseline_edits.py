@@ -27,14 +27,14 @@ DROPOUT: Edits = {
 ''',
     "estimator": """
 @@ network.py
--def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
-+def build_network(signal: tf.Tensor, classes: int, loss: str, training: bool) -> tf.Tensor:
+-def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
++def build_network(signal: tf.Tensor, classes: int, outputs: str, training: bool) -> tf.Tensor:
 @@ network.py
      x = tf.layers.dense(x, 64, activation=tf.nn.relu, name="dense1")
 +    x = tf.layers.dropout(x, rate=0.2, training=training)
 @@ train.py
--    outputs = build_network(features, task.dataset.classes, task.loss)
-+    outputs = build_network(features, task.dataset.classes, task.loss, training=mode == tf.estimator.ModeKeys.TRAIN)
+-    outputs = build_network(features, task.dataset.classes, task.outputs)
++    outputs = build_network(features, task.dataset.classes, task.outputs, training=mode == tf.estimator.ModeKeys.TRAIN)
 """,
     "keras": """
 @@ network.py
@@ -84,15 +84,15 @@ BATCH_NORM: Edits = {
 ''',
     "estimator": """
 @@ network.py
--def build_network(signal: tf.Tensor, classes: int, loss: str) -> tf.Tensor:
-+def build_network(signal: tf.Tensor, classes: int, loss: str, training: bool) -> tf.Tensor:
+-def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
++def build_network(signal: tf.Tensor, classes: int, outputs: str, training: bool) -> tf.Tensor:
 @@ network.py
 -    x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1")
 +    x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", name="conv1")
 +    x = tf.nn.relu(tf.layers.batch_normalization(x, training=training, fused=False, name="norm1"))
 @@ train.py
--    outputs = build_network(features, task.dataset.classes, task.loss)
-+    outputs = build_network(features, task.dataset.classes, task.loss, training=mode == tf.estimator.ModeKeys.TRAIN)
+-    outputs = build_network(features, task.dataset.classes, task.outputs)
++    outputs = build_network(features, task.dataset.classes, task.outputs, training=mode == tf.estimator.ModeKeys.TRAIN)
 @@ train.py
 -    train_op = optimizer.apply_gradients(gradients, tf.train.get_global_step())
 +    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
@@ -121,7 +121,7 @@ BATCH_NORM: Edits = {
 L2: Edits = {
     "lowlevel": """
 @@ network.py
-     return tf.sigmoid(x) if loss == "activated" else x
+     return tf.sigmoid(x) if outputs == "activated" else x
 
 
 +def l2(kernel: tf.Variable) -> tf.Tensor:

@@ -13,8 +13,8 @@ from pathlib import Path
 from bench.diagnose.explain import explain
 from bench.traps.injection import write_sound, write_trapped
 from bench.traps.trap import Trap
-from bench.parity import Setting, compare
-from bench.parity.remote_port import Side
+from bench.parity import ComparisonSetting, compare
+from bench.parity.remote_port import RemotePort
 from bench.process.forkserver import with_forkserver
 from bench.task import UserError
 
@@ -22,12 +22,12 @@ STEPS = 10
 AT_ONCE = 2
 """Comparisons at a time: the reference of one waits most of the time."""
 
-SAME = "same"
+NO_DIFFERENCE = "same"
 """What is said where no difference is found."""
 
 
 @dataclass(frozen=True)
-class Sprung:
+class TrapComparison:
     """One trap in one implementation with one seed, and what was said of it."""
 
     trap: str
@@ -41,7 +41,7 @@ class Sprung:
 
 
 @dataclass(frozen=True)
-class Instance:
+class PlantedTrap:
     """A trap in an implementation, as modules of a candidate and its reference."""
 
     trap: Trap
@@ -51,50 +51,50 @@ class Instance:
     candidate: str
 
 
-def instances(traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], folder: Path) -> list[Instance]:
+def planted(traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], folder: Path) -> list[PlantedTrap]:
     """All traps where they can occur; their packages are written into `folder`."""
-    return [Instance(trap, name, dataset, write_sound(trap, trap.reference(name), folder), write_trapped(trap, name, folder))
+    return [PlantedTrap(trap, name, dataset, write_sound(trap, trap.reference(name), folder), write_trapped(trap, name, folder))
             for dataset in datasets for trap in traps for name in trap.edits
             if name in implementations and dataset in trap.datasets]
 
 
-def spring(found: Sequence[Instance], seeds: Sequence[int], folder: Path,
-           on_done: Callable[[Sprung], None] = lambda sprung: None) -> list[Sprung]:
-    """Compares all instances with their references, for every seed, `AT_ONCE` at a time; a reference serves all its
+def compare_traps(found: Sequence[PlantedTrap], seeds: Sequence[int], folder: Path,
+           on_done: Callable[[TrapComparison], None] = lambda compared: None) -> list[TrapComparison]:
+    """Compares all planted with their references, for every seed, `AT_ONCE` at a time; a reference serves all its
     candidates."""
-    groups: dict[tuple, list[Instance]] = {}
+    groups: dict[tuple, list[PlantedTrap]] = {}
     for instance in found:
         groups.setdefault((instance.dataset, instance.reference), []).append(instance)
     rows = []
     with with_forkserver(), on_path(folder), ThreadPoolExecutor(AT_ONCE) as pool:
         jobs = [(seed, part) for group in groups.values() for part in _parts(group) for seed in seeds]
         jobs.sort(key=lambda job: -len(job[1]))
-        waiting = [pool.submit(_spring_group, part, seed, on_done) for seed, part in jobs]
+        waiting = [pool.submit(_compare_group, part, seed, on_done) for seed, part in jobs]
         for done in as_completed(waiting):
             rows += done.result()
     order = {(instance.dataset, instance.trap.name, instance.implementation): place for place, instance in enumerate(found)}
     return sorted(rows, key=lambda row: (order[row.dataset, row.trap, row.implementation], row.seed))
 
 
-def _parts(group: list[Instance]) -> Iterator[list[Instance]]:
+def _parts(group: list[PlantedTrap]) -> Iterator[list[PlantedTrap]]:
     """A large group in parts, to be shared among threads."""
     size = 20
     for start in range(0, len(group), size):
         yield group[start:start + size]
 
 
-def _spring_group(group: list[Instance], seed: int, on_done: Callable[[Sprung], None]) -> list[Sprung]:
+def _compare_group(group: list[PlantedTrap], seed: int, on_done: Callable[[TrapComparison], None]) -> list[TrapComparison]:
     rows = []
-    with Side("reference", group[0].reference, timeout=300) as reference:
+    with RemotePort("reference", group[0].reference, timeout=300) as reference:
         for instance in group:
-            rows.append(_spring(instance, reference, seed))
+            rows.append(_compare_trap(instance, reference, seed))
             on_done(rows[-1])
     return rows
 
 
-def _spring(instance: Instance, reference: Side, seed: int) -> Sprung:
+def _compare_trap(instance: PlantedTrap, reference: RemotePort, seed: int) -> TrapComparison:
     began = time.monotonic()
-    setting = Setting(dataset=instance.dataset, steps=STEPS, seed=seed, first_only=True, timeout=300)
+    setting = ComparisonSetting(dataset=instance.dataset, steps=STEPS, seed=seed, first_only=True, timeout=300)
     try:
         parity = compare(reference, instance.candidate, setting, explain=explain)
     except UserError as error:
@@ -102,9 +102,9 @@ def _spring(instance: Instance, reference: Side, seed: int) -> Sprung:
     else:
         first = parity.first_different
         likeliest = parity.explanations[0] if parity.explanations else None
-        said = (first.name if first else SAME, likeliest.cause if likeliest else "unknown" if first else SAME,
+        said = (first.name if first else NO_DIFFERENCE, likeliest.cause if likeliest else "unknown" if first else NO_DIFFERENCE,
                 likeliest.evidence if likeliest else str(first.difference) if first else "")
-    return Sprung(instance.trap.name, instance.implementation, instance.dataset, seed, *said, time.monotonic() - began)
+    return TrapComparison(instance.trap.name, instance.implementation, instance.dataset, seed, *said, time.monotonic() - began)
 
 
 @contextmanager

@@ -13,13 +13,13 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from bench.diagnose.diagnose import Setting, diagnose
+from bench.diagnose.diagnose import DiagnosisSetting, diagnose
 from bench.traps.injection import write_sound, write_trapped
 from bench.traps.trap import Trap
 from bench.implementations import IMPLEMENTATIONS
 from bench.results import cells as raw
 from bench.process.forkserver import with_forkserver
-from bench.traps.comparison import Instance, Sprung, instances, spring
+from bench.traps.comparison import PlantedTrap, TrapComparison, planted, compare_traps
 from bench.task import PROFILES, UserError
 
 COMPARED, ALONE, CLEAN = "compared.csv", "alone.csv", "clean.csv"
@@ -35,7 +35,7 @@ def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], dataset
     with tempfile.TemporaryDirectory(prefix="bench-traps-") as scratch:
         sys.path.insert(0, scratch)
         try:
-            found = instances(traps, implementations, datasets, Path(scratch))
+            found = planted(traps, implementations, datasets, Path(scratch))
             with _progress(console) as progress, with_forkserver():
                 _compare(found, seeds, Path(scratch), folder / COMPARED, progress)
                 if alone:
@@ -50,18 +50,18 @@ def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], dataset
             sys.path.remove(scratch)
 
 
-def _compare(found: list[Instance], seeds: Sequence[int], scratch: Path, path: Path, progress: Progress) -> None:
+def _compare(found: list[PlantedTrap], seeds: Sequence[int], scratch: Path, path: Path, progress: Progress) -> None:
     """A run of hours that is stopped keeps what it had found."""
     bar, rows, one = progress.add_task("compared", total=len(found) * len(seeds)), [], Lock()
 
-    def keep(sprung: Sprung) -> None:
+    def keep(compared: TrapComparison) -> None:
         with one:  # comparisons run in threads
-            rows.append(asdict(sprung))
+            rows.append(asdict(compared))
             progress.advance(bar)
             if len(rows) % STORED == 0:
                 store(path, rows[-STORED:])
 
-    store(path, [asdict(row) for row in spring(found, seeds, scratch, keep)])
+    store(path, [asdict(row) for row in compare_traps(found, seeds, scratch, keep)])
 
 
 def _alone_jobs(traps, implementations, datasets, seeds, scratch: Path) -> Iterable[tuple[dict, str]]:
@@ -98,7 +98,7 @@ def _train(jobs: list[tuple[dict, str]], path: Path, progress: Progress, what: s
 
 def _diagnosed(module: str, dataset: str, seed: int) -> dict:
     try:
-        diagnosis = diagnose(module, Setting(dataset=dataset, seed=seed))
+        diagnosis = diagnose(module, DiagnosisSetting(dataset=dataset, seed=seed))
     except UserError as error:
         return {"state": "error", "causes": "", "evidence": str(error)}
     found = diagnosis.explanations

@@ -29,7 +29,7 @@ is that of a port whose reference is another API, and whose own default is the t
 
 @dataclass(frozen=True)
 class Trap:
-    """`edits` spring it, in every implementation where it can occur; `sound` is what both ports have besides the standard
+    """`edits` compare_traps it, in every implementation where it can occur; `sound` is what both ports have besides the standard
     network, such as dropout. `stage` is the first stage of parity that must differ; `cause` the name of the cause in
     `bench.diagnose.causes`, and `alone` the one that can be told without a reference, where that is another. `against`
     names the reference of each implementation where it is not `REFERENCE`; `datasets` where it occurs. `source` is

@@ -10,7 +10,7 @@ from bench.measure.saturation import right
 from bench.parity.pairing import SATURATING, Pairing, View
 from bench.parity.result import Explanation
 
-SAME = 1e-3
+LOSS_TOLERANCE = 1e-3
 
 
 def explain_loss(pairing: Pairing) -> list[Explanation]:
@@ -72,14 +72,14 @@ def _multiple(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
     if not _same_formula(reference, candidate):
         return []
     ours, theirs = (facts.loss.value - facts.loss.regularisation for facts in (reference, candidate))
-    if not ours or np.isclose(ours, theirs, rtol=SAME):
+    if not ours or np.isclose(ours, theirs, rtol=LOSS_TOLERANCE):
         return []
     samples, factor = len(reference.labels), theirs / ours
     weighed = int(np.count_nonzero(reference.loss.per_sample))
     numbers = f"the candidate's loss is {factor:.6g} times the reference's"
-    if np.isclose(factor, samples, rtol=SAME):
+    if np.isclose(factor, samples, rtol=LOSS_TOLERANCE):
         return [explanation("sum_for_mean", "loss", f"{numbers}, which has {samples} samples in a batch")]
-    if weighed < samples and np.isclose(factor, samples / weighed, rtol=SAME):
+    if weighed < samples and np.isclose(factor, samples / weighed, rtol=LOSS_TOLERANCE):
         return [explanation("mean_over_nonzero", "loss", f"{numbers}: {samples} samples, of which {weighed} have a weight")]
     extra = regularisation_of(reference) or regularisation_of(candidate)
     return [] if extra else [explanation("loss_scaled", "loss", numbers)]
@@ -96,17 +96,17 @@ def _same_formula(reference: LossFacts, candidate: LossFacts) -> bool:
     if ours is None or theirs is None or not ours.any():
         return False
     factor = float(theirs.sum() / ours.sum())
-    return bool(np.allclose(theirs, factor * ours, rtol=SAME, atol=SAME * np.abs(theirs).max()))
+    return bool(np.allclose(theirs, factor * ours, rtol=LOSS_TOLERANCE, atol=LOSS_TOLERANCE * np.abs(theirs).max()))
 
 
 def _regularisation(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
     ours, theirs = regularisation_of(reference), regularisation_of(candidate)
-    if np.isclose(ours, theirs, rtol=SAME, atol=1e-7):
+    if np.isclose(ours, theirs, rtol=LOSS_TOLERANCE, atol=1e-7):
         return []
     numbers = f"{theirs:.6g} of the candidate's loss is regularisation, {ours:.6g} of the reference's"
-    if abs(theirs) < SAME * abs(ours) or abs(ours) < SAME * abs(theirs):
+    if abs(theirs) < LOSS_TOLERANCE * abs(ours) or abs(ours) < LOSS_TOLERANCE * abs(theirs):
         return [explanation("regularisation_not_added", "loss", numbers)]
-    if np.isclose(ours / theirs, 2, rtol=SAME) or np.isclose(ours / theirs, 0.5, rtol=SAME):
+    if np.isclose(ours / theirs, 2, rtol=LOSS_TOLERANCE) or np.isclose(ours / theirs, 0.5, rtol=LOSS_TOLERANCE):
         return [explanation("regularisation_factor_two", "loss", numbers)]
     return [explanation("regularisation_differs", "loss", numbers)]
 

@@ -12,7 +12,7 @@ from bench.parity.result import Explanation
 from bench.parity.fixed_weights import THRESHOLD
 from bench.process.group import call_in_child
 
-SAME = 1e-5
+METRIC_TOLERANCE = 1e-5
 """Of an evaluation's loss, relative: the mean over batches differs by 8e-5 and more, float32 sums by 1e-6."""
 
 ACCUMULATED = 1e-4
@@ -24,7 +24,7 @@ def explain_metrics(scene: Scene) -> list[Explanation]:
     if reference is None or candidate is None or not (reference.evaluations and candidate.evaluations):
         return []
     ours, theirs = reference.evaluations[0], candidate.evaluations[0]
-    if any(not np.isclose(ours[what], theirs[what], rtol=SAME, atol=1e-6) for what in ("accuracy", "true_positives", "loss")):
+    if any(not np.isclose(ours[what], theirs[what], rtol=METRIC_TOLERANCE, atol=1e-6) for what in ("accuracy", "true_positives", "loss")):
         return _evaluation(scene, ours, theirs)
     return _running(reference, candidate, scene.task.dataset.train.batches(scene.task.batch_size))
 
@@ -46,7 +46,7 @@ def _evaluation(scene: Scene, ours: dict[str, float], theirs: dict[str, float]) 
                 return [explanation(cause, "metrics", f"{numbers}; it is that of predicting {_words(cause, predicted)}")]
         return []
     losses = [view.ask("loss", batch, False, 0).value for batch in batches]
-    if np.isclose(theirs["loss"], np.mean(losses), rtol=SAME):
+    if np.isclose(theirs["loss"], np.mean(losses), rtol=METRIC_TOLERANCE):
         return [explanation("mean_of_batches", "metrics", f"evaluation loss {theirs['loss']:.6g} against {ours['loss']:.6g}: the mean "
                             f"over {len(batches)} batches, the last of {len(batches[-1])} samples")]
     return []

@@ -12,7 +12,7 @@ from bench.parity.port import Weights
 from bench.parity.result import Explanation, Stage
 from bench.parity.stages.update import AFTER_CHANGE, learning_rate_steps
 
-SAME = 1e-3
+UPDATE_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _step(pairing: Pairing, view: View) -> Step:
 def _statistics(pairing: Pairing, ours: Step, theirs: Step) -> list[Explanation]:
     """What no gradient moves."""
     for name, value in ours.weights.items():
-        if name in ours.gradients or np.allclose(value, theirs.weights.get(name, value), rtol=SAME, atol=1e-6):
+        if name in ours.gradients or np.allclose(value, theirs.weights.get(name, value), rtol=UPDATE_TOLERANCE, atol=1e-6):
             continue
         start = pairing.weights[name]
         moved = [float(np.abs(step.weights[name] - start).max()) for step in (ours, theirs)]
@@ -115,11 +115,11 @@ def _clipping(ours: Step, theirs: Step) -> list[Explanation]:
             factors[name] = second / first
             norms[name] = float(np.linalg.norm(gradient.astype(np.float64))), second
     values = np.array(list(factors.values()))
-    if not len(values) or np.allclose(values, 1, rtol=SAME):
+    if not len(values) or np.allclose(values, 1, rtol=UPDATE_TOLERANCE):
         return []
     numbers = ", ".join(f"{name} {factor:.3g}" for name, factor in factors.items())
     clipped = [after for before, after in norms.values() if before > 1e-12]
-    if np.ptp(values) > SAME * values.max() and np.ptp(np.sort(clipped)[-2:]) < SAME * max(clipped):
+    if np.ptp(values) > UPDATE_TOLERANCE * values.max() and np.ptp(np.sort(clipped)[-2:]) < UPDATE_TOLERANCE * max(clipped):
         return [explanation("clipping_per_variable", "update", f"gradients reach the candidate's optimizer multiplied, relative to "
                             f"the reference's, by {numbers}; several end at the same norm")]
     return [explanation("clipping_differs", "update", f"gradients reach the candidate's optimizer multiplied, relative to the "
@@ -160,7 +160,7 @@ def _epsilon(pairing: Pairing, stage: Stage) -> list[Explanation]:
             return []
         steps = [np.concatenate([(side[name] - pairing.weights[name]).ravel() for name in scaled]) for side in (ours, theirs)]
         parted.append(float(np.linalg.norm(steps[1] - steps[0]) / max(np.linalg.norm(steps[0]), 1e-30)))
-    if parted[1] > 3 * parted[0] and parted[1] > SAME:
+    if parted[1] > 3 * parted[0] and parted[1] > UPDATE_TOLERANCE:
         return [explanation("epsilon", "update", f"the updates differ by {parted[0]:.2g} of their size, by {parted[1]:.2g} where "
                             "gradients are a millionth as large")]
     return []

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.diagnose.order import neighbours, passes_of, runs_of_labels
-from bench.diagnose.training_record import Watched
+from bench.diagnose.training_record import TrainingRecord
 from bench.parity.result import Explanation
 
 OFFSET = 3.0
@@ -17,19 +17,19 @@ SCALED = (0.8, 1.25)
 """Features' deviation over the file's: the first values of 32 samples scatter by less."""
 
 
-def of_data(watched: Watched) -> list[Explanation]:
+def of_data(watched: TrainingRecord) -> list[Explanation]:
     """What is wrong with features and labels, and with their order."""
     rules = (_features_not_finite, _order, _partial_batch, _scaled_in_training_only, _offset)
     return [found for rule in rules for found in rule(watched)]
 
 
-def _features_not_finite(watched: Watched) -> list[Explanation]:
+def _features_not_finite(watched: TrainingRecord) -> list[Explanation]:
     heads = watched.received.heads
     wrong = float(np.mean(~np.isfinite(heads))) if heads.dtype.kind == "f" else 0.0
     return [explanation("features_not_finite", "data", f"{wrong:.0%} of the features' first values are not finite")] if wrong else []
 
 
-def _order(watched: Watched) -> list[Explanation]:
+def _order(watched: TrainingRecord) -> list[Explanation]:
     received, given = watched.received, watched.given
     if watched.in_order:
         return []
@@ -53,7 +53,7 @@ def _order(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _two_passes(watched: Watched) -> tuple[list[str], list[str]]:
+def _two_passes(watched: TrainingRecord) -> tuple[list[str], list[str]]:
     """The first two passes over the file, as long as it is or as its batches make it."""
     received, given = watched.received, watched.given
     ends = np.cumsum(received.sizes)
@@ -61,7 +61,7 @@ def _two_passes(watched: Watched) -> tuple[list[str], list[str]]:
     return received.digests[:whole], received.digests[whole:2 * whole]
 
 
-def _partial_batch(watched: Watched) -> list[Explanation]:
+def _partial_batch(watched: TrainingRecord) -> list[Explanation]:
     given, sizes = watched.given, watched.received.sizes
     if given is None:
         return []
@@ -75,7 +75,7 @@ def _partial_batch(watched: Watched) -> list[Explanation]:
     return []
 
 
-def scale_of(watched: Watched) -> float | None:
+def scale_of(watched: TrainingRecord) -> float | None:
     """Deviation of the features received over that of the file's; None if the file is not known."""
     if watched.given is None or not np.isfinite(watched.received.heads).all():
         return None
@@ -83,7 +83,7 @@ def scale_of(watched: Watched) -> float | None:
     return float(ours.std() / watched.given.heads.std())
 
 
-def _scaled_in_training_only(watched: Watched) -> list[Explanation]:
+def _scaled_in_training_only(watched: TrainingRecord) -> list[Explanation]:
     scale = scale_of(watched)
     if scale is None or watched.evaluated is None or SCALED[0] < scale < SCALED[1]:
         return []
@@ -94,7 +94,7 @@ def _scaled_in_training_only(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _offset(watched: Watched) -> list[Explanation]:
+def _offset(watched: TrainingRecord) -> list[Explanation]:
     heads = watched.received.heads.astype(np.float64)
     if heads.size and np.isfinite(heads).all() and heads.std() > 0 and abs(heads.mean()) > OFFSET * heads.std() and heads.std() > 1:
         return [explanation("features_shifted", "data", f"features have a mean of {heads.mean():.4g} and a deviation of "

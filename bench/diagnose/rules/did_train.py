@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.diagnose.training_record import Watched
+from bench.diagnose.training_record import TrainingRecord
 
 NOT_LEARNT = 0.8
 """Of the entropy of the labels: a loss above it is next to predicting their shares. Frozen trainings measured 1.0 to 1.2,
@@ -18,7 +18,7 @@ NEAR_CHANCE = 0.3
 of 0.65."""
 
 
-def learnt(watched: Watched) -> bool:
+def learnt(watched: TrainingRecord) -> bool:
     """Whether its accuracy rose far above that of always predicting one class, or somewhat and its losses fell below what
     knowing the classes' shares gives."""
     if not np.isfinite(watched.last_losses).all():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.diagnose.training_record import Watched
+from bench.diagnose.training_record import TrainingRecord
 from bench.parity.result import Explanation
 
 TOO_WIDE = 2.5
@@ -18,13 +18,13 @@ RANGES = {"Sigmoid": (0.0, 1.0), "Softmax": (0.0, 1.0), "Tanh": (-1.0, 1.0), "Re
 """Of the outputs of activations."""
 
 
-def of_network(watched: Watched) -> list[Explanation]:
+def of_network(watched: TrainingRecord) -> list[Explanation]:
     """What is wrong with initial weights, and with outputs for what they are to give."""
     rules = (_initial_weights, _not_restored, classes_of_outputs, _out_of_reach)
     return [found for rule in rules for found in rule(watched)]
 
 
-def _initial_weights(watched: Watched) -> list[Explanation]:
+def _initial_weights(watched: TrainingRecord) -> list[Explanation]:
     kernels = [kernel for kernel in watched.kernels if kernel.trainable and len(kernel.shape) > 1]
     constant = [kernel.name for kernel in kernels if kernel.constant and kernel.shape[-1] > 1]
     if constant:
@@ -37,7 +37,7 @@ def _initial_weights(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _not_restored(watched: Watched) -> list[Explanation]:
+def _not_restored(watched: TrainingRecord) -> list[Explanation]:
     """Of weights that were given, some arrived and some did not."""
     kernels = watched.given.kernels if watched.given else {}
     missing = [name for name, began in kernels.items() if not began]
@@ -47,7 +47,7 @@ def _not_restored(watched: Watched) -> list[Explanation]:
     return []
 
 
-def classes_of_outputs(watched: Watched) -> list[Explanation]:
+def classes_of_outputs(watched: TrainingRecord) -> list[Explanation]:
     """Outputs [samples, columns] that cannot name all classes, or a softmax over one column."""
     if watched.outputs is None or watched.labels is None or watched.regression:
         return []
@@ -65,7 +65,7 @@ def classes_of_outputs(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _out_of_reach(watched: Watched) -> list[Explanation]:
+def _out_of_reach(watched: TrainingRecord) -> list[Explanation]:
     """Targets that the last activation cannot give."""
     if watched.takes != "values" or watched.activation not in RANGES or not watched.regression:
         return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.diagnose.training_record import Watched
+from bench.diagnose.training_record import TrainingRecord
 from bench.measure.saturation import NO_GRADIENT, alike, right
 from bench.parity.result import Explanation
 
@@ -36,13 +36,13 @@ STILL_FALLING = 0.1
 """Of the loss, over the last third of a training: sound trainings that ended measured 0.05 at most in theirs."""
 
 
-def symptoms(watched: Watched) -> list[Explanation]:
+def symptoms(watched: TrainingRecord) -> list[Explanation]:
     """What a training that did not learn shows; the first is the likeliest."""
     rules = (_not_finite, _thrown, _frozen, _dead, _cut, _grown, _vanishing, _hardly, _one_class, _large, _loss_of_values)
     return [found for rule in rules for found in rule(watched)]
 
 
-def _not_finite(watched: Watched) -> list[Explanation]:
+def _not_finite(watched: TrainingRecord) -> list[Explanation]:
     return loss_not_finite(watched.losses, takes_logarithms=watched.takes in ("", "probabilities"))
 
 
@@ -60,7 +60,7 @@ def loss_not_finite(losses: np.ndarray, takes_logarithms: bool = True) -> list[E
     return [explanation("rate_too_high" if grown or not takes_logarithms else "log_of_zero", "curve", f"{text}, after {before[-1]:.4g}")]
 
 
-def _thrown(watched: Watched) -> list[Explanation]:
+def _thrown(watched: TrainingRecord) -> list[Explanation]:
     steps = {kernel.name: kernel.step for kernel in watched.kernels if kernel.trainable and len(kernel.shape) > 1}
     if steps and np.median(list(steps.values())) > THROWN:
         return [explanation("rate_too_high", "update", "the first step is, relative to the variable, " + ", ".join(
@@ -68,7 +68,7 @@ def _thrown(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _frozen(watched: Watched) -> list[Explanation]:
+def _frozen(watched: TrainingRecord) -> list[Explanation]:
     last = watched.looks[-1] if watched.looks else None
     if last is None or last.gradient_norm > NO_GRADIENT or not last.outputs.size:
         return []
@@ -80,7 +80,7 @@ def _frozen(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _dead(watched: Watched) -> list[Explanation]:
+def _dead(watched: TrainingRecord) -> list[Explanation]:
     last = watched.looks[-1] if watched.looks else None
     layers = {name: share for name, share in (last.dead if last else {}).items() if share >= DEAD}
     if not layers or not np.isfinite(last.outputs).all():
@@ -97,7 +97,7 @@ def _spread(outputs: np.ndarray) -> float:
     return float(np.ptp(outputs, axis=0).max() / size) if size else 0.0
 
 
-def _cut(watched: Watched) -> list[Explanation]:
+def _cut(watched: TrainingRecord) -> list[Explanation]:
     trained = [kernel for kernel in watched.kernels if kernel.trainable]
     still = [kernel.name for kernel in trained if kernel.moved == 0]
     if still and watched.looks:
@@ -109,7 +109,7 @@ def _cut(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _grown(watched: Watched) -> list[Explanation]:
+def _grown(watched: TrainingRecord) -> list[Explanation]:
     losses = watched.losses
     if len(losses) < 10 or not np.isfinite(losses).all():
         return []
@@ -120,7 +120,7 @@ def _grown(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _vanishing(watched: Watched) -> list[Explanation]:
+def _vanishing(watched: TrainingRecord) -> list[Explanation]:
     if not watched.looks:
         return []
     last = watched.looks[-1]
@@ -132,7 +132,7 @@ def _vanishing(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _hardly(watched: Watched) -> list[Explanation]:
+def _hardly(watched: TrainingRecord) -> list[Explanation]:
     steps = {kernel.name: kernel.step for kernel in watched.kernels if kernel.trainable and len(kernel.shape) > 1}
     moving = [step for step in steps.values() if step > 0]
     if moving and np.median(moving) < HARDLY:
@@ -140,13 +140,13 @@ def _hardly(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _one_class(watched: Watched) -> list[Explanation]:
+def _one_class(watched: TrainingRecord) -> list[Explanation]:
     if watched.chance > ONE_CLASS:
         return [explanation("classes_unbalanced", "data", f"{watched.chance:.0%} of the labels are of one class")]
     return []
 
 
-def _large(watched: Watched) -> list[Explanation]:
+def _large(watched: TrainingRecord) -> list[Explanation]:
     heads = watched.received.heads.astype(np.float64)
     if heads.size and np.isfinite(heads).all() and heads.std() > LARGE:
         return [explanation("inputs_too_large", "data", f"features have a deviation of {heads.std():.4g}")]
@@ -155,14 +155,14 @@ def _large(watched: Watched) -> list[Explanation]:
     return []
 
 
-def _loss_of_values(watched: Watched) -> list[Explanation]:
+def _loss_of_values(watched: TrainingRecord) -> list[Explanation]:
     if watched.takes == "values" and not watched.regression and watched.outputs is not None and watched.labels is not None:
         return [explanation("loss_of_values", "loss", "the loss is that of a regression; its labels are "
                             f"{len(np.unique(watched.labels))} whole numbers")]
     return []
 
 
-def too_short(watched: Watched) -> list[Explanation]:
+def too_short(watched: TrainingRecord) -> list[Explanation]:
     """What may be said where nothing else is: its loss falls to the very end."""
     thirds = np.array_split(watched.losses, 3)
     if len(watched.losses) < 9 or not np.isfinite(watched.losses).all():

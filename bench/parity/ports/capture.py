@@ -88,7 +88,7 @@ def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> R
     besides data when it evaluates. With a learning rate of 0 in `task` the weights stay, and every evaluation is of the
     initial ones."""
     listener = Listener()
-    kept = Kept()
+    kept = ReceivedBatches()
 
     def fit(model, *arguments, **options):
         keep_steps(model, kept)
@@ -109,7 +109,7 @@ def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> R
     return kept.received(listener)
 
 
-class Kept:
+class ReceivedBatches:
     """What training steps received. A sample's digest is made of all its values, or of `values` of them, evenly spaced."""
 
     def __init__(self, values: int | None = None) -> None:
@@ -134,7 +134,7 @@ class Kept:
                         listener.losses, listener.evaluations)
 
 
-def keep_steps(model: tf.keras.Model, kept: Kept) -> None:
+def keep_steps(model: tf.keras.Model, kept: ReceivedBatches) -> None:
     """From now on a training step of Keras keeps what it receives."""
     train_step = model.train_step
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.parity.inputs import part
-from bench.parity.port import Activation, Batch, Loss, Weights
+from bench.parity.port import Activation, PortBatch, Loss, Weights
 from bench.task import Task
 
 BETA_1, BETA_2 = 0.9, 0.999
@@ -42,12 +42,12 @@ class Standard:
         """Training makes no difference to this network."""
         return [Activation(layer.name, layer.operation, layer.output) for layer in self._layers(_signal(features))]
 
-    def loss(self, batch: Batch, training: bool, draw: int) -> Loss:
+    def loss(self, batch: PortBatch, training: bool, draw: int) -> Loss:
         per_sample = np.concatenate([cross_entropy(self._layers(_signal(some.features))[-1].output, some.labels)[0]
                                      for some in _chunks(batch)])
         return Loss(float(per_sample.mean()), per_sample, 0.0)
 
-    def gradients(self, batch: Batch, draw: int) -> Weights:
+    def gradients(self, batch: PortBatch, draw: int) -> Weights:
         total = {name: np.zeros_like(value) for name, value in self._weights.items()}
         for some in _chunks(batch):
             layers = self._layers(_signal(some.features))
@@ -60,10 +60,10 @@ class Standard:
                 total[name] += value
         return total
 
-    def step(self, batch: Batch, draw: int, rate_factor: float = 1.0) -> None:
+    def step(self, batch: PortBatch, draw: int, rate_factor: float = 1.0) -> None:
         self._update(self.gradients(batch, draw), rate_factor)
 
-    def apply(self, gradients: Weights, batch: Batch) -> bool:
+    def apply(self, gradients: Weights, batch: PortBatch) -> bool:
         self._update({name: value.astype(np.float64) for name, value in gradients.items()}, 1.0)
         return True
 
@@ -73,10 +73,10 @@ class Standard:
     def steps_counted(self) -> int:
         return self._steps
 
-    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray:
+    def learning_rates(self, steps: list[int], batch: PortBatch) -> np.ndarray:
         return np.full(len(steps), self.task.learning_rate)
 
-    def evaluate(self, batches: list[Batch]) -> dict[str, float]:
+    def evaluate(self, batches: list[PortBatch]) -> dict[str, float]:
         losses = [self.loss(batch, False, 0).per_sample for batch in batches]
         return {"loss": float(np.concatenate(losses).mean())}
 
@@ -114,7 +114,7 @@ class Standard:
         x = add(_Relu("dense1/Relu", x))
         x = add(_Dense("dense2/MatMul", x, self._weights["dense2/kernel"], "dense2", x.shape))
         x = add(_Bias("dense2/BiasAdd", x, self._weights["dense2/bias"], "dense2"))
-        if self.task.loss == "activated":
+        if self.task.outputs == "activated":
             add(_Sigmoid("dense2/Sigmoid", x))
         return layers
 
@@ -239,7 +239,7 @@ def _fold(steps: np.ndarray, length: int, stride: int, left: int) -> np.ndarray:
     return padded[:, left:left + length]
 
 
-def _chunks(batch: Batch) -> list[Batch]:
+def _chunks(batch: PortBatch) -> list[PortBatch]:
     """A few samples at a time: the windows of long samples take much memory."""
     return [part(batch, start, start + CHUNK) for start in range(0, len(batch), CHUNK)]
 

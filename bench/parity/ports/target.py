@@ -19,7 +19,7 @@ from types import ModuleType
 import tensorflow as tf
 
 from bench.implementations import IMPLEMENTATIONS, load_train
-from bench.parity.port import Batch, InputSpec, Port
+from bench.parity.port import PortBatch, InputSpec, Port
 from bench.parity.ports.functions import estimator_networks, function_networks
 from bench.parity.ports.graph import GraphPort
 from bench.parity.ports.keras import KerasPort
@@ -48,7 +48,7 @@ class Target:
             self._made = self.function()
             self.kind = _kind_of_made(self._made)
 
-    def port(self, batch: Batch | None, task: Task | None) -> Port:
+    def port(self, batch: PortBatch | None, task: Task | None) -> Port:
         """The port itself; `batch` shows the shapes of features and labels, `task` is what contract modules train."""
         if self.kind == "contract":
             return catch_port(self.function, in_fresh_folder(task), self._evaluating)

@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.parity.matching import align_activations, same_operation
 from bench.parity.pairing import Judged, Pairing, View
-from bench.parity.port import Activation, Batch
+from bench.parity.port import Activation, PortBatch
 from bench.parity.result import Difference, Stage
 from bench.parity.rounding import Judgement, same_bits
 
@@ -139,7 +139,7 @@ def _samples_that_fit(pairing: Pairing, batch) -> int:
 
 
 def _batch(features: dict):
-    return Batch(features, np.zeros(len(next(iter(features.values()))), np.int64))
+    return PortBatch(features, np.zeros(len(next(iter(features.values()))), np.int64))
 
 
 def _shapes(activations: dict[int, Activation]) -> str:

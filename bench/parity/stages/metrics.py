@@ -27,7 +27,7 @@ def metrics_stage(pairing: Pairing) -> Stage:
         pairing, judged.stage("metrics", f"{', '.join(judged.judgements)} over batches of {sizes}"), judged)
 
 
-LOSSES = "training losses as reported"
+OUTPUTS = "training losses as reported"
 
 
 def evaluations_stage(reference: Received, candidate: Received, random: bool) -> Stage:
@@ -38,7 +38,7 @@ def evaluations_stage(reference: Received, candidate: Received, random: bool) ->
     first, second = ({name: np.array(np.float32(value)) for name, value in side.evaluations[0].items()} for side in
                      (reference, candidate))
     if not random and len(reference.losses) == len(candidate.losses):
-        first[LOSSES], second[LOSSES] = (np.array(side.losses, np.float32) for side in (reference, candidate))
+        first[OUTPUTS], second[OUTPUTS] = (np.array(side.losses, np.float32) for side in (reference, candidate))
     judged = Judged(first, second, {name: judge(first[name], second[name], None, 0.0) for name in first})
     return judged.stage("metrics", f"the evaluation split: {', '.join(first)}")
 

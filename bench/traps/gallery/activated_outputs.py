@@ -14,17 +14,17 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ network.py
--    return tf.sigmoid(x) if loss == "activated" else x
+-    return tf.sigmoid(x) if outputs == "activated" else x
 +    return tf.sigmoid(x)
 """,
         "estimator": """
 @@ network.py
--    return tf.layers.dense(x, classes, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
+-    return tf.layers.dense(x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2")
 +    return tf.layers.dense(x, classes, activation=tf.sigmoid, name="dense2")
 """,
         "keras": """
 @@ network.py
--        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
+-        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
 +        layers.Dense(classes, activation=tf.nn.sigmoid, name="dense2"),
 """,
     },

@@ -26,9 +26,9 @@ TRAP = Trap(
         "keras": """
 @@ network.py
 -        layers.Dense(64, activation="relu", name="dense1"),
--        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
+-        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
 +        layers.Dense(64, activation="relu", name="dense1", dtype="mixed_float16"),
-+        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2", dtype="float32"),
++        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2", dtype="float32"),
 """,
     },
 )

@@ -25,8 +25,8 @@ TRAP = Trap(
 """,
         "keras": """
 @@ train.py
--    model = build_network(task.dataset.length, task.dataset.classes, task.loss)
-+    model = Network(build_network(task.dataset.length, task.dataset.classes, task.loss))
+-    model = build_network(task.dataset.length, task.dataset.classes, task.outputs)
++    model = Network(build_network(task.dataset.length, task.dataset.classes, task.outputs))
 @@ train.py
      return Trained(model.predict(evaluation, verbose=0), model.count_params())
 +

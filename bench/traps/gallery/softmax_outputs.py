@@ -12,12 +12,12 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ network.py
--    return tf.sigmoid(x) if loss == "activated" else x
+-    return tf.sigmoid(x) if outputs == "activated" else x
 +    return tf.nn.softmax(x)
 """,
         "estimator": """
 @@ network.py
--    return tf.layers.dense(x, classes, activation=tf.sigmoid if loss == "activated" else None, name="dense2")
+-    return tf.layers.dense(x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2")
 +    return tf.layers.dense(x, classes, activation=tf.nn.softmax, name="dense2")
 """,
     },

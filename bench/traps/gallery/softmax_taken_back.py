@@ -12,7 +12,7 @@ TRAP = Trap(
     edits={
         "keras": """
 @@ network.py
--        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
+-        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
 +        layers.Dense(classes, activation=tf.nn.softmax, name="dense2"),
 """,
     },

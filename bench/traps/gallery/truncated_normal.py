@@ -48,9 +48,9 @@ TRAP = Trap(
 +        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", kernel_initializer=WIDE, name="conv2"),
 @@ network.py
 -        layers.Dense(64, activation="relu", name="dense1"),
--        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, name="dense2"),
+-        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
 +        layers.Dense(64, activation="relu", kernel_initializer=WIDE, name="dense1"),
-+        layers.Dense(classes, activation=tf.nn.sigmoid if loss == "activated" else None, kernel_initializer=WIDE, name="dense2"),
++        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, kernel_initializer=WIDE, name="dense2"),
 @@ train.py
 -    model.set_weights(list(task.initial_weights().values()))
 """,
