@@ -3,6 +3,9 @@
 import sys
 
 if not (3, 9) <= sys.version_info[:2] <= (3, 11):
-    print("error: Python 3.9, 3.10 or 3.11 is needed (TensorFlow 2.15, the last with Estimator, has no other), this is "
-          "%d.%d: run `make bench`, which finds or fetches one" % sys.version_info[:2], file=sys.stderr)
+    print(
+        "error: Python 3.9, 3.10 or 3.11 is needed (TensorFlow 2.15, the last with Estimator, has no other), this is "
+        "%d.%d: run `make bench`, which finds or fetches one" % sys.version_info[:2],
+        file=sys.stderr,
+    )
     sys.exit(2)

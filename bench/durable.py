@@ -25,7 +25,9 @@ def write_bytes(path: Path, content: bytes) -> None:
     scratch = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED)
+        descriptor, scratch = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}-", suffix=UNFINISHED
+        )
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()

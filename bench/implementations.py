@@ -11,7 +11,11 @@ from bench.task import Observer, Task, Trained, UserError
 CLUSTER = "cluster"
 """The profile that trains on a cluster; followed by the number of workers where it was measured."""
 
-IMPLEMENTATIONS = {"lowlevel": "impl_lowlevel", "estimator": "impl_estimator", "keras": "impl_keras"}
+IMPLEMENTATIONS = {
+    "lowlevel": "impl_lowlevel",
+    "estimator": "impl_estimator",
+    "keras": "impl_keras",
+}
 
 
 def resolve_implementations(names: Sequence[str], profile: str = "default") -> dict[str, str]:
@@ -23,10 +27,14 @@ def resolve_implementations(names: Sequence[str], profile: str = "default") -> d
     modules = {name: IMPLEMENTATIONS.get(name, name) for name in names}
     for name, module in modules.items():
         if not is_importable(module):
-            raise UserError(f"unknown implementation {name!r}: choose from {', '.join(IMPLEMENTATIONS)}, "
-                            "or name an importable module that has train(task, observer)")
+            raise UserError(
+                f"unknown implementation {name!r}: choose from {', '.join(IMPLEMENTATIONS)}, "
+                "or name an importable module that has train(task, observer)"
+            )
         if not has_profile(module, profile):
-            raise UserError(f"{name!r} has no module {profile!r} with train(task, observer), as impl_keras has")
+            raise UserError(
+                f"{name!r} has no module {profile!r} with train(task, observer), as impl_keras has"
+            )
     return modules
 
 

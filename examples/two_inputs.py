@@ -1,6 +1,6 @@
 """A network of two inputs, as a v1 graph and as the Keras model it was ported to.
 
-    python -m bench parity examples/two_inputs.py:graph examples/two_inputs.py:keras_model
+python -m bench parity examples/two_inputs.py:graph examples/two_inputs.py:keras_model
 """
 
 import tensorflow as tf
@@ -14,7 +14,9 @@ def graph(features, labels, training):
     patient = v1.layers.dense(features["patient"], 8, activation=tf.nn.relu, name="patient_dense")
     logits = v1.layers.dense(tf.concat([signal, patient], axis=1), 3, name="classes")
     loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)
-    train_op = v1.train.MomentumOptimizer(0.05, 0.9).minimize(loss, v1.train.get_or_create_global_step())
+    train_op = v1.train.MomentumOptimizer(0.05, 0.9).minimize(
+        loss, v1.train.get_or_create_global_step()
+    )
     return {"loss": loss, "logits": logits, "train_op": train_op}
 
 
@@ -24,11 +26,15 @@ def keras_model():
     layers = tf.keras.layers
     signal = tf.keras.Input([130], name="signal")
     patient = tf.keras.Input([5], name="patient")
-    joined = layers.Concatenate()([
-        layers.Dense(32, activation="relu", name="signal_dense")(signal),
-        layers.Dense(8, activation="relu", name="patient_dense")(patient),
-    ])
+    joined = layers.Concatenate()(
+        [
+            layers.Dense(32, activation="relu", name="signal_dense")(signal),
+            layers.Dense(8, activation="relu", name="patient_dense")(patient),
+        ]
+    )
     model = tf.keras.Model([signal, patient], layers.Dense(3, name="classes")(joined))
-    model.compile(tf.keras.optimizers.SGD(0.05, momentum=0.9),
-                  tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.compile(
+        tf.keras.optimizers.SGD(0.05, momentum=0.9),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
     return model

@@ -19,7 +19,13 @@ import tensorflow.compat.v1 as tf
 from bench.task import Observer, Task, Trained, UserError
 from impl_estimator.input import evaluation_input, shared_dataset
 from impl_estimator.network import build_network
-from impl_estimator.train import EpochReport, ProbeHook, StepReport, build_optimizer, count_parameters
+from impl_estimator.train import (
+    EpochReport,
+    ProbeHook,
+    StepReport,
+    build_optimizer,
+    count_parameters,
+)
 from impl_estimator.train import model_fn as default_model_fn
 
 TEXT_BYTES = 64
@@ -55,16 +61,25 @@ def train(task: Task, observer: Observer) -> Trained | None:
     def local_input(input_context: tf.distribute.InputContext) -> tf.data.Dataset:
         count = input_context.num_replicas_in_sync // input_context.num_input_pipelines
         return shared_dataset(
-            task, input_context.num_replicas_in_sync, input_context.input_pipeline_id * count, count, done)
+            task,
+            input_context.num_replicas_in_sync,
+            input_context.input_pipeline_id * count,
+            count,
+            done,
+        )
 
     is_chief = strategy.extended.should_checkpoint
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
     hooks = [Comparison(done, task.steps), StepReport(observer)]
     if is_chief:
         hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
-    if "TF_CONFIG" in os.environ:  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
+    if (
+        "TF_CONFIG" in os.environ
+    ):  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
         with Patience(task, done) as patience:
-            training = tf.estimator.TrainSpec(local_input, max_steps=task.steps, hooks=[patience, *hooks])
+            training = tf.estimator.TrainSpec(
+                local_input, max_steps=task.steps, hooks=[patience, *hooks]
+            )
             tf.estimator.train_and_evaluate(estimator, training, tf.estimator.EvalSpec(evaluate))
     else:
         estimator.train(local_input, max_steps=task.steps, hooks=hooks)
@@ -78,7 +93,9 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         # Its default, collective operations, is for eager mode: in a session it may wait for ever.
-        return tf.distribute.MirroredStrategy([device.name for device in devices], tf.distribute.ReductionToOneDevice())
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in devices], tf.distribute.ReductionToOneDevice()
+        )
     with end_after(task.peer_timeout_s, "not all members of the cluster have come"):
         return tf.distribute.experimental.MultiWorkerMirroredStrategy()
 
@@ -88,8 +105,10 @@ def end_after(seconds: int, complaint: str) -> Iterator[None]:
     """Ends this process with a line if the block takes longer: the strategy waits for the others up to an hour, in C++ and with
     Python's lock held, so that no exception gets through, and another process must say why."""
     tell = "import select, sys; select.select([0], [], [], float(sys.argv[1]))[0] or sys.exit(sys.argv[2])"
-    teller = subprocess.Popen([sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
-                              stdin=subprocess.PIPE)
+    teller = subprocess.Popen(
+        [sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
+        stdin=subprocess.PIPE,
+    )
     with open(os.devnull, "w") as nowhere:
         faulthandler.dump_traceback_later(seconds + 1, exit=True, file=nowhere)
         try:
@@ -106,7 +125,11 @@ def model_fn(features, labels, mode, params, watched):
     task = params["task"]
     outputs = build_network(features["signal"], task.dataset.classes, task.outputs)
     loss = tf.losses.sparse_softmax_cross_entropy(
-        labels=labels, logits=outputs, weights=features["weight"], reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE)
+        labels=labels,
+        logits=outputs,
+        weights=features["weight"],
+        reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE,
+    )
     train_op = build_optimizer(task).minimize(loss, tf.train.get_global_step())
     scaffold = tf.train.Scaffold(init_fn=functools.partial(load_weights, task))
     return tf.estimator.EstimatorSpec(mode, loss=loss, train_op=train_op, scaffold=scaffold)
@@ -131,7 +154,9 @@ class Comparison(tf.train.SessionRunHook):
         # In the graph, as a part of it: Estimator gives collective operations numbers that earlier ones would have, too.
         def gather():
             context = tf.distribute.get_replica_context()
-            place = tf.one_hot(context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int32)
+            place = tf.one_hot(
+                context.replica_id_in_sync_group, context.num_replicas_in_sync, dtype=tf.int32
+            )
             own = tf.constant(list(self.own.encode().ljust(TEXT_BYTES)), tf.int32)
             return context.all_reduce(tf.distribute.ReduceOp.SUM, place[:, tf.newaxis] * own)
 
@@ -145,12 +170,18 @@ class Comparison(tf.train.SessionRunHook):
         texts = [bytes(row).decode().strip() for row in session.run(self.texts).tolist()]
         if len(set(texts)) > 1:
             cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver().cluster_spec()
-            members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
-            texts = texts[::len(texts) // len(members)]
+            members = [
+                f"{job} {index}"
+                for job in sorted(cluster.jobs)
+                for index in cluster.task_indices(job)
+            ]
+            texts = texts[:: len(texts) // len(members)]
             with contextlib.suppress(tf.errors.OpError):
                 session.run(self.texts)  # nobody leaves before all have seen it
-            raise UserError("all workers need the same version of TensorFlow, options, and folder of checkpoints: " + "; ".join(
-                f"{member} has {text}" for member, text in zip(members, texts)))
+            raise UserError(
+                "all workers need the same version of TensorFlow, options, and folder of checkpoints: "
+                + "; ".join(f"{member} has {text}" for member, text in zip(members, texts))
+            )
 
 
 class Patience(tf.train.SessionRunHook):
@@ -181,14 +212,20 @@ class Patience(tf.train.SessionRunHook):
     def watch(self):
         while not self.is_over.wait(1):
             if time.monotonic() > self.deadline:
-                print(f"error: another worker has not answered for {self.task.peer_timeout_s} s", file=sys.stderr, flush=True)
+                print(
+                    f"error: another worker has not answered for {self.task.peer_timeout_s} s",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 os._exit(1)
 
 
 class EpochEnd(tf.train.SessionRunHook):
     """Saves when `task` says so, and evaluates after every epoch."""
 
-    def __init__(self, task: Task, estimator: tf.estimator.Estimator, evaluate, report: EpochReport):
+    def __init__(
+        self, task: Task, estimator: tf.estimator.Estimator, evaluate, report: EpochReport
+    ):
         self.task = task
         self.estimator = estimator
         self.evaluate = evaluate
@@ -206,7 +243,9 @@ class EpochEnd(tf.train.SessionRunHook):
             saved = self.save(run_context.session)
             if is_end:
                 results = self.estimator.evaluate(self.evaluate, checkpoint_path=saved)
-                self.report.export(self.estimator, None, saved, results, self.step == self.task.steps)
+                self.report.export(
+                    self.estimator, None, saved, results, self.step == self.task.steps
+                )
 
     def save(self, session: tf.Session) -> str:
         saver = tf.get_collection(tf.GraphKeys.SAVERS)[0]

@@ -40,15 +40,26 @@ def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int)
     float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
     dealt out before they are parsed.
     """
-    records = _records(task).shuffle(task.shuffle_buffer, seed=task.seed).batch(task.batch_size).repeat().skip(skip)
+    records = (
+        _records(task)
+        .shuffle(task.shuffle_buffer, seed=task.seed)
+        .batch(task.batch_size)
+        .repeat()
+        .skip(skip)
+    )
     parse = _parser(task)
 
     def deal(examples):
         samples = tf.size(examples)
         rows = (samples + replicas - 1) // replicas
         filled = tf.concat([examples, tf.repeat(examples[:1], rows * replicas - samples)], axis=0)
-        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(rows * replicas / samples, tf.float32)
-        shares = [tf.transpose(tf.reshape(values, [rows, replicas]))[first:first + count] for values in (filled, weights)]
+        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(
+            rows * replicas / samples, tf.float32
+        )
+        shares = [
+            tf.transpose(tf.reshape(values, [rows, replicas]))[first : first + count]
+            for values in (filled, weights)
+        ]
         return tf.data.Dataset.from_tensor_slices(tuple(shares))
 
     def parse_share(examples, weights):
@@ -66,7 +77,9 @@ def evaluation_input(split: Split, task: Task) -> tf.data.Dataset:
 def _records(task: Task) -> tf.data.Dataset:
     """The training split's, of its files in a new order in every epoch."""
     files = task.dataset.train.files
-    return tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed))
+    return tf.data.TFRecordDataset(
+        tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed)
+    )
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
@@ -76,10 +89,13 @@ def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
 
 def _parser(task: Task) -> Callable:
     def parse(examples):
-        features = tf.io.parse_example(examples, {
-            "signal": tf.io.FixedLenFeature([], tf.string),
-            "label": tf.io.FixedLenFeature([], tf.int64),
-        })
+        features = tf.io.parse_example(
+            examples,
+            {
+                "signal": tf.io.FixedLenFeature([], tf.string),
+                "label": tf.io.FixedLenFeature([], tf.int64),
+            },
+        )
         signal = tf.io.decode_raw(features["signal"], task.dataset.values)
         signal = tf.ensure_shape(signal, [None, task.dataset.length])
         return tf.cast(signal, tf.float32), features["label"]

@@ -34,7 +34,9 @@ def train(task: Task, observer: Observer) -> Trained:
             max_steps=task.epochs * task.steps_per_epoch,
             hooks=[StepReport(observer), saver],
         ),
-        tf.estimator.EvalSpec(evaluate, steps=None, throttle_secs=0, exporters=EpochReport(watched, observer)),
+        tf.estimator.EvalSpec(
+            evaluate, steps=None, throttle_secs=0, exporters=EpochReport(watched, observer)
+        ),
     )
     batches = estimator.predict(evaluate, yield_single_examples=False)
     outputs = np.concatenate([batch["outputs"] for batch in batches])
@@ -54,7 +56,8 @@ def model_fn(features, labels, mode, params, watched):
     if mode == tf.estimator.ModeKeys.EVAL:
         watched.watch(features, labels, outputs, gradients)
         return tf.estimator.EstimatorSpec(
-            mode, loss=loss, eval_metric_ops=metrics(labels, outputs), evaluation_hooks=[watched])
+            mode, loss=loss, eval_metric_ops=metrics(labels, outputs), evaluation_hooks=[watched]
+        )
 
     if task.summaries:
         for gradient, variable in gradients:
@@ -93,7 +96,9 @@ def metrics(labels: tf.Tensor, outputs: tf.Tensor) -> dict:
 
 
 def count_parameters(estimator: tf.estimator.Estimator) -> int:
-    trainable = [name for name in estimator.get_variable_names() if name.endswith(("/kernel", "/bias"))]
+    trainable = [
+        name for name in estimator.get_variable_names() if name.endswith(("/kernel", "/bias"))
+    ]
     return sum(estimator.get_variable_value(name).size for name in trainable)
 
 
@@ -104,7 +109,9 @@ class StepReport(tf.train.SessionRunHook):
         self.observer = observer
 
     def begin(self):
-        self.loss = tf.get_collection(tf.GraphKeys.OUTPUTS)[-1]  # Estimator puts what it minimises last
+        self.loss = tf.get_collection(tf.GraphKeys.OUTPUTS)[
+            -1
+        ]  # Estimator puts what it minimises last
 
     def after_create_session(self, session, coord):
         self.observer.begin()

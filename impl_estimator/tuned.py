@@ -8,7 +8,13 @@ import tensorflow.compat.v1 as tf
 from bench.task import Observer, Task, Trained
 from impl_estimator.input import cached_dataset, evaluation_input
 from impl_estimator.network import build_network
-from impl_estimator.train import EpochReport, ProbeHook, build_optimizer, count_parameters, load_weights
+from impl_estimator.train import (
+    EpochReport,
+    ProbeHook,
+    build_optimizer,
+    count_parameters,
+    load_weights,
+)
 from impl_estimator.train import model_fn as default_model_fn
 
 VALUES_PER_CALL = 2**23
@@ -33,7 +39,10 @@ def train(task: Task, observer: Observer) -> Trained:
         ),
         params={"task": task},
     )
-    batches = min(task.dataset.train.batches(task.batch_size), VALUES_PER_CALL // (task.batch_size * task.dataset.length))
+    batches = min(
+        task.dataset.train.batches(task.batch_size),
+        VALUES_PER_CALL // (task.batch_size * task.dataset.length),
+    )
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
     saver = tf.train.CheckpointSaverHook(str(task.model_dir), save_steps=task.steps_per_epoch)
     tf.estimator.train_and_evaluate(
@@ -43,7 +52,9 @@ def train(task: Task, observer: Observer) -> Trained:
             max_steps=task.epochs * task.steps_per_epoch,
             hooks=[CallReport(observer), saver],
         ),
-        tf.estimator.EvalSpec(evaluate, steps=None, throttle_secs=0, exporters=EpochReport(watched, observer)),
+        tf.estimator.EvalSpec(
+            evaluate, steps=None, throttle_secs=0, exporters=EpochReport(watched, observer)
+        ),
     )
     predicted = estimator.predict(evaluate, yield_single_examples=False)
     outputs = np.concatenate([batch["outputs"] for batch in predicted])
@@ -59,7 +70,9 @@ def fit_threads(task: Task) -> tf.ConfigProto:
     threads = 1 if task.batch_size * task.dataset.length < VALUES_PER_THREAD else 0
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return tf.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+    return tf.ConfigProto(
+        intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+    )
 
 
 def model_fn(features, labels, mode, params, watched):
@@ -67,23 +80,28 @@ def model_fn(features, labels, mode, params, watched):
     if mode != tf.estimator.ModeKeys.TRAIN:
         return default_model_fn(features, labels, mode, params, watched)
     task = params["task"]
-    build_network(features, task.dataset.classes, task.outputs)  # makes the variables, which a loop cannot
+    build_network(
+        features, task.dataset.classes, task.outputs
+    )  # makes the variables, which a loop cannot
     optimizer = build_optimizer(task)
     samples = tf.shape(labels)[0]
 
     def train_step(start, loss_sum):
-        signal, label = (values[start:start + task.batch_size] for values in (features, labels))
+        signal, label = (values[start : start + task.batch_size] for values in (features, labels))
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=label, logits=build_network(signal, task.dataset.classes, task.outputs))
+                labels=label, logits=build_network(signal, task.dataset.classes, task.outputs)
+            )
         # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
         train_op = optimizer.minimize(
-            tf.reduce_mean(losses), tf.train.get_global_step(), gate_gradients=optimizer.GATE_NONE)
+            tf.reduce_mean(losses), tf.train.get_global_step(), gate_gradients=optimizer.GATE_NONE
+        )
         with tf.control_dependencies([train_op]):
             return start + task.batch_size, loss_sum + tf.reduce_sum(losses)
 
     _, loss_sum = tf.while_loop(
-        lambda start, _: start < samples, train_step, [0, np.float32(0)], parallel_iterations=1)
+        lambda start, _: start < samples, train_step, [0, np.float32(0)], parallel_iterations=1
+    )
     loss = loss_sum / tf.cast(samples, tf.float32)
     tf.add_to_collection("steps", tf.math.floordiv(samples - 1, task.batch_size) + 1)
     scaffold = tf.train.Scaffold(init_fn=functools.partial(load_weights, task))

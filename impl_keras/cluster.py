@@ -36,25 +36,37 @@ def train(task: Task, observer: Observer) -> Trained | None:
     with strategy.scope():
         model = build_model(task)
         model.optimizer.build(model.trainable_variables)  # what is restored before the first step
-    model.distribute_reduction_method = "first"  # by default Keras adds up what is already the mean over all workers
+    model.distribute_reduction_method = (
+        "first"  # by default Keras adds up what is already the mean over all workers
+    )
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
     checkpoint.restore(tf.train.latest_checkpoint(str(task.model_dir)))
     done = int(model.optimizer.iterations.numpy())
-    compare(strategy, "would do different steps: they need the same options, and one folder for checkpoints that all see",
-            f"{done}-{task.steps}")
+    compare(
+        strategy,
+        "would do different steps: they need the same options, and one folder for checkpoints that all see",
+        f"{done}-{task.steps}",
+    )
 
     def local_dataset(context: tf.distribute.InputContext) -> tf.data.Dataset:
         count = context.num_replicas_in_sync // context.num_input_pipelines
-        return shared_dataset(task, context.num_replicas_in_sync, context.input_pipeline_id * count, count, done)
+        return shared_dataset(
+            task, context.num_replicas_in_sync, context.input_pipeline_id * count, count, done
+        )
 
     is_chief = strategy.extended.should_checkpoint
     report = build_report(task, observer) if is_chief else None
-    with tempfile.TemporaryDirectory() as elsewhere:  # all must take part in saving, and only one may write there
-        manager = tf.train.CheckpointManager(checkpoint, str(task.model_dir) if is_chief else elsewhere, max_to_keep=None)
+    with (
+        tempfile.TemporaryDirectory() as elsewhere
+    ):  # all must take part in saving, and only one may write there
+        manager = tf.train.CheckpointManager(
+            checkpoint, str(task.model_dir) if is_chief else elsewhere, max_to_keep=None
+        )
         if done < task.steps:
             model.fit(
                 strategy.distribute_datasets_from_function(local_dataset),
-                steps_per_epoch=task.steps - done,  # one epoch to `fit`, which cannot begin within one
+                steps_per_epoch=task.steps
+                - done,  # one epoch to `fit`, which cannot begin within one
                 callbacks=[LocalStepReport(observer), EpochEnd(task, manager, report)],
                 verbose=0,
             )
@@ -94,8 +106,10 @@ def end_after(seconds: int, complaint: str) -> Iterator[None]:
     """Ends this process with a line if the block takes longer: the strategy waits for the others up to an hour, in C++ and with
     Python's lock held, so that no exception gets through, and another process must say why."""
     tell = "import select, sys; select.select([0], [], [], float(sys.argv[1]))[0] or sys.exit(sys.argv[2])"
-    teller = subprocess.Popen([sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
-                              stdin=subprocess.PIPE)
+    teller = subprocess.Popen(
+        [sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
+        stdin=subprocess.PIPE,
+    )
     with open(os.devnull, "w") as nowhere:
         faulthandler.dump_traceback_later(seconds + 1, exit=True, file=nowhere)
         try:
@@ -118,12 +132,16 @@ def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> Non
     rows = strategy.experimental_local_results(strategy.run(gather))[0].numpy()
     values = [bytes(row.tolist()).decode().strip() for row in rows]
     cluster = strategy.cluster_resolver.cluster_spec()
-    members = [f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)]
-    values = values[::len(values) // len(members)]
+    members = [
+        f"{job} {index}" for job in sorted(cluster.jobs) for index in cluster.task_indices(job)
+    ]
+    values = values[:: len(values) // len(members)]
     if len(set(values)) > 1:
         with contextlib.suppress(tf.errors.OpError):
             strategy.run(gather)  # nobody leaves before all have seen it
-        raise UserError(f"the workers {complaint}: " + ", ".join(map(" ".join, zip(members, values))))
+        raise UserError(
+            f"the workers {complaint}: " + ", ".join(map(" ".join, zip(members, values)))
+        )
 
 
 class LocalStepReport(StepReport):
@@ -157,5 +175,7 @@ class EpochEnd(tf.keras.callbacks.Callback):
         if self.report and not rest:
             self.report.model.set_weights(self.model.get_weights())
             self.report.model.optimizer.iterations.assign(step)
-            with ThreadPoolExecutor(1) as outside:  # the strategy's scope, in which other models do not run, is this thread's
+            with (
+                ThreadPoolExecutor(1) as outside
+            ):  # the strategy's scope, in which other models do not run, is this thread's
                 outside.submit(self.report.on_epoch_end, epoch, {}).result()

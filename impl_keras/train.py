@@ -19,15 +19,25 @@ def train(task: Task, observer: Observer) -> Trained:
     )
     callbacks = [
         StepReport(observer),
-        tf.keras.callbacks.ModelCheckpoint(str(task.model_dir / "checkpoint-{epoch}"), save_weights_only=True),
+        tf.keras.callbacks.ModelCheckpoint(
+            str(task.model_dir / "checkpoint-{epoch}"), save_weights_only=True
+        ),
         EpochReport(task, evaluation, observer),
     ]
     if task.summaries:
         callbacks += [
-            tf.keras.callbacks.TensorBoard(str(task.model_dir), histogram_freq=1, write_graph=False),
+            tf.keras.callbacks.TensorBoard(
+                str(task.model_dir), histogram_freq=1, write_graph=False
+            ),
             GradientHistograms(task),
         ]
-    model.fit(dataset, epochs=task.epochs, steps_per_epoch=task.steps_per_epoch, callbacks=callbacks, verbose=0)
+    model.fit(
+        dataset,
+        epochs=task.epochs,
+        steps_per_epoch=task.steps_per_epoch,
+        callbacks=callbacks,
+        verbose=0,
+    )
     return Trained(model.predict(evaluation, verbose=0), model.count_params())
 
 
@@ -70,13 +80,16 @@ class EpochReport(tf.keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.evaluator = tf.keras.Model(self.model.inputs, self.model.outputs)
-        self.evaluator.compile(loss=self.model.loss, metrics=[
-            tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
-            TruePositives(name="true_positives"),
-            TrueNegatives(name="true_negatives"),
-            FalsePositives(name="false_positives"),
-            FalseNegatives(name="false_negatives"),
-        ])
+        self.evaluator.compile(
+            loss=self.model.loss,
+            metrics=[
+                tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
+                TruePositives(name="true_positives"),
+                TrueNegatives(name="true_negatives"),
+                FalsePositives(name="false_positives"),
+                FalseNegatives(name="false_negatives"),
+            ],
+        )
 
     def on_epoch_end(self, epoch, logs=None):
         results = self.evaluator.evaluate(self.evaluation, verbose=0, return_dict=True)

@@ -23,7 +23,9 @@ def train(task: Task, observer: Observer) -> Trained:
     """Trains, evaluates after every epoch, and predicts the evaluation split."""
     fit_threads(task)
     batches = task.dataset.train.batches(task.batch_size)
-    batches_per_element = max(1, min(batches, VALUES_PER_ELEMENT // (task.batch_size * task.dataset.length)))
+    batches_per_element = max(
+        1, min(batches, VALUES_PER_ELEMENT // (task.batch_size * task.dataset.length))
+    )
     elements = math.ceil(batches / batches_per_element)
     dataset = cached_dataset(task, batches_per_element)
     evaluation = evaluation_dataset(task.dataset.evaluation, task)
@@ -37,12 +39,18 @@ def train(task: Task, observer: Observer) -> Trained:
     )
     callbacks = [
         CallReport(observer),
-        tf.keras.callbacks.ModelCheckpoint(str(task.model_dir / "checkpoint-{epoch}"), save_weights_only=True),
+        tf.keras.callbacks.ModelCheckpoint(
+            str(task.model_dir / "checkpoint-{epoch}"), save_weights_only=True
+        ),
         EpochReport(task, evaluation, observer),
     ]
     steps_per_epoch = elements * task.passes_per_epoch  # as `fit` counts them
-    model.fit(dataset, epochs=task.epochs, steps_per_epoch=steps_per_epoch, callbacks=callbacks, verbose=0)
-    batches = task.dataset.evaluation.batches(task.batch_size)  # several steps per execution must know how many there are
+    model.fit(
+        dataset, epochs=task.epochs, steps_per_epoch=steps_per_epoch, callbacks=callbacks, verbose=0
+    )
+    batches = task.dataset.evaluation.batches(
+        task.batch_size
+    )  # several steps per execution must know how many there are
     return Trained(model.predict(evaluation, steps=batches, verbose=0), model.count_params())
 
 
@@ -79,7 +87,9 @@ class ManySteps(tf.keras.Model):
             tf.keras.Model.train_step(self, (signal[start:end], labels[start:end]))
             return end
 
-        tf.while_loop(lambda start: start < tf.shape(labels)[0], one_step, [0], parallel_iterations=1)
+        tf.while_loop(
+            lambda start: start < tf.shape(labels)[0], one_step, [0], parallel_iterations=1
+        )
         return {metric.name: metric.result() for metric in self.metrics}
 
 

@@ -30,10 +30,15 @@ def train(task: Task, observer: Observer) -> Trained | None:
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     cluster, job, index = resolver.cluster_spec(), resolver.task_type, resolver.task_id
-    server = tf.distribute.Server(cluster, job, index, config=tf.ConfigProto(
-        operation_timeout_in_ms=1000 * task.peer_timeout_s,
-        device_count={"GPU": 0} if job == "ps" else {},  # which it would take the memory of
-    ))
+    server = tf.distribute.Server(
+        cluster,
+        job,
+        index,
+        config=tf.ConfigProto(
+            operation_timeout_in_ms=1000 * task.peer_timeout_s,
+            device_count={"GPU": 0} if job == "ps" else {},  # which it would take the memory of
+        ),
+    )
     meeting = Meeting(task, cluster, f"/job:{job}/task:{index}")
     with meeting.session:
         plans = meeting.plans()
@@ -45,8 +50,10 @@ def train(task: Task, observer: Observer) -> Trained | None:
             trained = work(task, observer, cluster, server, meeting)
         meeting.leave()
     if not agreed:
-        raise UserError("all members of the cluster need the same version of TensorFlow and the same options: " + "; ".join(
-            f"{member} has {plan}" for member, plan in plans.items()))
+        raise UserError(
+            "all members of the cluster need the same version of TensorFlow and the same options: "
+            + "; ".join(f"{member} has {plan}" for member, plan in plans.items())
+        )
     return trained
 
 
@@ -56,25 +63,41 @@ class Meeting:
 
     def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str):
         self.own = own
-        self.addresses = {f"/job:{job}/task:{index}": cluster.task_address(job, index)
-                          for job in ("chief", "worker", "ps") if job in cluster.jobs for index in cluster.task_indices(job)}
+        self.addresses = {
+            f"/job:{job}/task:{index}": cluster.task_address(job, index)
+            for job in ("chief", "worker", "ps")
+            if job in cluster.jobs
+            for index in cluster.task_indices(job)
+        }
         self.workers = [member for member in self.addresses if not member.startswith("/job:ps")]
         self.servers = [member for member in self.addresses if member.startswith("/job:ps")]
         self.timeout_s = task.peer_timeout_s
         with tf.Graph().as_default(), tf.device(self.servers[0]):
             members = list(enumerate(self.addresses))
             plan = f"TensorFlow {tf.version.VERSION} and {task.steps} steps"
-            self.plan = {member: tf.get_variable(f"plan{number}", initializer=plan) for number, member in members}
-            self.left = {member: tf.get_variable(f"left{number}", initializer=False) for number, member in members}
+            self.plan = {
+                member: tf.get_variable(f"plan{number}", initializer=plan)
+                for number, member in members
+            }
+            self.left = {
+                member: tf.get_variable(f"left{number}", initializer=False)
+                for number, member in members
+            }
             self.ready = tf.get_variable("ready", initializer=tf.constant(-1, tf.int64))
-            self.present = {member: tf.is_variable_initialized(plan) for member, plan in self.plan.items()}
+            self.present = {
+                member: tf.is_variable_initialized(plan) for member, plan in self.plan.items()
+            }
             self.step = tf.placeholder(tf.int64, [])
             self.set_ready = self.ready.assign(self.step)
             self.set_left = self.left[own].assign(True)
-            come = [self.left[own].initializer] + [self.ready.initializer] * (own == self.servers[0])
+            come = [self.left[own].initializer] + [self.ready.initializer] * (
+                own == self.servers[0]
+            )
             with tf.control_dependencies(come):
                 self.come = tf.group(self.plan[own].initializer)
-            self.session = session_with(self.addresses[self.servers[0]], self.servers[0], 1000 * task.peer_timeout_s)
+            self.session = session_with(
+                self.addresses[self.servers[0]], self.servers[0], 1000 * task.peer_timeout_s
+            )
 
     def plans(self) -> dict[str, str]:
         """Comes, and waits until all have; every member's version of TensorFlow, and how far it would train. A parameter server
@@ -90,12 +113,16 @@ class Meeting:
         deadline = time.monotonic() + self.timeout_s * (2 if self.own in self.servers else 1)
         while not all((present := self.session.run(self.present)).values()):
             if time.monotonic() > deadline:
-                raise self.absence([member for member, is_present in present.items() if not is_present])
+                raise self.absence(
+                    [member for member, is_present in present.items() if not is_present]
+                )
             time.sleep(PAUSE_S)
         return {member: plan.decode() for member, plan in self.session.run(self.plan).items()}
 
     def absence(self, members: list[str]) -> UserError:
-        return UserError(f"not all members of the cluster have come within {self.timeout_s} s: missing {', '.join(members)}")
+        return UserError(
+            f"not all members of the cluster have come within {self.timeout_s} s: missing {', '.join(members)}"
+        )
 
     def announce(self, step: int) -> None:
         """By the chief: nothing that the other workers must wait for is left to be done after this step."""
@@ -132,18 +159,30 @@ def serve(task: Task, meeting: Meeting) -> None:
                 sessions[member].run(call)
                 heard[member] = time.monotonic()
             except tf.errors.OpError as error:
-                if time.monotonic() - heard[member] > 2 * task.peer_timeout_s:  # the workers find out first, and close sessions
+                if (
+                    time.monotonic() - heard[member] > 2 * task.peer_timeout_s
+                ):  # the workers find out first, and close sessions
                     raise error
-        left -= {member for member, has_left in meeting.session.run(meeting.left).items() if has_left}
+        left -= {
+            member for member, has_left in meeting.session.run(meeting.left).items() if has_left
+        }
         time.sleep(PAUSE_S)
 
 
-def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: tf.distribute.Server,
-         meeting: Meeting) -> Trained | None:
+def work(
+    task: Task,
+    observer: Observer,
+    cluster: tf.train.ClusterSpec,
+    server: tf.distribute.Server,
+    meeting: Meeting,
+) -> Trained | None:
     """A worker's part, of which the chief is the first: it also saves and evaluates, while the others wait."""
     number, workers = meeting.workers.index(meeting.own), len(meeting.workers)
     is_chief = number == 0
-    with tf.Graph().as_default(), tf.device(tf.train.replica_device_setter(cluster=cluster, worker_device=meeting.own)):
+    with (
+        tf.Graph().as_default(),
+        tf.device(tf.train.replica_device_setter(cluster=cluster, worker_device=meeting.own)),
+    ):
         skip = tf.placeholder(tf.int64, [])
         batch = build_input(task, shared_dataset(task, workers, number, 1, skip))
         optimizer = tf.train.SyncReplicasOptimizer(build_optimizer(task), workers)
@@ -158,16 +197,30 @@ def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: 
             ready_for_local_init_op=optimizer.ready_for_local_init_op,
             local_init_op=optimizer.chief_init_op if is_chief else optimizer.local_step_init_op,
         )
-        config = tf.ConfigProto(operation_timeout_in_ms=1000 * task.peer_timeout_s, device_filters=["/job:ps", meeting.own])
-        probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
+        config = tf.ConfigProto(
+            operation_timeout_in_ms=1000 * task.peer_timeout_s,
+            device_filters=["/job:ps", meeting.own],
+        )
+        probe = {
+            model.input.signal: task.dataset.probe.signal,
+            model.input.labels: task.dataset.probe.labels,
+        }
         # The same server by another name: by its own it is called directly, without any limit of time.
         host, port = server.target.removeprefix("grpc://").rsplit(":", 1)
         target = f"grpc://{'127.0.0.1' if host == 'localhost' else 'localhost'}:{port}"
         if not is_chief:
             meeting.wait_for_chief(0)  # weights count as initialised before they are loaded
         with tf.train.MonitoredTrainingSession(
-            target, is_chief, str(task.model_dir), scaffold, config=config, max_wait_secs=task.peer_timeout_s,
-            save_checkpoint_secs=None, save_checkpoint_steps=None, save_summaries_steps=None, save_summaries_secs=None,
+            target,
+            is_chief,
+            str(task.model_dir),
+            scaffold,
+            config=config,
+            max_wait_secs=task.peer_timeout_s,
+            save_checkpoint_secs=None,
+            save_checkpoint_steps=None,
+            save_summaries_steps=None,
+            save_summaries_secs=None,
             log_step_count_steps=None,
         ) as session:
             step = int(session.run(model.global_step))
@@ -179,33 +232,50 @@ def work(task: Task, observer: Observer, cluster: tf.train.ClusterSpec, server: 
                 step += 1
                 loss, local_step, _ = session.run([model.loss, model.train_op, synchronise])
                 if local_step != step:
-                    raise RuntimeError(f"{meeting.own} has taken part in step {local_step} twice, and another worker has not")
+                    raise RuntimeError(
+                        f"{meeting.own} has taken part in step {local_step} twice, and another worker has not"
+                    )
                 observer.step(float(loss))
                 is_end = step % task.steps_per_epoch == 0
-                if is_chief and (is_end or task.checkpoint_steps and step % task.checkpoint_steps == 0):
+                if is_chief and (
+                    is_end or task.checkpoint_steps and step % task.checkpoint_steps == 0
+                ):
                     session.run_step_fn(
-                        lambda step_context: saver.save(step_context.session, str(task.model_dir / "checkpoint"), step))
+                        lambda step_context: saver.save(
+                            step_context.session, str(task.model_dir / "checkpoint"), step
+                        )
+                    )
                 if is_chief and is_end:
                     evaluation, _ = evaluate(model, session)
-                    observer.evaluation(evaluation, Probe(*session.run([gradient_norm, model.outputs], probe)))
+                    observer.evaluation(
+                        evaluation, Probe(*session.run([gradient_norm, model.outputs], probe))
+                    )
                     meeting.announce(step)
                 elif is_end:
                     meeting.wait_for_chief(step)
             if is_chief:
                 _, outputs = evaluate(model, session)
-                return Trained(outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables()))
+                return Trained(
+                    outputs,
+                    sum(variable.shape.num_elements() for variable in tf.trainable_variables()),
+                )
 
 
 def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Model:
     """The network twice, on the same variables: for this worker's share of a training batch, and for evaluation."""
     signal, labels, weights = batch.training.get_next()
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-        labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs))
+        labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs)
+    )
     loss = tf.reduce_mean(weights * losses)
     global_step = tf.train.get_or_create_global_step()
     train_op = optimizer.minimize(loss, global_step)
     with tf.variable_scope(tf.get_variable_scope(), reuse=True):
         outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=batch.labels, logits=outputs
+    )
     gradients = optimizer.compute_gradients(tf.reduce_mean(sample_losses))
-    return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)
+    return Model(
+        batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step
+    )

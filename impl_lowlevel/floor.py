@@ -26,8 +26,10 @@ def train(task: Task, observer: Observer) -> Trained:
             observer.begin()
             for _ in range(task.passes):
                 observer.step(float(train_call()), steps)
-            return Trained(np.empty((0, task.dataset.classes), np.float32), sum(
-                variable.shape.num_elements() for variable in tf.trainable_variables()))
+            return Trained(
+                np.empty((0, task.dataset.classes), np.float32),
+                sum(variable.shape.num_elements() for variable in tf.trainable_variables()),
+            )
 
 
 def build_loop(task: Task, steps: int) -> tf.Tensor:
@@ -35,15 +37,23 @@ def build_loop(task: Task, steps: int) -> tf.Tensor:
     signal = tf.get_variable("signal", initializer=task.dataset.probe.signal, trainable=False)
     labels = tf.constant(task.dataset.probe.labels)
     optimizer = build_optimizer(task)
-    build_network(signal, task.dataset.classes, task.outputs)  # makes the variables, which a loop cannot
+    build_network(
+        signal, task.dataset.classes, task.outputs
+    )  # makes the variables, which a loop cannot
 
     def train_step(step, loss_sum):
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs))
+                labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs)
+            )
         loss = tf.reduce_mean(losses)
         train_op = optimizer.minimize(loss, gate_gradients=optimizer.GATE_NONE)
         with tf.control_dependencies([train_op]):
             return step + 1, loss_sum + loss
 
-    return tf.while_loop(lambda step, _: step < steps, train_step, [0, np.float32(0)], parallel_iterations=1)[1] / steps
+    return (
+        tf.while_loop(
+            lambda step, _: step < steps, train_step, [0, np.float32(0)], parallel_iterations=1
+        )[1]
+        / steps
+    )

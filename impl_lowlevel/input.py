@@ -23,10 +23,13 @@ class Input:
 def build_input(task: Task, dataset: tf.data.Dataset) -> Input:
     """A feedable iterator over the training dataset and the evaluation split."""
     training = tf.data.make_initializable_iterator(dataset)
-    evaluation = tf.data.make_initializable_iterator(evaluation_dataset(task.dataset.evaluation, task))
+    evaluation = tf.data.make_initializable_iterator(
+        evaluation_dataset(task.dataset.evaluation, task)
+    )
     handle = tf.placeholder(tf.string, [], "iterator")
     iterator = tf.data.Iterator.from_string_handle(
-        handle, tf.data.get_output_types(evaluation), tf.data.get_output_shapes(evaluation))
+        handle, tf.data.get_output_types(evaluation), tf.data.get_output_shapes(evaluation)
+    )
     signal, labels = iterator.get_next()
     return Input(signal, labels, handle, training, evaluation)
 
@@ -58,7 +61,9 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
     return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 
-def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: tf.Tensor) -> tf.data.Dataset:
+def shared_dataset(
+    task: Task, replicas: int, first: int, count: int, skip: tf.Tensor
+) -> tf.data.Dataset:
     """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
     shares of `count` of its `replicas`, from replica `first` on, one after the other.
 
@@ -67,18 +72,33 @@ def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: tf.T
     dealt out before they are parsed.
     """
     tf.set_random_seed(task.seed)
-    records = _records(task).shuffle(task.shuffle_buffer, seed=task.seed).batch(task.batch_size).repeat().skip(skip)
+    records = (
+        _records(task)
+        .shuffle(task.shuffle_buffer, seed=task.seed)
+        .batch(task.batch_size)
+        .repeat()
+        .skip(skip)
+    )
     parse = _parser(task)
 
     def deal(examples):
         samples = tf.size(examples)
         rows = (samples + replicas - 1) // replicas
         filled = tf.concat([examples, tf.repeat(examples[:1], rows * replicas - samples)], axis=0)
-        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(rows * replicas / samples, tf.float32)
-        shares = [tf.transpose(tf.reshape(values, [rows, replicas]))[first:first + count] for values in (filled, weights)]
+        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(
+            rows * replicas / samples, tf.float32
+        )
+        shares = [
+            tf.transpose(tf.reshape(values, [rows, replicas]))[first : first + count]
+            for values in (filled, weights)
+        ]
         return tf.data.Dataset.from_tensor_slices(tuple(shares))
 
-    return records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights)).prefetch(2)
+    return (
+        records.flat_map(deal)
+        .map(lambda examples, weights: (*parse(examples), weights))
+        .prefetch(2)
+    )
 
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
@@ -89,7 +109,9 @@ def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
 def _records(task: Task) -> tf.data.Dataset:
     """The training split's, of its files in a new order in every epoch."""
     files = task.dataset.train.files
-    return tf.data.TFRecordDataset(tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed))
+    return tf.data.TFRecordDataset(
+        tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed)
+    )
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
@@ -99,10 +121,13 @@ def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
 
 def _parser(task: Task) -> Callable:
     def parse(examples):
-        features = tf.io.parse_example(examples, {
-            "signal": tf.io.FixedLenFeature([], tf.string),
-            "label": tf.io.FixedLenFeature([], tf.int64),
-        })
+        features = tf.io.parse_example(
+            examples,
+            {
+                "signal": tf.io.FixedLenFeature([], tf.string),
+                "label": tf.io.FixedLenFeature([], tf.int64),
+            },
+        )
         signal = tf.io.decode_raw(features["signal"], task.dataset.values)
         signal = tf.ensure_shape(signal, [None, task.dataset.length])
         return tf.cast(signal, tf.float32), features["label"]

@@ -28,13 +28,17 @@ def build_model(task: Task) -> Model:
     tf.set_random_seed(task.seed)
     batch = build_input(task, training_dataset(task))
     outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=batch.labels, logits=outputs
+    )
     loss = tf.reduce_mean(sample_losses)
     global_step = tf.train.get_or_create_global_step()
     optimizer = build_optimizer(task)
     gradients = optimizer.compute_gradients(loss)
     train_op = optimizer.apply_gradients(gradients, global_step)
-    return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)
+    return Model(
+        batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step
+    )
 
 
 def build_optimizer(task: Task) -> tf.train.Optimizer:
@@ -55,18 +59,27 @@ def train(task: Task, observer: Observer) -> Trained:
             load_weights(task, session)
             session.run(model.input.training.initializer)
             training = session.run(model.input.training.string_handle())
-            probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
+            probe = {
+                model.input.signal: task.dataset.probe.signal,
+                model.input.labels: task.dataset.probe.labels,
+            }
             observer.begin()
             for _ in range(task.epochs):
                 for _ in range(task.steps_per_epoch):
-                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training})
+                    _, loss = session.run(
+                        [model.train_op, model.loss], {model.input.handle: training}
+                    )
                     observer.step(float(loss))
                 evaluation, outputs = evaluate(model, session)
                 saver.save(session, str(task.model_dir / "checkpoint"), evaluation.global_step)
                 if summaries:
                     summaries.write(session, probe, evaluation)
-                observer.evaluation(evaluation, Probe(*session.run([gradient_norm, model.outputs], probe)))
-            return Trained(outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables()))
+                observer.evaluation(
+                    evaluation, Probe(*session.run([gradient_norm, model.outputs], probe))
+                )
+            return Trained(
+                outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables())
+            )
 
 
 def load_weights(task: Task, session: tf.Session) -> None:
@@ -111,10 +124,12 @@ class Summaries:
         self.writer = tf.summary.FileWriter(str(task.model_dir), tf.get_default_graph())
 
     def write(self, session: tf.Session, probe: dict, evaluation: Evaluation) -> None:
-        scalars = tf.Summary(value=[
-            tf.Summary.Value(tag="loss", simple_value=evaluation.loss),
-            tf.Summary.Value(tag="accuracy", simple_value=evaluation.accuracy),
-        ])
+        scalars = tf.Summary(
+            value=[
+                tf.Summary.Value(tag="loss", simple_value=evaluation.loss),
+                tf.Summary.Value(tag="accuracy", simple_value=evaluation.accuracy),
+            ]
+        )
         self.writer.add_summary(scalars, evaluation.global_step)
         self.writer.add_summary(session.run(self.histograms, probe), evaluation.global_step)
         self.writer.flush()

@@ -27,7 +27,10 @@ def train(task: Task, observer: Observer) -> Trained:
             load_weights(task, session)
             session.run(model.input.training.initializer)
             training = session.run(model.input.training.string_handle())
-            probe = {model.input.signal: task.dataset.probe.signal, model.input.labels: task.dataset.probe.labels}
+            probe = {
+                model.input.signal: task.dataset.probe.signal,
+                model.input.labels: task.dataset.probe.labels,
+            }
             # A callable looks fetches and feeds up once; `Session.run` does it in every call.
             train_call = session.make_callable([model.loss, steps], [model.input.handle])
             observer.begin()
@@ -39,8 +42,12 @@ def train(task: Task, observer: Observer) -> Trained:
                     left -= done
                 evaluation, outputs = evaluate(model, session)
                 saver.save(session, str(task.model_dir / "checkpoint"), evaluation.global_step)
-                observer.evaluation(evaluation, Probe(*session.run([gradient_norm, model.outputs], probe)))
-            return Trained(outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables()))
+                observer.evaluation(
+                    evaluation, Probe(*session.run([gradient_norm, model.outputs], probe))
+                )
+            return Trained(
+                outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables())
+            )
 
 
 def fit_threads(task: Task) -> tf.ConfigProto:
@@ -52,34 +59,49 @@ def fit_threads(task: Task) -> tf.ConfigProto:
     threads = 1 if task.batch_size * task.dataset.length < VALUES_PER_THREAD else 0
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    return tf.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads)
+    return tf.ConfigProto(
+        intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
+    )
 
 
 def build_model(task: Task) -> tuple:
     """The network twice, on the same variables: for evaluation, and within a loop over the batches of one call. Beside the
     model, the number of steps in the call."""
     tf.set_random_seed(task.seed)
-    batches = min(task.dataset.train.batches(task.batch_size), VALUES_PER_CALL // (task.batch_size * task.dataset.length))
+    batches = min(
+        task.dataset.train.batches(task.batch_size),
+        VALUES_PER_CALL // (task.batch_size * task.dataset.length),
+    )
     batch = build_input(task, cached_dataset(task, max(1, batches)))
     outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+        labels=batch.labels, logits=outputs
+    )
     global_step = tf.train.get_or_create_global_step()
     optimizer = build_optimizer(task)
     gradients = optimizer.compute_gradients(tf.reduce_mean(sample_losses))
     samples = tf.shape(batch.labels)[0]
 
     def train_step(start, loss_sum):
-        signal, labels = (values[start:start + task.batch_size] for values in (batch.signal, batch.labels))
+        signal, labels = (
+            values[start : start + task.batch_size] for values in (batch.signal, batch.labels)
+        )
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
-                labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs))
+                labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs)
+            )
         # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
-        train_op = optimizer.minimize(tf.reduce_mean(losses), global_step, gate_gradients=optimizer.GATE_NONE)
+        train_op = optimizer.minimize(
+            tf.reduce_mean(losses), global_step, gate_gradients=optimizer.GATE_NONE
+        )
         with tf.control_dependencies([train_op]):
             return start + task.batch_size, loss_sum + tf.reduce_sum(losses)
 
     _, loss_sum = tf.while_loop(
-        lambda start, _: start < samples, train_step, [0, np.float32(0)], parallel_iterations=1)
+        lambda start, _: start < samples, train_step, [0, np.float32(0)], parallel_iterations=1
+    )
     loss = loss_sum / tf.cast(samples, tf.float32)
-    model = Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, loss.op, global_step)
+    model = Model(
+        batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, loss.op, global_step
+    )
     return model, tf.math.floordiv(samples - 1, task.batch_size) + 1

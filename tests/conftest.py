@@ -19,12 +19,24 @@ REAL = os.environ.get("RECORDS")
 """A folder of real WFDB records, for the tests of damage and survival to work on, on copies, in place of data made for them."""
 
 
-LONGEST = ("test_traps", "test_survival", "test_benchmark", "test_diagnose", "test_parity", "test_cluster", "test_damage")
+LONGEST = (
+    "test_traps",
+    "test_survival",
+    "test_benchmark",
+    "test_diagnose",
+    "test_parity",
+    "test_cluster",
+    "test_damage",
+)
 """They take minutes each: begun first, they do not keep one process busy at the end."""
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+    items.sort(
+        key=lambda item: (
+            LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
+        )
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -44,8 +56,13 @@ def both_splits(source, spec) -> list:
 
 def run_module(*arguments, **options) -> subprocess.CompletedProcess:
     """`python -m ARGUMENTS` in a process of its own."""
-    return subprocess.run([sys.executable, "-m", *map(str, arguments)], cwd=options.pop("cwd", ROOT), text=True,
-                          capture_output=True, **options)
+    return subprocess.run(
+        [sys.executable, "-m", *map(str, arguments)],
+        cwd=options.pop("cwd", ROOT),
+        text=True,
+        capture_output=True,
+        **options,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -68,17 +85,23 @@ def tiny_dataset():
 @pytest.fixture(scope="module")
 def browser():
     """Chromium, without a window."""
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    executable = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if executable is None:
         message = "no Chromium: apt install chromium"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield browser
         browser.close()
 
 
-def write_record(folder: Path, name: str, premature_share: float = 0.3, seconds: int = 400, frequency: int = 360) -> None:
+def write_record(
+    folder: Path, name: str, premature_share: float = 0.3, seconds: int = 400, frequency: int = 360
+) -> None:
     """A WFDB record with a beat a second, as PhysioNet writes them: 200 counts per mV, baseline 1024, format 212."""
     generator = np.random.default_rng(len(name) + int(premature_share * 100))
     beats = np.arange(frequency, seconds * frequency - frequency, frequency)
@@ -86,8 +109,19 @@ def write_record(folder: Path, name: str, premature_share: float = 0.3, seconds:
     signal = generator.normal(0, 4, seconds * frequency)
     for beat, is_premature in zip(beats, premature):
         width = 12 if is_premature else 4
-        signal[beat - 40:beat + 40] += 240 * np.exp(-0.5 * (np.arange(-40, 40) / width) ** 2)
+        signal[beat - 40 : beat + 40] += 240 * np.exp(-0.5 * (np.arange(-40, 40) / width) ** 2)
     folder.mkdir(parents=True, exist_ok=True)
-    wfdb.wrsamp(name, frequency, ["mV"], ["MLII"], d_signal=(signal.round().astype(int) + 1024)[:, None], fmt=["212"],
-                adc_gain=[200.0], baseline=[1024], write_dir=str(folder))
-    wfdb.wrann(name, "atr", beats, symbol=list(np.where(premature, "V", "N")), write_dir=str(folder))
+    wfdb.wrsamp(
+        name,
+        frequency,
+        ["mV"],
+        ["MLII"],
+        d_signal=(signal.round().astype(int) + 1024)[:, None],
+        fmt=["212"],
+        adc_gain=[200.0],
+        baseline=[1024],
+        write_dir=str(folder),
+    )
+    wfdb.wrann(
+        name, "atr", beats, symbol=list(np.where(premature, "V", "N")), write_dir=str(folder)
+    )

@@ -10,10 +10,56 @@ from pathlib import Path
 
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
-TEXTS = [SCRIPT, IMAGE, "</script>", "\x1b[31mred\x1b]0;title\x07", "a|b\nc", "[bold]x[/nothing]", "%{x} {0} {{7*7}} %s", "$\\frac{$", "",
-         "../outside/canary", "/etc/passwd", "..", "a/b", "\x00", "\ud800", "\u202e", "x" * 50_000, "nan", "=1+1", "small", "ok", "failed",
-         "different", "floor", "again", "tuned", "activated", "True"]
-NUMBERS = [0, -1, 1, 2, 10**6, 2**53, 2**63, 10**400, 0.5, -0.0, 1e308, -1e308, 1e-308, float("nan"), float("inf"), float("-inf"), True, None]
+TEXTS = [
+    SCRIPT,
+    IMAGE,
+    "</script>",
+    "\x1b[31mred\x1b]0;title\x07",
+    "a|b\nc",
+    "[bold]x[/nothing]",
+    "%{x} {0} {{7*7}} %s",
+    "$\\frac{$",
+    "",
+    "../outside/canary",
+    "/etc/passwd",
+    "..",
+    "a/b",
+    "\x00",
+    "\ud800",
+    "\u202e",
+    "x" * 50_000,
+    "nan",
+    "=1+1",
+    "small",
+    "ok",
+    "failed",
+    "different",
+    "floor",
+    "again",
+    "tuned",
+    "activated",
+    "True",
+]
+NUMBERS = [
+    0,
+    -1,
+    1,
+    2,
+    10**6,
+    2**53,
+    2**63,
+    10**400,
+    0.5,
+    -0.0,
+    1e308,
+    -1e308,
+    1e-308,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    True,
+    None,
+]
 
 
 def deep(levels: int) -> list:
@@ -27,15 +73,30 @@ def value_of(old: object, generator: random.Random):
     """A value in the place of another: of the same type, half of the time."""
     if generator.random() < 0.5 and isinstance(old, (str, int, float)):
         return generator.choice([value for value in (*TEXTS, *NUMBERS) if type(value) is type(old)])
-    return generator.choice([
-        lambda: generator.choice(TEXTS), lambda: generator.choice(NUMBERS), list, dict, lambda: deep(30), lambda: deep(300),
-        lambda: [generator.choice(NUMBERS)] * 3, lambda: {generator.choice(TEXTS): generator.choice(NUMBERS)},
-        lambda: [{}] * 2000])()
+    return generator.choice(
+        [
+            lambda: generator.choice(TEXTS),
+            lambda: generator.choice(NUMBERS),
+            list,
+            dict,
+            lambda: deep(30),
+            lambda: deep(300),
+            lambda: [generator.choice(NUMBERS)] * 3,
+            lambda: {generator.choice(TEXTS): generator.choice(NUMBERS)},
+            lambda: [{}] * 2000,
+        ]
+    )()
 
 
 def places(value: object) -> Iterator[tuple]:
     """(container, key) of every value within."""
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    entries = (
+        value.items()
+        if isinstance(value, dict)
+        else enumerate(value)
+        if isinstance(value, list)
+        else ()
+    )
     for key, entry in entries:
         yield value, key
         yield from places(entry)
@@ -44,7 +105,12 @@ def places(value: object) -> Iterator[tuple]:
 def spoil(path: Path, generator: random.Random) -> str:
     """Changes a file in one way, chosen at random; says how."""
     content = path.read_bytes()
-    ways = [_flip, _cut, _insert, *([_change_json] * 4 if path.suffix == ".json" else [_change_table] * 4)]
+    ways = [
+        _flip,
+        _cut,
+        _insert,
+        *([_change_json] * 4 if path.suffix == ".json" else [_change_table] * 4),
+    ]
     way = generator.choice(ways)
     path.write_bytes(way(content, generator))
     return f"{path.parent.name}/{path.name}: {way.__name__}"
@@ -58,12 +124,16 @@ def _flip(content: bytes, generator: random.Random) -> bytes:
 
 
 def _cut(content: bytes, generator: random.Random) -> bytes:
-    return content[:generator.randrange(len(content))]
+    return content[: generator.randrange(len(content))]
 
 
 def _insert(content: bytes, generator: random.Random) -> bytes:
     place = generator.randrange(len(content))
-    return content[:place] + generator.choice([b"\x00", b"\xff\xfe", b'"', b"\n\n", b",", b"[" * 100_000, b"9" * 5000]) + content[place:]
+    return (
+        content[:place]
+        + generator.choice([b"\x00", b"\xff\xfe", b'"', b"\n\n", b",", b"[" * 100_000, b"9" * 5000])
+        + content[place:]
+    )
 
 
 def _change_json(content: bytes, generator: random.Random) -> bytes:

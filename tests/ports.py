@@ -8,24 +8,42 @@ CROSS_ENTROPY = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
 def graph(features, labels, training, activation=tf.nn.relu, initializer=None, optimizer=None):
-    hidden = v1.layers.dense(features, 16, activation=activation, name="hidden", kernel_initializer=initializer)
+    hidden = v1.layers.dense(
+        features, 16, activation=activation, name="hidden", kernel_initializer=initializer
+    )
     logits = v1.layers.dense(hidden, 3, name="classes")
-    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+    loss = tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
     optimizer = optimizer or v1.train.AdamOptimizer(1e-3, epsilon=1e-7)
-    return {"loss": loss, "logits": logits, "train_op": optimizer.minimize(loss, v1.train.get_or_create_global_step())}
+    return {
+        "loss": loss,
+        "logits": logits,
+        "train_op": optimizer.minimize(loss, v1.train.get_or_create_global_step()),
+    }
 
 
-def model(hidden=None, classes=None, loss=CROSS_ENTROPY, optimizer=None, kind=tf.keras.Sequential, metrics=("accuracy",)):
-    made = kind([
-        tf.keras.Input([12]),
-        hidden or layers.Dense(16, activation="relu", name="hidden"),
-        classes or layers.Dense(3, name="classes"),
-    ])
+def model(
+    hidden=None,
+    classes=None,
+    loss=CROSS_ENTROPY,
+    optimizer=None,
+    kind=tf.keras.Sequential,
+    metrics=("accuracy",),
+):
+    made = kind(
+        [
+            tf.keras.Input([12]),
+            hidden or layers.Dense(16, activation="relu", name="hidden"),
+            classes or layers.Dense(3, name="classes"),
+        ]
+    )
     made.compile(optimizer or tf.keras.optimizers.Adam(1e-3), loss, metrics=list(metrics))
     return made
 
 
 # the same network, written in other ways
+
 
 class Subclassed(tf.keras.Model):
     def __init__(self):
@@ -44,21 +62,31 @@ def subclassed():
 
 def transposed(features, labels, training):
     """Kernels stored [outputs, inputs]."""
+
     def dense(x, units, name):
         with v1.variable_scope(name):
             weights = v1.get_variable("weights", [units, x.shape[-1]])
             offset = v1.get_variable("offset", [units], initializer=v1.zeros_initializer())
             return tf.matmul(x, weights, transpose_b=True) + offset
+
     logits = dense(tf.nn.relu(dense(features, 16, "a")), 3, "b")
-    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
-    return {"loss": loss, "logits": logits, "train_op": v1.train.AdamOptimizer(1e-3, epsilon=1e-7).minimize(loss)}
+    loss = tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
+    return {
+        "loss": loss,
+        "logits": logits,
+        "train_op": v1.train.AdamOptimizer(1e-3, epsilon=1e-7).minimize(loss),
+    }
 
 
 def model_fn(features, labels, mode, params):
     built = graph(features, labels, mode == tf.estimator.ModeKeys.TRAIN)
     predicted = tf.argmax(built["logits"], axis=1)
     metrics = {"accuracy": v1.metrics.accuracy(labels, predicted)}
-    return tf.estimator.EstimatorSpec(mode, built["logits"], built["loss"], built["train_op"], metrics)
+    return tf.estimator.EstimatorSpec(
+        mode, built["logits"], built["loss"], built["train_op"], metrics
+    )
 
 
 def estimator():
@@ -71,6 +99,7 @@ def legacy_adam():
 
 # wrong at one stage
 
+
 def wrong_variables_frozen():
     return model(hidden=layers.Dense(16, activation="relu", name="hidden", trainable=False))
 
@@ -80,7 +109,9 @@ def wrong_variables_bias():
 
 
 def wrong_initial_weights():
-    return model(hidden=layers.Dense(16, activation="relu", name="hidden", kernel_initializer="he_uniform"))
+    return model(
+        hidden=layers.Dense(16, activation="relu", name="hidden", kernel_initializer="he_uniform")
+    )
 
 
 def wrong_initial_bias():
@@ -88,11 +119,15 @@ def wrong_initial_bias():
 
 
 def wrong_forward():
-    return model(hidden=layers.Dense(16, activation=lambda x: tf.nn.leaky_relu(x, 0.01), name="hidden"))
+    return model(
+        hidden=layers.Dense(16, activation=lambda x: tf.nn.leaky_relu(x, 0.01), name="hidden")
+    )
 
 
 def wrong_loss_sum():
-    return model(loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"))
+    return model(
+        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    )
 
 
 def wrong_loss_regularised():
@@ -114,7 +149,9 @@ def wrong_gradients():
 
 def wrong_gradients_none():
     """The hidden layer's gradient is cut off: None in Keras."""
-    return model(hidden=layers.Dense(16, activation=lambda x: tf.stop_gradient(tf.nn.relu(x)), name="hidden"))
+    return model(
+        hidden=layers.Dense(16, activation=lambda x: tf.stop_gradient(tf.nn.relu(x)), name="hidden")
+    )
 
 
 def zero_gradients(features, labels, training):
@@ -133,7 +170,9 @@ def wrong_update_rate():
 
 def wrong_update_epsilon(features, labels, training):
     """Next to gradients of ordinary size so small a difference is nothing."""
-    return graph(features, labels, training, optimizer=v1.train.AdamOptimizer(1e-3, epsilon=1.002e-7))
+    return graph(
+        features, labels, training, optimizer=v1.train.AdamOptimizer(1e-3, epsilon=1.002e-7)
+    )
 
 
 def wrong_update_default_epsilon(features, labels, training):
@@ -158,7 +197,9 @@ def wrong_update_schedule():
 
 
 def rmsprop(features, labels, training):
-    return graph(features, labels, training, optimizer=v1.train.RMSPropOptimizer(1e-3, epsilon=1e-7))
+    return graph(
+        features, labels, training, optimizer=v1.train.RMSPropOptimizer(1e-3, epsilon=1e-7)
+    )
 
 
 def rmsprop_model():
@@ -190,14 +231,25 @@ def wrong_metrics():
 
 # batch normalisation and dropout
 
-def normalised_graph(features, labels, training, momentum=0.99, epsilon=1e-3, rate=0.25, updates=True):
+
+def normalised_graph(
+    features, labels, training, momentum=0.99, epsilon=1e-3, rate=0.25, updates=True
+):
     x = v1.layers.dense(features, 16, name="hidden")
-    x = tf.nn.relu(v1.layers.batch_normalization(x, momentum=momentum, epsilon=epsilon, training=training, name="norm"))
+    x = tf.nn.relu(
+        v1.layers.batch_normalization(
+            x, momentum=momentum, epsilon=epsilon, training=training, name="norm"
+        )
+    )
     x = v1.layers.dropout(x, rate=rate, training=training)
     logits = v1.layers.dense(x, 3, name="classes")
-    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+    loss = tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
     with tf.control_dependencies(v1.get_collection(v1.GraphKeys.UPDATE_OPS) if updates else []):
-        train_op = v1.train.GradientDescentOptimizer(0.1).minimize(loss, v1.train.get_or_create_global_step())
+        train_op = v1.train.GradientDescentOptimizer(0.1).minimize(
+            loss, v1.train.get_or_create_global_step()
+        )
     return {"loss": loss, "logits": logits, "train_op": train_op}
 
 
@@ -218,9 +270,16 @@ def wrong_forward_dropout(features, labels, training):
 
 
 def normalised(dropout=None):
-    made = tf.keras.Sequential([
-        tf.keras.Input([12]), layers.Dense(16, name="hidden"), layers.BatchNormalization(name="norm"), layers.ReLU(),
-        dropout or layers.Dropout(0.25), layers.Dense(3, name="classes")])
+    made = tf.keras.Sequential(
+        [
+            tf.keras.Input([12]),
+            layers.Dense(16, name="hidden"),
+            layers.BatchNormalization(name="norm"),
+            layers.ReLU(),
+            dropout or layers.Dropout(0.25),
+            layers.Dense(3, name="classes"),
+        ]
+    )
     made.compile(tf.keras.optimizers.SGD(0.1), CROSS_ENTROPY)
     return made
 
@@ -253,6 +312,7 @@ def wrong_forward_no_dropout():
 
 # no ports
 
+
 def raises(features, labels, training):
     return tf.matmul(features, tf.zeros([99, 3]))
 
@@ -283,19 +343,29 @@ NUMBER = 3
 
 # clipping and a decaying learning rate
 
+
 def clipped(features, labels, training):
-    logits = v1.layers.dense(v1.layers.dense(features, 16, activation=tf.nn.elu, name="hidden"), 3, name="classes")
+    logits = v1.layers.dense(
+        v1.layers.dense(features, 16, activation=tf.nn.elu, name="hidden"), 3, name="classes"
+    )
     loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)
     step = v1.train.get_or_create_global_step()
-    optimizer = v1.train.GradientDescentOptimizer(v1.train.exponential_decay(0.1, step, 10, 0.5, staircase=True))
-    gradients = [(tf.clip_by_norm(gradient, 0.05), variable) for gradient, variable in optimizer.compute_gradients(loss)]
+    optimizer = v1.train.GradientDescentOptimizer(
+        v1.train.exponential_decay(0.1, step, 10, 0.5, staircase=True)
+    )
+    gradients = [
+        (tf.clip_by_norm(gradient, 0.05), variable)
+        for gradient, variable in optimizer.compute_gradients(loss)
+    ]
     return {"loss": loss, "logits": logits, "train_op": optimizer.apply_gradients(gradients, step)}
 
 
 def clipped_model(clipnorm=0.05):
     rate = tf.keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True)
-    return model(hidden=layers.Dense(16, activation="elu", name="hidden"),
-                 optimizer=tf.keras.optimizers.SGD(rate, clipnorm=clipnorm))
+    return model(
+        hidden=layers.Dense(16, activation="elu", name="hidden"),
+        optimizer=tf.keras.optimizers.SGD(rate, clipnorm=clipnorm),
+    )
 
 
 def wrong_update_without_clipping():
@@ -304,12 +374,24 @@ def wrong_update_without_clipping():
 
 # whole numbers in
 
+
 def embedded(features, labels, training):
-    table = v1.get_variable("table", [50, 6], initializer=v1.random_uniform_initializer(-0.05, 0.05))
-    x = tf.concat([tf.reduce_mean(tf.nn.embedding_lookup(table, features["ids"]), axis=1), features["x"]], axis=1)
-    logits = v1.layers.dense(v1.layers.dense(x, 20, activation=tf.tanh, name="hidden"), 1, name="output")
+    table = v1.get_variable(
+        "table", [50, 6], initializer=v1.random_uniform_initializer(-0.05, 0.05)
+    )
+    x = tf.concat(
+        [tf.reduce_mean(tf.nn.embedding_lookup(table, features["ids"]), axis=1), features["x"]],
+        axis=1,
+    )
+    logits = v1.layers.dense(
+        v1.layers.dense(x, 20, activation=tf.tanh, name="hidden"), 1, name="output"
+    )
     loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
-    return {"loss": loss, "logits": logits, "train_op": v1.train.AdagradOptimizer(0.05).minimize(loss)}
+    return {
+        "loss": loss,
+        "logits": logits,
+        "train_op": v1.train.AdagradOptimizer(0.05).minimize(loss),
+    }
 
 
 def embedded_model():

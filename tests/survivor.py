@@ -29,8 +29,13 @@ def run(folder: Path, seeds: int) -> None:
     """As `python -m bench all` does, but cells are forked from a process that has no TensorFlow."""
     grid = runner.Grid(
         interleaved({"tiny": "tiny"}, "default", ["small"], ["logits", "activated"], range(seeds)),
-        {"small": QUICK_DATASETS["small"]}, {"small": QUICK_EPOCHS["small"]}, Records(Path(REAL)) if REAL else Synthetic(),
-        [Variant("tiny", "tiny", "default"), Variant("tiny", "tiny", "again")], {"small": QUICK}, quick=True)
+        {"small": QUICK_DATASETS["small"]},
+        {"small": QUICK_EPOCHS["small"]},
+        Records(Path(REAL)) if REAL else Synthetic(),
+        [Variant("tiny", "tiny", "default"), Variant("tiny", "tiny", "again")],
+        {"small": QUICK},
+        quick=True,
+    )
     CONTEXT.set_forkserver_preload(["tests.survivor"])
     with held(folder), open(os.devnull, "w") as nowhere:
         runner.run_grid(grid, folder, False, Console(file=nowhere))

@@ -30,8 +30,12 @@ def api():
     del sys.modules[module.__name__]
 
 
-DOORS_UNDER_TEST = (("runtime_s", "api_under_test", "runtime"), ("api_s", "api_under_test", "run"),
-                    ("api_s", "no.such.module", "run"), ("api_s", "api_under_test", "nothing"))
+DOORS_UNDER_TEST = (
+    ("runtime_s", "api_under_test", "runtime"),
+    ("api_s", "api_under_test", "run"),
+    ("api_s", "no.such.module", "run"),
+    ("api_s", "api_under_test", "nothing"),
+)
 
 
 def test_time_goes_to_the_innermost_door_and_what_lies_outside_to_none(api):
@@ -40,7 +44,10 @@ def test_time_goes_to_the_innermost_door_and_what_lies_outside_to_none(api):
     api.clock.now += 10
     api.run()
     api.clock.now += 10
-    assert doors.take() == {"runtime_s": 4, "api_s": 3} and doors.take() == {"runtime_s": 0, "api_s": 0}
+    assert doors.take() == {"runtime_s": 4, "api_s": 3} and doors.take() == {
+        "runtime_s": 0,
+        "api_s": 0,
+    }
 
 
 def test_it_may_be_taken_within_a_door_and_an_exception_does_not_confuse_it(api):
@@ -88,7 +95,10 @@ def test_a_real_session_spends_its_time_in_the_runtime_and_in_its_own_python():
 
     with tf.Graph().as_default(), tf.Session() as session:
         matrix = tf.placeholder(tf.float32, [500, 500])
-        product, feed = tf.reduce_sum(matrix @ matrix @ matrix), {matrix: np.ones([500, 500], np.float32)}
+        product, feed = (
+            tf.reduce_sum(matrix @ matrix @ matrix),
+            {matrix: np.ones([500, 500], np.float32)},
+        )
         session.run(product, feed)
         doors = ApiTimers()
         doors.open()

@@ -6,8 +6,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LEVELS = {"task": 0, "implementations": 1, "process": 1, "data": 2, "measure": 3, "parity": 4, "diagnose": 5, "run": 6,
-          "report": 7, "cli": 8, "__main__": 9}
+LEVELS = {
+    "task": 0,
+    "implementations": 1,
+    "process": 1,
+    "data": 2,
+    "measure": 3,
+    "parity": 4,
+    "diagnose": 5,
+    "run": 6,
+    "report": 7,
+    "cli": 8,
+    "__main__": 9,
+}
 
 
 def imported_bench_parts(path: Path) -> set[str]:
@@ -20,14 +31,18 @@ def imported_bench_parts(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("bench.")}
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("bench/**/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("bench/**/*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_bench_imports_downwards_only(path):
     part = path.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
     for imported in imported_bench_parts(path):
         assert imported == part or LEVELS[imported] < LEVELS[part], f"{part} imports {imported}"
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("impl_*/*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("impl_*/*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_implementations_know_the_task_alone(path):
     expected = {"run"} if path.name == "__main__.py" else {"task"}
     assert imported_bench_parts(path) <= expected
@@ -37,15 +52,30 @@ def test_implementations_have_the_same_files_and_do_not_share_code():
     folders = sorted(ROOT.glob("impl_*"))
     yardstick = ROOT / "impl_lowlevel" / "floor.py"  # of all three, written once
     assert yardstick.exists()
-    assert len({tuple(sorted(path.name for path in folder.glob("*.py") if path != yardstick)) for folder in folders}) == 1
+    assert (
+        len(
+            {
+                tuple(sorted(path.name for path in folder.glob("*.py") if path != yardstick))
+                for folder in folders
+            }
+        )
+        == 1
+    )
     for folder in folders:
         others = [other.name for other in folders if other != folder]
-        assert not any(other in path.read_text() for path in folder.glob("*.py") for other in others)
+        assert not any(
+            other in path.read_text() for path in folder.glob("*.py") for other in others
+        )
 
 
 def test_bench_reaches_implementations_by_name_alone():
     for path in ROOT.glob("bench/**/*.py"):
         tree = ast.parse(path.read_text())
         modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-        modules += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        modules += [
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        ]
         assert not any(module.startswith("impl_") for module in modules), path

@@ -17,9 +17,31 @@ from bench.report.findings import judge
 from bench.report.frames import read_cells, results_frame
 
 REQUIRED = [
-    "implementation", "profile", "dataset", "outputs", "seed", "status", "accuracy", "final_loss", "true_positives", "true_negatives",
-    "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms", "device_ms_per_step",
-    "gpu_ms_per_step", "peak_rss_mib", "startup_s", "train_s", "wall_s", "steps", "parameters", "code_lines"]
+    "implementation",
+    "profile",
+    "dataset",
+    "outputs",
+    "seed",
+    "status",
+    "accuracy",
+    "final_loss",
+    "true_positives",
+    "true_negatives",
+    "false_positives",
+    "false_negatives",
+    "global_step",
+    "samples_per_second",
+    "step_ms",
+    "device_ms_per_step",
+    "gpu_ms_per_step",
+    "peak_rss_mib",
+    "startup_s",
+    "train_s",
+    "wall_s",
+    "steps",
+    "parameters",
+    "code_lines",
+]
 
 
 def test_a_quick_run_measures_every_kind_of_cell(quick_run):
@@ -29,32 +51,64 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     assert set(REQUIRED) <= set(results.columns)
     assert len(results) == 18 and (results["status"] == "ok").all()
     assert results.groupby(["implementation", "profile", "dataset", "outputs"]).ngroups == 18
-    measured = ["accuracy", "final_loss", "peak_rss_mib", "startup_s", "train_s", "wall_s", "graph_s", "first_step_s",
-                "evaluation_s", "checkpoint_s", "checkpoint_kib"]
+    measured = [
+        "accuracy",
+        "final_loss",
+        "peak_rss_mib",
+        "startup_s",
+        "train_s",
+        "wall_s",
+        "graph_s",
+        "first_step_s",
+        "evaluation_s",
+        "checkpoint_s",
+        "checkpoint_kib",
+    ]
     assert (results[measured] >= 0).all(axis=None)
-    steady = results[(results["profile"] == "default") | (results["dataset"] == "small")]  # a quick tuned run of large is all warm-up
+    steady = results[
+        (results["profile"] == "default") | (results["dataset"] == "small")
+    ]  # a quick tuned run of large is all warm-up
     assert (steady[["samples_per_second", "step_ms"]] > 0).all(axis=None)
-    assert (results.loc[results["dataset"] == "small", ["device_ms_per_step", "of_floor"]] > 0).all(axis=None)
+    assert (results.loc[results["dataset"] == "small", ["device_ms_per_step", "of_floor"]] > 0).all(
+        axis=None
+    )
     assert results["gpu_ms_per_step"].isna().all() and "No GPU was there" in process.stdout
     assert (results.groupby("dataset")["parameters"].nunique() == 1).all()
 
 
 def test_everything_promised_is_in_the_folder(quick_run):
     folder, _ = quick_run
-    for name in ("results.csv", "throughput.csv", "curves.csv", "environment.json", "results.md", "curves.png", "report.html"):
+    for name in (
+        "results.csv",
+        "throughput.csv",
+        "curves.csv",
+        "environment.json",
+        "results.md",
+        "curves.png",
+        "report.html",
+    ):
         assert (folder / name).stat().st_size > 100
     for name in ("cells", "steps", "outputs"):
         assert len(list((folder / name).iterdir())) == 18
-    assert len(list((folder / "traces").iterdir())) == 8 and len(list((folder / "rounds").iterdir())) == 4
+    assert (
+        len(list((folder / "traces").iterdir())) == 8
+        and len(list((folder / "rounds").iterdir())) == 4
+    )
     assert len(pd.read_csv(folder / "curves.csv")) == 18 * 3
 
 
 def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
     folder, _ = quick_run
     throughput = pd.read_csv(folder / "throughput.csv")
-    assert len(throughput) == 8 and throughput["samples_per_second"].gt(0).all() and throughput["of_floor"].dropna().gt(0).all()
+    assert (
+        len(throughput) == 8
+        and throughput["samples_per_second"].gt(0).all()
+        and throughput["of_floor"].dropna().gt(0).all()
+    )
     parts = throughput[["kernels_ms", "input_ms", "runtime_ms", "api_ms", "python_ms"]]
-    noise = 0.05 * throughput["wall_ms"]  # a part is a difference of medians, and a quick run has few calls
+    noise = (
+        0.05 * throughput["wall_ms"]
+    )  # a part is a difference of medians, and a quick run has few calls
     assert parts.ge(-noise, axis=0).all(axis=None) and (parts["kernels_ms"] > 0.1).all()
     total = parts.sum(axis=1) + throughput["residual_ms"]
     assert total.to_numpy() == pytest.approx(throughput["wall_ms"].to_numpy(), rel=0.02)
@@ -62,14 +116,24 @@ def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
 
 def test_environment_is_recorded(quick_run):
     folder, _ = quick_run
-    assert json.loads((folder / "environment.json").read_text())["packages"]["tensorflow"].startswith("2.15")
+    assert json.loads((folder / "environment.json").read_text())["packages"][
+        "tensorflow"
+    ].startswith("2.15")
 
 
 def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_findings(quick_run):
     folder, process = quick_run
     assert process.stderr == ""
-    for text in ("Does it train?", "What does each API cost?", "Where does the time of a step go?", "What else does it cost?",
-                 "What differs between the APIs", "Does a tuned run end as the default one?", "samples per second:", "caution:"):
+    for text in (
+        "Does it train?",
+        "What does each API cost?",
+        "Where does the time of a step go?",
+        "What else does it cost?",
+        "What differs between the APIs",
+        "Does a tuned run end as the default one?",
+        "samples per second:",
+        "caution:",
+    ):
         assert text in process.stdout
     assert "TensorRT" not in process.stdout and "rebuild TensorFlow" not in process.stdout
     assert "A --quick run" in (folder / "results.md").read_text()
@@ -78,9 +142,17 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
 def test_the_three_apis_agree_in_a_quick_run(quick_run):
     folder, _ = quick_run
     curves = pd.read_csv(folder / "curves.csv")
-    losses = curves.pivot_table(index=["profile", "dataset", "outputs", "epoch"], columns="implementation", values="evaluation_loss")
-    assert losses["estimator"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5)
-    assert losses["keras"].to_numpy() == pytest.approx(losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3)
+    losses = curves.pivot_table(
+        index=["profile", "dataset", "outputs", "epoch"],
+        columns="implementation",
+        values="evaluation_loss",
+    )
+    assert losses["estimator"].to_numpy() == pytest.approx(
+        losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5
+    )
+    assert losses["keras"].to_numpy() == pytest.approx(
+        losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3
+    )
 
 
 def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_rows(quick_run):
@@ -97,15 +169,30 @@ def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_row
 def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_path):
     folder = shutil.copytree(quick_run[0], tmp_path / "again")
     before = pd.read_csv(folder / "results.csv")
-    part = ("--impl", "keras", "--profile", "default", "--dataset", "small", "--outputs", "logits", "--out", folder)
+    part = (
+        "--impl",
+        "keras",
+        "--profile",
+        "default",
+        "--dataset",
+        "small",
+        "--outputs",
+        "logits",
+        "--out",
+        folder,
+    )
     process = run_module("bench", "run", "--quick", *part)
     assert process.returncode == 0, process.stderr
     after = pd.read_csv(folder / "results.csv")
-    assert len(after) == 18 and len(pd.read_csv(folder / "throughput.csv")) == 8  # the other variants took turns again
+    assert (
+        len(after) == 18 and len(pd.read_csv(folder / "throughput.csv")) == 8
+    )  # the other variants took turns again
     same = before["wall_s"] == after["wall_s"]
     assert (~same).sum() == 1 and after.loc[~same, "implementation"].tolist() == ["keras"]
     assert (before["of_floor"] != after["of_floor"]).any()
-    twin = pd.read_csv(folder / "throughput.csv").set_index("profile").loc["again", "implementation"]
+    twin = (
+        pd.read_csv(folder / "throughput.csv").set_index("profile").loc["again", "implementation"]
+    )
     assert twin == "lowlevel"  # still what all are compared with
     other = run_module("bench", "run", "--quick", "--epochs", 2, *part)
     assert other.returncode == 2 and "another number of epochs" in other.stderr
@@ -114,7 +201,10 @@ def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_
 
 def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
     folder = shutil.copytree(quick_run[0], tmp_path / "again")
-    derived = {name: (folder / name).read_bytes() for name in ("results.csv", "throughput.csv", "curves.csv", "results.md")}
+    derived = {
+        name: (folder / name).read_bytes()
+        for name in ("results.csv", "throughput.csv", "curves.csv", "results.md")
+    }
     for name in (*derived, "report.html", "curves.png"):
         (folder / name).unlink()
     process = run_module("bench", "report", folder)
@@ -122,20 +212,52 @@ def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
     assert {name: (folder / name).read_bytes() for name in derived} == derived
     assert (folder / "report.html").exists() and "What does each API cost?" in process.stdout
     nothing = run_module("bench", "report", tmp_path)
-    assert nothing.returncode == 2 and "holds no run" in nothing.stderr and nothing.stderr.count("\n") == 1
+    assert (
+        nothing.returncode == 2
+        and "holds no run" in nothing.stderr
+        and nothing.stderr.count("\n") == 1
+    )
 
 
 def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
-    (tmp_path / "raises.py").write_text("def train(task, observer):\n    raise ValueError('no good\\nat all')\n")
-    (tmp_path / "dies.py").write_text("import os\n\ndef train(task, observer):\n    os.kill(os.getpid(), 9)\n")
+    (tmp_path / "raises.py").write_text(
+        "def train(task, observer):\n    raise ValueError('no good\\nat all')\n"
+    )
+    (tmp_path / "dies.py").write_text(
+        "import os\n\ndef train(task, observer):\n    os.kill(os.getpid(), 9)\n"
+    )
     (tmp_path / "broken.py").write_text("import nothing_of_that_name\n")
     out = tmp_path / "out"
     process = run_module(
-        "bench", "run", "--quick", "--profile", "default", "--dataset", "small", "--outputs", "logits", "--out", out, "--impl", "raises", "--impl",
-        "dies", "--impl", "broken", "--impl", "lowlevel", env={**os.environ, "PYTHONPATH": str(tmp_path)})
+        "bench",
+        "run",
+        "--quick",
+        "--profile",
+        "default",
+        "--dataset",
+        "small",
+        "--outputs",
+        "logits",
+        "--out",
+        out,
+        "--impl",
+        "raises",
+        "--impl",
+        "dies",
+        "--impl",
+        "broken",
+        "--impl",
+        "lowlevel",
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
     assert process.returncode == 1
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
-    assert rows["status"].to_dict() == {"raises": "failed", "dies": "failed", "broken": "unavailable", "lowlevel": "ok"}
+    assert rows["status"].to_dict() == {
+        "raises": "failed",
+        "dies": "failed",
+        "broken": "unavailable",
+        "lowlevel": "ok",
+    }
     assert rows.loc["raises", "reason"] == "ValueError: no good"
     assert rows.loc["dies", "reason"] == "its process was killed by SIGKILL"
     assert "nothing_of_that_name" in rows.loc["broken", "reason"]
@@ -143,21 +265,39 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     assert (out / "report.html").exists()
     text = (out / "results.md").read_text()
     assert "small: raises default took no part in the rounds: ValueError: no good" in text
-    assert "small: dies default took no part in the rounds: its process was killed by SIGKILL" in text
+    assert (
+        "small: dies default took no part in the rounds: its process was killed by SIGKILL" in text
+    )
     assert "lowlevel" in pd.read_csv(out / "throughput.csv")["implementation"].tolist()
 
 
 def test_a_comparison_joins_the_report_of_a_run(quick_run, tmp_path):
     folder, ports = shutil.copytree(quick_run[0], tmp_path / "run"), f"{ROOT}/tests/ports.py"
-    process = run_module("bench", "parity", f"{ports}:model", f"{ports}:wrong_loss_sum", "--steps", "5", "--out", folder)
+    process = run_module(
+        "bench",
+        "parity",
+        f"{ports}:model",
+        f"{ports}:wrong_loss_sum",
+        "--steps",
+        "5",
+        "--out",
+        folder,
+    )
     assert process.returncode == 1, process.stderr
     page = (folder / "report.html").read_text()
     assert "wrong_loss_sum" in page and "reduction: mean over samples" in page
     process = run_module("bench", "parity", "keras", "keras", "--out", tmp_path / "none")
-    assert process.returncode == 2 and "holds no run" in process.stderr and not (tmp_path / "none").exists()
+    assert (
+        process.returncode == 2
+        and "holds no run" in process.stderr
+        and not (tmp_path / "none").exists()
+    )
 
 
-@pytest.mark.parametrize("option, value", [("--precision", "2"), ("--precision", "0%"), ("--budget", "10"), ("--profile", "fast")])
+@pytest.mark.parametrize(
+    "option, value",
+    [("--precision", "2"), ("--precision", "0%"), ("--budget", "10"), ("--profile", "fast")],
+)
 def test_bad_quantities_are_one_line(tmp_path, option, value):
     process = run_module("bench", "all", option, value, "--out", tmp_path / "out")
     assert process.returncode == 2 and process.stderr.count("\n") == 1 and value in process.stderr
@@ -173,8 +313,25 @@ def wait_for(condition, process, seconds=90):
 
 def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", "--quick", "--dataset", "small", "--epochs", "100", "--out", tmp_path],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            "--quick",
+            "--dataset",
+            "small",
+            "--epochs",
+            "100",
+            "--out",
+            tmp_path,
+        ],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
     wait_for(lambda: list(tmp_path.glob("cells/*.json")), process)
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
@@ -191,8 +348,22 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
     output = tmp_path / "output"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"impl_{name}", "--outputs", "activated", "--epochs", "500", "--seed", "3"], cwd=ROOT,
-            text=True, stdout=file, stderr=subprocess.PIPE)
+            [
+                sys.executable,
+                "-m",
+                f"impl_{name}",
+                "--outputs",
+                "activated",
+                "--epochs",
+                "500",
+                "--seed",
+                "3",
+            ],
+            cwd=ROOT,
+            text=True,
+            stdout=file,
+            stderr=subprocess.PIPE,
+        )
         wait_for(lambda: "epoch 2:" in output.read_text(), process)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
@@ -200,8 +371,17 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
     assert stderr.startswith("interrupted after") and stderr.count("\n") == 1
     first = next(line for line in output.read_text().splitlines() if line.startswith("epoch"))
     assert first.startswith("epoch 1: {") and "'global_step': 125" in first
-    assert all(f"'{field}'" in first for field in ("accuracy", "loss", "true_positives", "true_negatives",
-                                                   "false_positives", "false_negatives"))
+    assert all(
+        f"'{field}'" in first
+        for field in (
+            "accuracy",
+            "loss",
+            "true_positives",
+            "true_negatives",
+            "false_positives",
+            "false_negatives",
+        )
+    )
 
 
 @pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
@@ -211,7 +391,9 @@ def test_checkpoints_and_summaries_stay_where_they_are_asked_for(name, tmp_path)
     assert process.returncode == 0, process.stderr
     assert list(folder.glob("*.index")) and list(folder.rglob("events.out.tfevents.*"))
     again = run_module(f"impl_{name}", "--epochs", 1, "--model-dir", folder)
-    assert again.returncode == 2 and "is not empty" in again.stderr and again.stderr.count("\n") == 1
+    assert (
+        again.returncode == 2 and "is not empty" in again.stderr and again.stderr.count("\n") == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
@@ -220,7 +402,11 @@ def test_the_tuned_profile_runs_alone_too(name):
     assert process.returncode == 0, process.stderr
     assert "epoch 2: {'global_step': 250" in process.stdout
     both = run_module(f"impl_{name}", "--profile", "tuned", "--tensorboard")
-    assert both.returncode == 2 and "writes no summaries" in both.stderr and both.stderr.count("\n") == 1
+    assert (
+        both.returncode == 2
+        and "writes no summaries" in both.stderr
+        and both.stderr.count("\n") == 1
+    )
 
 
 def test_data_lists_and_draws_the_datasets(tmp_path):
@@ -235,7 +421,9 @@ def open_report(browser, folder: Path, width: int, height: int):
     """(page, console errors) of a report, offline."""
     page = browser.new_context(viewport={"width": width, "height": height}, offline=True).new_page()
     errors = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"file://{folder}/report.html", wait_until="load")
     page.wait_for_function("document.querySelectorAll('.plotly-graph-div .main-svg').length > 0")
@@ -251,10 +439,14 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     assert errors == []
     curves = [plot for plot in plots if not plot["title"].startswith(("Throughput", "Where"))]
     assert len(curves) == 8 and all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
-    assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [2]  # a quick run times small alone
+    assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [
+        2
+    ]  # a quick run times small alone
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Where")] == [5]
     assert all(plot["fits"] for plot in plots)
-    assert page.locator("table").count() == 8 + 7 + 2 + 1 + 1  # results, kernels, parity stages, environment, causes
+    assert (
+        page.locator("table").count() == 8 + 7 + 2 + 1 + 1
+    )  # results, kernels, parity stages, environment, causes
 
 
 @pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])

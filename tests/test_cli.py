@@ -17,17 +17,28 @@ from bench.task import UserError
 
 def fails_with_one_line(process, message):
     assert process.returncode == 2
-    assert message in process.stderr and process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+    assert (
+        message in process.stderr
+        and process.stderr.startswith("error: ")
+        and process.stderr.count("\n") == 1
+    )
     return True
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["all", "--impl", "pytorch"], "unknown implementation 'pytorch': choose from lowlevel, estimator, keras"),
-    (["all", "--dataset", "medium"], "'medium' is not one of 'small', 'large'"),
-    (["run", "--outputs", "hinge"], "'hinge' is not one of 'logits', 'activated'"),
-    (["all", "--seeds", "0"], "0 is not in the range x>=1"),
-    (["all", "--epochs", "many"], "'many' is not a valid integer"),
-    (["everything"], "No such command 'everything'")])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (
+            ["all", "--impl", "pytorch"],
+            "unknown implementation 'pytorch': choose from lowlevel, estimator, keras",
+        ),
+        (["all", "--dataset", "medium"], "'medium' is not one of 'small', 'large'"),
+        (["run", "--outputs", "hinge"], "'hinge' is not one of 'logits', 'activated'"),
+        (["all", "--seeds", "0"], "0 is not in the range x>=1"),
+        (["all", "--epochs", "many"], "'many' is not a valid integer"),
+        (["everything"], "No such command 'everything'"),
+    ],
+)
 def test_a_wrong_word_is_named(arguments, message, tmp_path):
     out = [] if arguments == ["everything"] else ["--out", tmp_path / "out"]
     assert fails_with_one_line(run_module("bench", *arguments, *out), message)
@@ -36,7 +47,9 @@ def test_a_wrong_word_is_named(arguments, message, tmp_path):
 
 @pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
 def test_implementations_name_a_wrong_word_too(name):
-    assert fails_with_one_line(run_module(f"impl_{name}", "--dataset", "medium"), "'medium' is not one of")
+    assert fails_with_one_line(
+        run_module(f"impl_{name}", "--dataset", "medium"), "'medium' is not one of"
+    )
 
 
 def test_an_output_folder_that_cannot_be_written_is_named(tmp_path):
@@ -49,7 +62,9 @@ def test_an_output_folder_that_cannot_be_written_is_named(tmp_path):
 def test_a_disk_that_fills_during_a_run_ends_it_with_one_line(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", tmp_path], check=True)
     try:
-        process = run_module("bench", "run", "--quick", "--impl", "lowlevel", "--dataset", "small", "--out", tmp_path)
+        process = run_module(
+            "bench", "run", "--quick", "--impl", "lowlevel", "--dataset", "small", "--out", tmp_path
+        )
         assert fails_with_one_line(process, "No space left on device")
         assert not list(tmp_path.rglob(".*-*"))
     finally:
@@ -85,18 +100,29 @@ def without(package: str, folder: Path) -> dict:
     return {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}"}
 
 
-@pytest.mark.parametrize("package, arguments, message", [
-    ("tensorflow_estimator", ["bench", "run", "--quick"], "has no Estimator"),
-    ("tensorflow_estimator", ["impl_estimator"], "has no Estimator"),
-    ("tensorflow", ["bench", "all"], "TensorFlow is not installed"),
-    ("tensorflow", ["impl_keras"], "TensorFlow is not installed")])
+@pytest.mark.parametrize(
+    "package, arguments, message",
+    [
+        ("tensorflow_estimator", ["bench", "run", "--quick"], "has no Estimator"),
+        ("tensorflow_estimator", ["impl_estimator"], "has no Estimator"),
+        ("tensorflow", ["bench", "all"], "TensorFlow is not installed"),
+        ("tensorflow", ["impl_keras"], "TensorFlow is not installed"),
+    ],
+)
 def test_a_missing_package_is_named(package, arguments, message, tmp_path):
-    process = subprocess.run([sys.executable, "-S", "-m", *arguments], env=without(package, tmp_path), cwd=tmp_path,
-                             text=True, capture_output=True)
+    process = subprocess.run(
+        [sys.executable, "-S", "-m", *arguments],
+        env=without(package, tmp_path),
+        cwd=tmp_path,
+        text=True,
+        capture_output=True,
+    )
     assert fails_with_one_line(process, message)
 
 
-@pytest.mark.parametrize("arguments", [["bench"], ["bench", "all"], ["bench", "run"], ["bench", "data"], ["impl_keras"]])
+@pytest.mark.parametrize(
+    "arguments", [["bench"], ["bench", "all"], ["bench", "run"], ["bench", "data"], ["impl_keras"]]
+)
 def test_help_is_there_without_waiting_for_tensorflow(arguments):
     process = run_module(*arguments, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
     assert process.returncode == 0 and "Usage: python -m" in process.stdout
@@ -107,7 +133,10 @@ def test_text_from_files_is_shown_as_text(capsys):
     with pytest.raises(SystemExit) as ended, one_line_errors():
         raise UserError("a.csv: row 2 has the label \x1b[31mred\nand more")
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "error: a.csv: row 2 has the label \N{REPLACEMENT CHARACTER}[31mred and more\n"
+    assert (
+        capsys.readouterr().err
+        == "error: a.csv: row 2 has the label \N{REPLACEMENT CHARACTER}[31mred and more\n"
+    )
     console = Console(force_terminal=True, width=200)
     with share_progress(console, "reading a[/b].csv") as on_share:
         on_share(0.5)

@@ -26,7 +26,11 @@ from bench.process.group import Group
 from bench.task import Task
 
 NAMES = list(IMPLEMENTATIONS)
-ROLES = {"lowlevel": ["chief", "worker", "ps"], "estimator": ["chief", "worker"], "keras": ["worker", "worker"]}
+ROLES = {
+    "lowlevel": ["chief", "worker", "ps"],
+    "estimator": ["chief", "worker"],
+    "keras": ["worker", "worker"],
+}
 ALONE = {"lowlevel": ["chief", "ps"], "estimator": ["chief"], "keras": ["worker"]}
 BATCH = 21
 """Odd, and the last batch of a pass has 11 samples: two workers' shares are never of the same size."""
@@ -68,7 +72,9 @@ class Teller:
 def take_part(sender, log, module, config, dataset, folder, options):
     """A member's process. It leaves at once: an error holds what cannot be taken apart once another member is gone."""
     options = dict(options)
-    life, end, cpus, version = (options.pop(name, None) for name in ("life", "end", "cpus", "version"))
+    life, end, cpus, version = (
+        options.pop(name, None) for name in ("life", "end", "cpus", "version")
+    )
     output = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1), os.dup2(output, 2)
     if config:
@@ -77,13 +83,17 @@ def take_part(sender, log, module, config, dataset, folder, options):
 
     if cpus:
         tf.config.set_logical_device_configuration(
-            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * cpus)
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * cpus,
+        )
     if version:
         tf.version.VERSION = tf.compat.v1.version.VERSION = version
     options = {"epochs": EPOCHS, "batch_size": BATCH, "optimizer": "sgd", **options}
     task = Task(dataset, "logits", 5, model_dir=Path(folder), **options)
     try:
-        trained = importlib.import_module(module).train(task, Teller(sender, life or -1, end or signal.SIGKILL))
+        trained = importlib.import_module(module).train(
+            task, Teller(sender, life or -1, end or signal.SIGKILL)
+        )
         sender.send(("trained", trained))
     except Exception as error:
         sender.send(("error", f"{type(error).__name__}: {error}"))
@@ -106,15 +116,32 @@ class Members:
         for number, (role, index) in enumerate(places):
             if number in absent:
                 continue
-            own = {name: value[number] if isinstance(value, list) else value for name, value in options.items()}
+            own = {
+                name: value[number] if isinstance(value, list) else value
+                for name, value in options.items()
+            }
             config = {"cluster": cluster, "task": {"type": role, "index": index}}
             receiver, sender = CONTEXT.Pipe(duplex=False)
             self.logs.append(folder.with_name(f"{folder.name}.{role}{index}.log"))
-            self.groups.append(self.stack.enter_context(
-                Group(take_part, sender, self.logs[-1], module, config if role != "alone" else None, dataset, str(folder), own)))
+            self.groups.append(
+                self.stack.enter_context(
+                    Group(
+                        take_part,
+                        sender,
+                        self.logs[-1],
+                        module,
+                        config if role != "alone" else None,
+                        dataset,
+                        str(folder),
+                        own,
+                    )
+                )
+            )
             sender.close()
             self.receivers.append(receiver)
-            self.told.append({"begin": [], "loss": [], "evaluation": [], "trained": [], "error": []})
+            self.told.append(
+                {"begin": [], "loss": [], "evaluation": [], "trained": [], "error": []}
+            )
 
     def __enter__(self):
         return self
@@ -147,15 +174,19 @@ def train(module, roles, dataset, folder, **options):
 @pytest.fixture(scope="module")
 def alone(dataset, tmp_path_factory):
     """{name: what is told by the training without a cluster}."""
-    return {name: train(f"{module}.train", ["alone"], dataset, tmp_path_factory.mktemp(name))[0]
-            for name, module in IMPLEMENTATIONS.items()}
+    return {
+        name: train(f"{module}.train", ["alone"], dataset, tmp_path_factory.mktemp(name))[0]
+        for name, module in IMPLEMENTATIONS.items()
+    }
 
 
 @pytest.fixture(scope="module")
 def together(dataset, tmp_path_factory):
     """{name: what is told by two workers and, for the first API, a parameter server}."""
-    return {name: train(f"{module}.cluster", ROLES[name], dataset, tmp_path_factory.mktemp(name))
-            for name, module in IMPLEMENTATIONS.items()}
+    return {
+        name: train(f"{module}.cluster", ROLES[name], dataset, tmp_path_factory.mktemp(name))
+        for name, module in IMPLEMENTATIONS.items()
+    }
 
 
 def mean_losses(told):
@@ -169,8 +200,13 @@ def test_two_workers_train_as_one_does_and_the_chief_alone_evaluates(name, alone
     assert mean_losses(together[name]) == pytest.approx(np.array(alone[name]["loss"]), **BOUND)
     assert [row.global_step for row in chief["evaluation"]] == [10, 20, 30, 40, 50]
     for mine, expected in zip(chief["evaluation"], alone[name]["evaluation"]):
-        assert mine.loss == pytest.approx(expected.loss, **BOUND) and mine.true_positives == expected.true_positives
-    assert chief["trained"][0].outputs == pytest.approx(alone[name]["trained"][0].outputs, rel=1e-3, abs=1e-3)
+        assert (
+            mine.loss == pytest.approx(expected.loss, **BOUND)
+            and mine.true_positives == expected.true_positives
+        )
+    assert chief["trained"][0].outputs == pytest.approx(
+        alone[name]["trained"][0].outputs, rel=1e-3, abs=1e-3
+    )
     assert chief["trained"][0].parameters == 12_786
     assert worker["trained"] == [None] and not worker["evaluation"]
     assert all(server["trained"] == [None] and not server["begin"] for server in servers)
@@ -186,7 +222,9 @@ def test_a_cluster_of_one_worker_trains_as_without_a_cluster(name, alone, datase
 def test_two_devices_of_one_machine_train_as_one_does(name, alone, dataset, tmp_path):
     told = train(f"{IMPLEMENTATIONS[name]}.cluster", ["alone"], dataset, tmp_path, cpus=2)
     assert told[0]["loss"] == pytest.approx(alone[name]["loss"], **BOUND)
-    assert told[0]["evaluation"][-1].loss == pytest.approx(alone[name]["evaluation"][-1].loss, **BOUND)
+    assert told[0]["evaluation"][-1].loss == pytest.approx(
+        alone[name]["evaluation"][-1].loss, **BOUND
+    )
 
 
 def elements(name, make, task):
@@ -210,17 +248,37 @@ def elements(name, make, task):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, dataset, tmp_path):
     task = Task(dataset, "logits", 5, 2, tmp_path, batch_size=BATCH)
-    batches = elements(name, lambda module: getattr(
-        module, "training_input" if name == "estimator" else "training_dataset")(task), task)
+    batches = elements(
+        name,
+        lambda module: getattr(
+            module, "training_input" if name == "estimator" else "training_dataset"
+        )(task),
+        task,
+    )
     skip = 3
-    shares = [elements(name, lambda module: module.shared_dataset(task, replicas, first, 1, skip).take(
-        task.steps - skip), task) for first in range(replicas)]
+    shares = [
+        elements(
+            name,
+            lambda module: module.shared_dataset(task, replicas, first, 1, skip).take(
+                task.steps - skip
+            ),
+            task,
+        )
+        for first in range(replicas)
+    ]
     assert {len(share) for share in shares} == {len(batches) - skip}
     for batch, dealt in zip(batches[skip:], zip(*shares)):
         signal, labels = batch
         rows, weighed = {}, 0
         for first, share in enumerate(dealt):
-            one = dict(zip(("signal", "weight", "label") if name == "estimator" else ("signal", "label", "weight"), share))
+            one = dict(
+                zip(
+                    ("signal", "weight", "label")
+                    if name == "estimator"
+                    else ("signal", "label", "weight"),
+                    share,
+                )
+            )
             real = one["weight"] > 0
             assert (one["signal"][real] == signal[first::replicas]).all()
             assert (one["label"][real] == labels[first::replicas]).all()
@@ -232,42 +290,79 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
 
 @pytest.mark.parametrize("name", NAMES)
 def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_last_checkpoint(
-        name, alone, dataset, tmp_path):
+    name, alone, dataset, tmp_path
+):
     module = f"{IMPLEMENTATIONS[name]}.cluster"
     options = {"checkpoint_steps": 7, "peer_timeout_s": 4}
-    with Members(module, ROLES[name], dataset, tmp_path, life=[None, 25, None], **options) as members:
+    with Members(
+        module, ROLES[name], dataset, tmp_path, life=[None, 25, None], **options
+    ) as members:
         chief, worker, *servers = members.listen()
-        assert members.groups[1].exitcode == -signal.SIGKILL and len(worker["loss"]) == 25 and not worker["error"]
-        assert chief["error"] and 25 <= len(chief["loss"]) <= 26 and all(server["error"] for server in servers)
+        assert (
+            members.groups[1].exitcode == -signal.SIGKILL
+            and len(worker["loss"]) == 25
+            and not worker["error"]
+        )
+        assert (
+            chief["error"]
+            and 25 <= len(chief["loss"]) <= 26
+            and all(server["error"] for server in servers)
+        )
     told = train(module, ROLES[name], dataset, tmp_path, **options)
     losses = mean_losses(told)
     assert len(losses) == EPOCHS * STEPS_PER_EPOCH - 21  # the last checkpoint before the 25th step
     assert losses == pytest.approx(np.array(alone[name]["loss"][21:]), **BOUND)
     assert [row.global_step for row in told[0]["evaluation"]] == [30, 40, 50]
     again = train(module, ROLES[name], dataset, tmp_path, **options)
-    assert not again[0]["loss"] and (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
+    assert (
+        not again[0]["loss"]
+        and (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path):
     """It is stopped: as of a machine that has vanished, its connections stay open."""
-    with Members(f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, tmp_path, life=[None, 25, None], end=signal.SIGSTOP,
-                 peer_timeout_s=3) as members:
+    with Members(
+        f"{IMPLEMENTATIONS[name]}.cluster",
+        ROLES[name],
+        dataset,
+        tmp_path,
+        life=[None, 25, None],
+        end=signal.SIGSTOP,
+        peer_timeout_s=3,
+    ) as members:
         stopped = members.groups[1]
         others = [group for group in members.groups if group is not stopped]
         chief, *_ = members.listen(until=lambda told: all(group.has_ended for group in others))
-        assert not stopped.has_ended and all(group.exitcode == 1 for group in others) and not chief["trained"]
-        assert chief["error"] or members.logs[0].read_text().endswith("error: another worker has not answered for 3 s\n")
+        assert (
+            not stopped.has_ended
+            and all(group.exitcode == 1 for group in others)
+            and not chief["trained"]
+        )
+        assert chief["error"] or members.logs[0].read_text().endswith(
+            "error: another worker has not answered for 3 s\n"
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
-    with Members(f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, tmp_path, absent=[1], peer_timeout_s=3) as members:
+    with Members(
+        f"{IMPLEMENTATIONS[name]}.cluster",
+        ROLES[name],
+        dataset,
+        tmp_path,
+        absent=[1],
+        peer_timeout_s=3,
+    ) as members:
         told = members.listen(limit_s=20)
         assert all(group.exitcode == 1 for group in members.groups)
         assert not any(one["begin"] for one in told)
         if name == "lowlevel":
-            assert all("have come within 3 s: missing /job:worker/task:0" in one["error"][0] for one in told)
+            assert all(
+                "have come within 3 s: missing /job:worker/task:0" in one["error"][0]
+                for one in told
+            )
         else:  # it waits in C++: another process says why it ends
             lines = members.logs[0].read_text().splitlines()
             assert lines[-1] == "error: not all members of the cluster have come within 3 s"
@@ -282,11 +377,15 @@ def test_different_versions_are_refused_by_all_who_see_them(name, dataset, tmp_p
 
 @pytest.mark.parametrize("name", NAMES)
 def test_members_that_would_train_for_different_epochs_are_refused_by_all(name, dataset, tmp_path):
-    check_disagreement(name, dataset, tmp_path, {"epochs": [EPOCHS, EPOCHS + 1, EPOCHS]}, "50", "60")
+    check_disagreement(
+        name, dataset, tmp_path, {"epochs": [EPOCHS, EPOCHS + 1, EPOCHS]}, "50", "60"
+    )
 
 
 def check_disagreement(name, dataset, folder, options, *said):
-    with Members(f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, folder, **options) as members:
+    with Members(
+        f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, folder, **options
+    ) as members:
         for one in members.listen():
             assert one["error"] and one["error"][0].startswith("UserError") and not one["begin"]
             assert all(text in one["error"][0] for text in said)

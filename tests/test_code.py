@@ -29,13 +29,25 @@ docstring"""
 
 def test_docstrings_comments_and_blank_lines_do_not_count():
     assert {SOURCE.splitlines()[line - 1].strip() for line in code_lines(SOURCE)} == {
-        "import os  # a comment", "def double(", "value,", "return [", "]", 'TEXT = """not a', 'docstring"""'}
+        "import os  # a comment",
+        "def double(",
+        "value,",
+        "return [",
+        "]",
+        'TEXT = """not a',
+        'docstring"""',
+    }
 
 
 def test_a_profile_counts_the_modules_that_it_trains_with():
     package = importlib.import_module("impl_keras")
     names = [module.__name__ for module in modules_of(package, "tuned")]
-    assert names == ["impl_keras.network", "impl_keras.input", "impl_keras.train", "impl_keras.tuned"]
+    assert names == [
+        "impl_keras.network",
+        "impl_keras.input",
+        "impl_keras.train",
+        "impl_keras.tuned",
+    ]
     assert modules_of(package, "default") == modules_of(package, "tuned")[:3]
     assert count_code_lines(modules_of(package, "default")) > 50
     single = importlib.import_module("impl_keras.network")

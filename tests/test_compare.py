@@ -13,8 +13,10 @@ from bench.results import cells as raw
 
 def run_folder(folder, factor=1.0, rounds=16, spread=0.01, seed=0, environment=None, **cell):
     """A run of one implementation on small, so much faster or slower."""
-    rates = {f"lowlevel-{profile}": noisy(100 * factor, rounds, spread, seed + number)
-             for number, profile in enumerate(("default", "tuned", "again"))}
+    rates = {
+        f"lowlevel-{profile}": noisy(100 * factor, rounds, spread, seed + number)
+        for number, profile in enumerate(("default", "tuned", "again"))
+    }
     rates["floor-floor"] = noisy(1000, rounds, spread, seed + 9)
     write_timings(folder, rates)
     write_measured(folder, "lowlevel", "small", kind="logits", **cell)
@@ -26,30 +28,58 @@ def compare(*arguments):
     return run_module("bench", "compare", *arguments)
 
 
-@pytest.mark.parametrize("factor, code, verdict", [(1.0, 0, "equivalent"), (1.2, 0, "faster"), (0.93, 0, "slower"), (0.8, 1, "beyond")])
+@pytest.mark.parametrize(
+    "factor, code, verdict",
+    [(1.0, 0, "equivalent"), (1.2, 0, "faster"), (0.93, 0, "slower"), (0.8, 1, "beyond")],
+)
 def test_the_exit_code_tells_a_slowdown_beyond_the_limit(tmp_path, factor, code, verdict):
     process = compare(run_folder(tmp_path / "a"), run_folder(tmp_path / "b", factor, seed=50))
     assert process.returncode == code, process.stderr
-    assert verdict in process.stdout and ("slower by more than 10%: small lowlevel-default" in process.stdout) == (code == 1)
+    assert verdict in process.stdout and (
+        "slower by more than 10%: small lowlevel-default" in process.stdout
+    ) == (code == 1)
 
 
 def test_the_limit_can_be_set(tmp_path):
     folders = run_folder(tmp_path / "a"), run_folder(tmp_path / "b", 0.93, seed=50)
-    assert compare(*folders, "--fail-over", "3%").returncode == 1 and compare(*folders, "--fail-over", "20%").returncode == 0
+    assert (
+        compare(*folders, "--fail-over", "3%").returncode == 1
+        and compare(*folders, "--fail-over", "20%").returncode == 0
+    )
 
 
 def test_a_slowdown_that_noise_could_explain_does_not_fail(tmp_path):
-    process = compare(run_folder(tmp_path / "a", spread=0.3), run_folder(tmp_path / "b", 0.95, spread=0.3, seed=50))
+    process = compare(
+        run_folder(tmp_path / "a", spread=0.3),
+        run_folder(tmp_path / "b", 0.95, spread=0.3, seed=50),
+    )
     assert process.returncode == 0 and "unresolved" in process.stdout
 
 
-@pytest.mark.parametrize("environment, cell, reason", [
-    ({"cpu": "another"}, {}, "different machines: cpu is c and another"),
-    ({}, {"parameters": 101}, "different networks: lowlevel on small has 100 and 101 parameters"),
-    ({"settings": {"small": {"digest": "other", "epochs": 2}}}, {"data": "other"}, "different data or epochs: small"),
-    ({"quick": True}, {}, "one of them is a --quick run")])
-def test_what_was_measured_otherwise_is_refused_with_the_reason(tmp_path, environment, cell, reason):
-    folders = run_folder(tmp_path / "a"), run_folder(tmp_path / "b", environment=environment, seed=50, **cell)
+@pytest.mark.parametrize(
+    "environment, cell, reason",
+    [
+        ({"cpu": "another"}, {}, "different machines: cpu is c and another"),
+        (
+            {},
+            {"parameters": 101},
+            "different networks: lowlevel on small has 100 and 101 parameters",
+        ),
+        (
+            {"settings": {"small": {"digest": "other", "epochs": 2}}},
+            {"data": "other"},
+            "different data or epochs: small",
+        ),
+        ({"quick": True}, {}, "one of them is a --quick run"),
+    ],
+)
+def test_what_was_measured_otherwise_is_refused_with_the_reason(
+    tmp_path, environment, cell, reason
+):
+    folders = (
+        run_folder(tmp_path / "a"),
+        run_folder(tmp_path / "b", environment=environment, seed=50, **cell),
+    )
     process = compare(*folders)
     assert process.returncode == 2 and reason in process.stderr and process.stderr.count("\n") == 1
     forced = compare(*folders, "--force")
@@ -60,7 +90,10 @@ def test_missing_cells_are_listed_and_the_rest_is_compared(tmp_path):
     first, second = run_folder(tmp_path / "a"), run_folder(tmp_path / "b", seed=50)
     write_measured(first, "keras", "small", kind="logits")
     process = compare(first, second)
-    assert process.returncode == 0 and f"cell keras-default-small-logits-0 is missing in {second}" in process.stdout
+    assert (
+        process.returncode == 0
+        and f"cell keras-default-small-logits-0 is missing in {second}" in process.stdout
+    )
     shutil.rmtree(second / "rounds")
     process = compare(first, second)
     assert process.returncode == 2 and "no throughput in common" in process.stderr

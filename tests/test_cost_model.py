@@ -8,12 +8,19 @@ VALUES = np.array([4e3, 4e4, 4e5, 2e6])
 
 def rounds(fixed_ms, value_ns, noise=0.0, seed=0):
     generator = np.random.default_rng(seed)
-    return [(fixed_ms + value_ns * 1e-6 * values) * np.exp(generator.normal(0, noise, 9)) for values in VALUES]
+    return [
+        (fixed_ms + value_ns * 1e-6 * values) * np.exp(generator.normal(0, noise, 9))
+        for values in VALUES
+    ]
 
 
 def test_a_law_without_noise_is_found_exactly():
     model = fit_cost_model(VALUES, rounds(0.5, 20.0))
-    assert (model.fixed_ms, model.value_ns, model.error) == (pytest.approx(0.5), pytest.approx(20), pytest.approx(0, abs=1e-9))
+    assert (model.fixed_ms, model.value_ns, model.error) == (
+        pytest.approx(0.5),
+        pytest.approx(20),
+        pytest.approx(0, abs=1e-9),
+    )
     assert model.fixed == pytest.approx((0.5, 0.5)) and model.value == pytest.approx((20, 20))
     assert model.stops_mattering == pytest.approx(0.5e6 * 19 / 20)
     assert model.stops == pytest.approx((model.stops_mattering, model.stops_mattering))

@@ -9,33 +9,65 @@ import pytest
 from test_report import write_measured
 
 from bench.results import cells as raw
-from bench.results.rounds import Turns, VariantRecord, write_rounds
 from bench.results.comparisons import StoredComparison, write_comparison
+from bench.results.rounds import Turns, VariantRecord, write_rounds
 from bench.run.cells import Cell
-from bench.run.fingerprint import cell_fingerprint, code_digest, comparison_fingerprint, imports_fingerprint, rounds_fingerprint
-from bench.run.resume import KeptResults, Fingerprints, find_kept, remove_others
+from bench.run.fingerprint import (
+    cell_fingerprint,
+    code_digest,
+    comparison_fingerprint,
+    imports_fingerprint,
+    rounds_fingerprint,
+)
+from bench.run.resume import Fingerprints, KeptResults, find_kept, remove_others
 from bench.run.rounds import Plan
 from bench.run.variants import Variant
 from bench.task import Batch, Dataset, Split
 
-DATASET = Dataset("small", 130, 2, "int16", "d", Split(["train"], 10), Split(["evaluation"], 10), np.zeros(10),
-                  Batch(np.zeros((1, 130)), np.zeros(1)))
+DATASET = Dataset(
+    "small",
+    130,
+    2,
+    "int16",
+    "d",
+    Split(["train"], 10),
+    Split(["evaluation"], 10),
+    np.zeros(10),
+    Batch(np.zeros((1, 130)), np.zeros(1)),
+)
 CELL = Cell("lowlevel", "impl_lowlevel", "default", "small", "logits", 0)
-VARIANTS = [Variant("lowlevel", "impl_lowlevel", "default"), Variant("lowlevel", "impl_lowlevel", "again")]
+VARIANTS = [
+    Variant("lowlevel", "impl_lowlevel", "default"),
+    Variant("lowlevel", "impl_lowlevel", "again"),
+]
 
 
 def test_the_same_has_the_same_recipe_of_16_digits():
-    assert cell_fingerprint(CELL, DATASET, 3) == cell_fingerprint(CELL, DATASET, 3) and len(cell_fingerprint(CELL, DATASET, 3)) == 16
+    assert (
+        cell_fingerprint(CELL, DATASET, 3) == cell_fingerprint(CELL, DATASET, 3)
+        and len(cell_fingerprint(CELL, DATASET, 3)) == 16
+    )
 
 
-@pytest.mark.parametrize("cell, dataset, epochs", [
-    (replace(CELL, seed=1), DATASET, 3), (replace(CELL, outputs="activated"), DATASET, 3), (replace(CELL, profile="tuned"), DATASET, 3),
-    (replace(CELL, module="impl_keras"), DATASET, 3), (CELL, replace(DATASET, digest="e"), 3), (CELL, DATASET, 4)])
+@pytest.mark.parametrize(
+    "cell, dataset, epochs",
+    [
+        (replace(CELL, seed=1), DATASET, 3),
+        (replace(CELL, outputs="activated"), DATASET, 3),
+        (replace(CELL, profile="tuned"), DATASET, 3),
+        (replace(CELL, module="impl_keras"), DATASET, 3),
+        (CELL, replace(DATASET, digest="e"), 3),
+        (CELL, DATASET, 4),
+    ],
+)
 def test_whatever_decides_a_result_changes_the_recipe(cell, dataset, epochs):
     assert cell_fingerprint(cell, dataset, epochs) != cell_fingerprint(CELL, DATASET, 3)
 
 
-@pytest.mark.parametrize("package, version", [("bench.run.fingerprint.metadata.version", "2.16"), ("bench.run.fingerprint.FORMAT", 99)])
+@pytest.mark.parametrize(
+    "package, version",
+    [("bench.run.fingerprint.metadata.version", "2.16"), ("bench.run.fingerprint.FORMAT", 99)],
+)
 def test_so_do_tensorflow_and_the_layout_of_the_files(monkeypatch, package, version):
     before = cell_fingerprint(CELL, DATASET, 3)
     monkeypatch.setattr(package, (lambda name: version) if package.endswith("version") else version)
@@ -44,18 +76,32 @@ def test_so_do_tensorflow_and_the_layout_of_the_files(monkeypatch, package, vers
 
 def test_rounds_comparisons_and_imports_have_recipes_too():
     rounds = rounds_fingerprint(VARIANTS, DATASET, Plan(2, 0.1), None)
-    assert rounds not in {rounds_fingerprint(VARIANTS[:1], DATASET, Plan(2, 0.1), None), rounds_fingerprint(VARIANTS, DATASET, Plan(3, 0.1), None),
-                          rounds_fingerprint(VARIANTS, DATASET, Plan(2, 0.1), 0.02)}
-    assert comparison_fingerprint("impl_lowlevel", "impl_keras", DATASET, "logits", 5) != comparison_fingerprint(
-        "impl_keras", "impl_lowlevel", DATASET, "logits", 5)
-    assert imports_fingerprint({"keras": "impl_keras"}) != imports_fingerprint({"estimator": "impl_estimator"})
+    assert rounds not in {
+        rounds_fingerprint(VARIANTS[:1], DATASET, Plan(2, 0.1), None),
+        rounds_fingerprint(VARIANTS, DATASET, Plan(3, 0.1), None),
+        rounds_fingerprint(VARIANTS, DATASET, Plan(2, 0.1), 0.02),
+    }
+    assert comparison_fingerprint(
+        "impl_lowlevel", "impl_keras", DATASET, "logits", 5
+    ) != comparison_fingerprint("impl_keras", "impl_lowlevel", DATASET, "logits", 5)
+    assert imports_fingerprint({"keras": "impl_keras"}) != imports_fingerprint(
+        {"estimator": "impl_estimator"}
+    )
 
 
 def test_code_is_that_of_the_package_a_module_lies_in_or_of_its_file(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "ported" / "deep").mkdir(parents=True)
-    for name in ("ported/__init__.py", "ported/port.py", "ported/deep/helper.py", "single.py", "other.py"):
-        (tmp_path / name).write_text("raise SystemExit  # never run\n" if name != "ported/__init__.py" else "")
+    for name in (
+        "ported/__init__.py",
+        "ported/port.py",
+        "ported/deep/helper.py",
+        "single.py",
+        "other.py",
+    ):
+        (tmp_path / name).write_text(
+            "raise SystemExit  # never run\n" if name != "ported/__init__.py" else ""
+        )
     before = {name: code_digest(name) for name in ("ported", "ported.port", "single")}
     (tmp_path / "other.py").write_text("changed = True\n")
     (tmp_path / "ported" / "notes.txt").write_text("no code")
@@ -66,8 +112,15 @@ def test_code_is_that_of_the_package_a_module_lies_in_or_of_its_file(tmp_path, m
 
 
 THREADS = {"intra_op_threads": 2, "inter_op_threads": 2, "peak_rss_mib": 300.0}
-NAMES = {status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(raw.STATUSES)}
-RECIPES = Fingerprints({name: "same" for name in NAMES.values()}, {"small": "same", "large": "same"}, {("keras", "small"): "same"}, "same")
+NAMES = {
+    status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(raw.STATUSES)
+}
+RECIPES = Fingerprints(
+    {name: "same" for name in NAMES.values()},
+    {"small": "same", "large": "same"},
+    {("keras", "small"): "same"},
+    "same",
+)
 
 
 def write_run(folder, fingerprint="same"):
@@ -77,10 +130,27 @@ def write_run(folder, fingerprint="same"):
         record.status, record.fingerprint = status, fingerprint
         raw.write_cell(folder, record)
     for dataset, status in (("small", "ok"), ("large", "failed")):
-        write_rounds(folder, Turns(dataset), [VariantRecord("lowlevel-default", "lowlevel", "impl_lowlevel", "default", dataset, 130, status,
-                                                              environment=THREADS)], fingerprint)
+        write_rounds(
+            folder,
+            Turns(dataset),
+            [
+                VariantRecord(
+                    "lowlevel-default",
+                    "lowlevel",
+                    "impl_lowlevel",
+                    "default",
+                    dataset,
+                    130,
+                    status,
+                    environment=THREADS,
+                )
+            ],
+            fingerprint,
+        )
     raw.write_imports(folder, [], fingerprint)
-    write_comparison(folder, StoredComparison("keras", "lowlevel", "small", None, "could not", fingerprint))
+    write_comparison(
+        folder, StoredComparison("keras", "lowlevel", "small", None, "could not", fingerprint)
+    )
 
 
 def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(tmp_path):
@@ -88,12 +158,23 @@ def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(
     for name in ("cells/stranger.json", "logs/stranger.log", "results.csv", ".lock"):
         raw.write_text(tmp_path / name, "x")
     kept = find_kept(tmp_path, RECIPES)
-    assert kept.cells.keys() == {NAMES["ok"], NAMES["diverged"]} and kept.rounds.keys() == {"small"} and kept.imports
+    assert (
+        kept.cells.keys() == {NAMES["ok"], NAMES["diverged"]}
+        and kept.rounds.keys() == {"small"}
+        and kept.imports
+    )
     assert not kept.comparisons  # it could not be made
     remove_others(tmp_path, kept)
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
-        ".lock", "imports.json", *(f"small-{kind}" for kind in ("calls.csv", "kernels.csv", "turns.csv", "variants.json")),
-        *(f"{NAMES[status]}.{ending}" for status in ("ok", "diverged") for ending in ("json", "csv"))}
+        ".lock",
+        "imports.json",
+        *(f"small-{kind}" for kind in ("calls.csv", "kernels.csv", "turns.csv", "variants.json")),
+        *(
+            f"{NAMES[status]}.{ending}"
+            for status in ("ok", "diverged")
+            for ending in ("json", "csv")
+        ),
+    }
 
 
 def test_another_recipe_is_not_kept(tmp_path):

@@ -6,9 +6,9 @@ import pytest
 from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
 from bench.parity.comparison import DATASETS
+from bench.parity.fixed_weights import fixed_weights_task
 from bench.parity.inputs import evaluation_batches
 from bench.parity.ports.standard import Standard
-from bench.parity.fixed_weights import fixed_weights_task
 from bench.task import Task
 
 
@@ -21,10 +21,30 @@ def test_wrong_metrics_have_other_values(dataset, seed):
     network = Standard(still)
     network.set_weights(still.initial_weights())
     batches = evaluation_batches(task.dataset, task.batch_size)
-    outputs = np.concatenate([network.forward(batch.features, False, 0)[-1].value for batch in batches])
+    outputs = np.concatenate(
+        [network.forward(batch.features, False, 0)[-1].value for batch in batches]
+    )
     labels = task.dataset.evaluation_labels
-    accuracies = [np.mean(predicted == labels) for predicted in (
-        outputs.argmax(axis=1), outputs[:, 1] > 0.5, np.zeros(len(labels)), np.ones(len(labels)))]
+    accuracies = [
+        np.mean(predicted == labels)
+        for predicted in (
+            outputs.argmax(axis=1),
+            outputs[:, 1] > 0.5,
+            np.zeros(len(labels)),
+            np.ones(len(labels)),
+        )
+    ]
     right, by_threshold, first, second = accuracies
-    assert min(abs(right - first), abs(right - second), abs(right - by_threshold), abs(by_threshold - first)) > 0.02
-    assert np.abs(outputs[:, 1] - 0.5).min() > 1e-5 and np.abs(outputs[:, 1] - outputs[:, 0]).min() > 1e-5
+    assert (
+        min(
+            abs(right - first),
+            abs(right - second),
+            abs(right - by_threshold),
+            abs(by_threshold - first),
+        )
+        > 0.02
+    )
+    assert (
+        np.abs(outputs[:, 1] - 0.5).min() > 1e-5
+        and np.abs(outputs[:, 1] - outputs[:, 0]).min() > 1e-5
+    )

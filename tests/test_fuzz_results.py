@@ -13,34 +13,56 @@ from test_report import ENVIRONMENT, RATES, SOUND, parity, write_measured
 from timings import write_timings
 
 from bench.diagnose.cells import diagnose_cell
-from bench.results import cells as raw
-from bench.results.files import RawFileError
 from bench.parity.result import Difference
-from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 from bench.report.compare import compare_runs
 from bench.report.cost import imports_of
 from bench.report.frames import read_cells
-from bench.report.rounds import read_rounds
 from bench.report.replay import write_replay
+from bench.report.rounds import read_rounds
 from bench.report.sweep import write_sweep
 from bench.report.write import write_report
+from bench.results import cells as raw
+from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
+from bench.results.files import RawFileError
 from bench.task import UserError
 
 SECONDS = 60
 """Of CPU time, within which any folder must be done with; it takes one."""
 
 _opened: set[str] = set()
-sys.addaudithook(lambda event, arguments: _opened.add(str(arguments[0])) if event == "open" else None)
+sys.addaudithook(
+    lambda event, arguments: _opened.add(str(arguments[0])) if event == "open" else None
+)
 
 
 def replayed() -> dict:
     """What `python -m bench replay` stores, in small."""
     found = {"title": "a title", "evidence": "numbers", "lines": ["train.py:1: x"]}
-    training = {"dataset": "large", "outputs": "activated", "implementation": "keras", "state": "not trained", "accuracy": 0.5,
-                "final_loss": 0.8, "explanations": [found], "losses": [0.7, None], "evaluation_outputs": [[0.0, 1.0]] * 4, "labels": [0, 1, 0, 1],
-                "shown": [0, 1], "looks": [{"step": 1, "gradient_norm": 0.1, "saturated": 0.5}]}
-    comparison = {"dataset": "large", "implementation": "keras", "stages": {"data": "bit", "loss": "different"}, "explanations": [found]}
-    return {"source": "synthetic", "trainings": [training, {**training, "outputs": "logits"}], "comparisons": [comparison]}
+    training = {
+        "dataset": "large",
+        "outputs": "activated",
+        "implementation": "keras",
+        "state": "not trained",
+        "accuracy": 0.5,
+        "final_loss": 0.8,
+        "explanations": [found],
+        "losses": [0.7, None],
+        "evaluation_outputs": [[0.0, 1.0]] * 4,
+        "labels": [0, 1, 0, 1],
+        "shown": [0, 1],
+        "looks": [{"step": 1, "gradient_norm": 0.1, "saturated": 0.5}],
+    }
+    comparison = {
+        "dataset": "large",
+        "implementation": "keras",
+        "stages": {"data": "bit", "loss": "different"},
+        "explanations": [found],
+    }
+    return {
+        "source": "synthetic",
+        "trainings": [training, {**training, "outputs": "logits"}],
+        "comparisons": [comparison],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +78,10 @@ def whole(tmp_path_factory):
     write_comparison(folder, StoredComparison("keras", "lowlevel", "small", different))
     write_comparison(folder, StoredComparison("keras", "lowlevel", "large", None, "no reason"))
     raw.write_imports(folder, [{"implementation": "lowlevel", "round": 1, "import_s": 6.0}])
-    raw.write_text(folder / "environment.json", json.dumps({**ENVIRONMENT, "precision": 0.02, "governor": ["powersave"]}))
+    raw.write_text(
+        folder / "environment.json",
+        json.dumps({**ENVIRONMENT, "precision": 0.02, "governor": ["powersave"]}),
+    )
     raw.write_text(folder / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": ["a size"]}))
     raw.write_text(folder / "replay.json", json.dumps(replayed()))
     return folder
@@ -96,7 +121,12 @@ def survives(action, what):
 
 def reading(folder):
     problems = []
-    read_cells(folder, problems), read_rounds(folder, problems), read_comparisons(folder, problems), imports_of(folder, problems)
+    (
+        read_cells(folder, problems),
+        read_rounds(folder, problems),
+        read_comparisons(folder, problems),
+        imports_of(folder, problems),
+    )
     assert all(problem.isprintable() and problem.startswith("Left out ") for problem in problems)
 
 
@@ -123,14 +153,21 @@ def test_any_file_may_be_damaged_and_the_report_is_made_of_the_rest(whole, tmp_p
                 survives(lambda: diagnose_cell(path), what)
         assert not any(str(outside) in name for name in _opened), what
         shutil.rmtree(folder)
-    assert [path.read_text() for path in outside.iterdir()] == ["sings"] and {path.name for path in tmp_path.iterdir()} == {"outside"}
+    assert [path.read_text() for path in outside.iterdir()] == ["sings"] and {
+        path.name for path in tmp_path.iterdir()
+    } == {"outside"}
 
 
 def test_an_undamaged_folder_loses_nothing(whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "folder")
     report = write_report(folder)
-    assert not any("Left out" in finding.text for finding in report.findings) and len(report.tables) == 9
-    assert len(compare_runs(whole, folder, 0.1).table) == 4 and "has the story" in write_replay(folder)
+    assert (
+        not any("Left out" in finding.text for finding in report.findings)
+        and len(report.tables) == 9
+    )
+    assert len(compare_runs(whole, folder, 0.1).table) == 4 and "has the story" in write_replay(
+        folder
+    )
     assert "Nothing was measured." not in write_sweep(folder).texts
     with pytest.raises(RawFileError, match="is damaged"):
         (folder / "environment.json").write_text("{")

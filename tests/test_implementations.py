@@ -17,7 +17,13 @@ class Notes:
     """An observer that keeps everything."""
 
     def __init__(self):
-        self.began, self.losses, self.evaluations, self.probes, self.steps_before = 0, [], [], [], []
+        self.began, self.losses, self.evaluations, self.probes, self.steps_before = (
+            0,
+            [],
+            [],
+            [],
+            [],
+        )
 
     def begin(self):
         self.began += 1
@@ -60,7 +66,10 @@ def reference_loss(outputs, labels):
 def test_every_step_and_evaluation_is_reported_at_its_time(runs, name, loss):
     notes, trained = runs[name, loss]
     assert notes.began == 1 and len(notes.losses) == 14
-    assert notes.steps_before == [7, 14] and [row.global_step for row in notes.evaluations] == [7, 14]
+    assert notes.steps_before == [7, 14] and [row.global_step for row in notes.evaluations] == [
+        7,
+        14,
+    ]
     assert trained.parameters == 12_786
 
 
@@ -71,8 +80,15 @@ def test_the_evaluation_is_that_of_the_predictions(runs, dataset, name, loss):
     last, labels = notes.evaluations[-1], dataset.evaluation_labels
     predicted = trained.outputs.argmax(axis=1)
     assert trained.outputs.shape == (50, 2)
-    assert (last.true_positives, last.true_negatives, last.false_positives, last.false_negatives) == tuple(
-        int(np.sum((predicted == guess) & (labels == truth))) for guess, truth in ((1, 1), (0, 0), (1, 0), (0, 1)))
+    assert (
+        last.true_positives,
+        last.true_negatives,
+        last.false_positives,
+        last.false_negatives,
+    ) == tuple(
+        int(np.sum((predicted == guess) & (labels == truth)))
+        for guess, truth in ((1, 1), (0, 0), (1, 0), (0, 1))
+    )
     assert last.accuracy == pytest.approx(np.mean(predicted == labels), abs=1e-6)
     assert last.loss == pytest.approx(reference_loss(trained.outputs, labels), rel=1e-5, abs=1e-6)
 
@@ -85,7 +101,9 @@ def test_the_outputs_are_logits_or_activated_as_asked(runs, name):
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
-def test_sessions_and_estimator_agree_to_the_bit_at_the_first_step_and_all_three_stay_close(runs, loss):
+def test_sessions_and_estimator_agree_to_the_bit_at_the_first_step_and_all_three_stay_close(
+    runs, loss
+):
     lowlevel, estimator, keras = (np.array(runs[name, loss][0].losses) for name in NAMES)
     assert lowlevel[0] == estimator[0] == keras[0]
     assert estimator == pytest.approx(lowlevel, rel=1e-3, abs=1e-4)
@@ -96,7 +114,9 @@ def test_sessions_and_estimator_agree_to_the_bit_at_the_first_step_and_all_three
 def test_all_three_see_the_same_gradients_and_outputs_on_the_fixed_batch(runs, loss):
     lowlevel, estimator, keras = (runs[name, loss][0].probes[0] for name in NAMES)
     for other in (estimator, keras):
-        assert float(other.gradient_norm) == pytest.approx(float(lowlevel.gradient_norm), rel=2e-2, abs=1e-6)
+        assert float(other.gradient_norm) == pytest.approx(
+            float(lowlevel.gradient_norm), rel=2e-2, abs=1e-6
+        )
         assert other.outputs == pytest.approx(lowlevel.outputs, rel=1e-2, abs=1e-2)
     assert lowlevel.outputs.shape == (32, 2)
 
@@ -115,7 +135,9 @@ def orders(name, dataset, seed, epochs, folder):
         batches = []
         with tf.Graph().as_default(), tf.compat.v1.Session() as session:
             tf.compat.v1.set_random_seed(seed)
-            samples = (module.training_dataset if name == "lowlevel" else module.training_input)(task)
+            samples = (module.training_dataset if name == "lowlevel" else module.training_input)(
+                task
+            )
             signal, _ = tf.compat.v1.data.make_one_shot_iterator(samples).get_next()
             while True:
                 try:
@@ -123,34 +145,50 @@ def orders(name, dataset, seed, epochs, folder):
                 except tf.errors.OutOfRangeError:
                     break
     rows = [row.tobytes() for batch in batches for row in batch]
-    return [rows[start:start + 200] for start in range(0, len(rows), 200)], [len(batch) for batch in batches]
+    return [rows[start : start + 200] for start in range(0, len(rows), 200)], [
+        len(batch) for batch in batches
+    ]
 
 
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_sample_order_is_the_same_in_all_three_epoch_after_epoch(dataset, tmp_path, seed):
-    (lowlevel, sizes), (estimator, _), (keras, _) = (orders(name, dataset, seed, 3, tmp_path) for name in NAMES)
+    (lowlevel, sizes), (estimator, _), (keras, _) = (
+        orders(name, dataset, seed, 3, tmp_path) for name in NAMES
+    )
     assert lowlevel == estimator == keras and len(lowlevel) == 3
     assert sizes == [32, 32, 32, 32, 32, 32, 8] * 3
-    assert lowlevel[0] != lowlevel[1] and set(lowlevel[0]) == set(lowlevel[1]) and len(set(lowlevel[0])) == 200
+    assert (
+        lowlevel[0] != lowlevel[1]
+        and set(lowlevel[0]) == set(lowlevel[1])
+        and len(set(lowlevel[0])) == 200
+    )
 
 
 def tags(folder):
     """Tags of all summaries under a folder."""
     import tensorflow as tf
 
-    return {value.tag for path in folder.rglob("events.out.tfevents.*")
-            for event in tf.compat.v1.train.summary_iterator(str(path)) for value in event.summary.value}
+    return {
+        value.tag
+        for path in folder.rglob("events.out.tfevents.*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_summaries_hold_loss_accuracy_and_a_histogram_of_every_variable_and_gradient(dataset, tmp_path, name):
+def test_summaries_hold_loss_accuracy_and_a_histogram_of_every_variable_and_gradient(
+    dataset, tmp_path, name
+):
     task = Task(dataset, "logits", 0, 1, tmp_path, summaries=True)
     load_train(IMPLEMENTATIONS[name])(task, Notes())
     written = tags(tmp_path)
     assert any("loss" in tag for tag in written) and any("accuracy" in tag for tag in written)
     for variable in task.initial_weights():
         about = [tag for tag in written if variable in tag]
-        assert any("gradient" in tag for tag in about) and any("gradient" not in tag for tag in about), variable
+        assert any("gradient" in tag for tag in about) and any(
+            "gradient" not in tag for tag in about
+        ), variable
 
 
 @pytest.mark.parametrize("name", NAMES)

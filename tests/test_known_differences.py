@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from bench.parity import known
+from bench.parity import known_differences
 
 v1 = tf.compat.v1
 SAMPLES, BATCH = 40, 16  # 16, 16, 8
@@ -13,14 +13,16 @@ LABELS = (FEATURES[:, 0] ** 2).astype(np.float32)[:, np.newaxis]
 
 
 def linear_model():
-    model = tf.keras.Sequential([tf.keras.layers.Dense(1, kernel_initializer="ones", input_shape=(1,))])
+    model = tf.keras.Sequential(
+        [tf.keras.layers.Dense(1, kernel_initializer="ones", input_shape=(1,))]
+    )
     model.compile(tf.keras.optimizers.SGD(0.1), "mse")
     return model
 
 
 def batch_losses():
     errors = ((FEATURES - LABELS) ** 2)[:, 0]
-    return [errors[start:start + BATCH].mean() for start in range(0, SAMPLES, BATCH)]
+    return [errors[start : start + BATCH].mean() for start in range(0, SAMPLES, BATCH)]
 
 
 def v1_adam_second_moment(gradient):
@@ -46,11 +48,13 @@ def test_adam_takes_the_complement_in_float32_in_the_fused_kernel_and_in_float64
     fused = v1_adam_second_moment(gradient)
     python = keras_adam_second_moment(gradient, tf.keras.optimizers.Adam(1e-3))
     assert python == pytest.approx(0.001, rel=1e-7)
-    assert abs(fused / 0.001 - 1) == pytest.approx(known.ADAM_COMPLEMENT, rel=1e-2)
+    assert abs(fused / 0.001 - 1) == pytest.approx(known_differences.ADAM_COMPLEMENT, rel=1e-2)
     assert fused == keras_adam_second_moment(gradient, tf.keras.optimizers.legacy.Adam(1e-3))
 
 
-def test_estimators_evaluation_loss_is_the_mean_over_batches_and_that_of_keras_over_samples(tmp_path):
+def test_estimators_evaluation_loss_is_the_mean_over_batches_and_that_of_keras_over_samples(
+    tmp_path,
+):
     def model_fn(features, labels, mode):
         kernel = v1.get_variable("kernel", [1, 1], initializer=v1.ones_initializer())
         loss = tf.reduce_mean(tf.square(tf.matmul(features, kernel) - labels))
@@ -66,7 +70,9 @@ def test_estimators_evaluation_loss_is_the_mean_over_batches_and_that_of_keras_o
     over_samples = np.average(batch_losses(), weights=[16, 16, 8])
     assert abs(over_batches - over_samples) > 0.01
     assert estimator.evaluate(data)["loss"] == pytest.approx(over_batches, rel=1e-6)
-    assert linear_model().evaluate(FEATURES, LABELS, BATCH, verbose=0) == pytest.approx(over_samples, rel=1e-6)
+    assert linear_model().evaluate(FEATURES, LABELS, BATCH, verbose=0) == pytest.approx(
+        over_samples, rel=1e-6
+    )
 
 
 def test_keras_shows_the_mean_over_the_epoch_so_far():
@@ -81,16 +87,24 @@ def test_keras_shows_the_mean_over_the_epoch_so_far():
             shown.append(logs["loss"])
 
     linear_model().fit(FEATURES, LABELS, 8, shuffle=False, verbose=0, callbacks=[Keep()])
-    assert shown == pytest.approx(known.running_mean(np.array(own)).tolist(), rel=1e-5)
+    assert shown == pytest.approx(known_differences.running_mean(np.array(own)).tolist(), rel=1e-5)
     assert abs(shown[-1] - own[-1]) > 0.01
 
 
 def test_the_two_forms_of_momentum_part_when_the_learning_rate_changes():
     def run(rates):
-        variable, optimizer = tf.Variable(np.float32(1)), tf.keras.optimizers.SGD(rates[0], momentum=0.9)
+        variable, optimizer = (
+            tf.Variable(np.float32(1)),
+            tf.keras.optimizers.SGD(rates[0], momentum=0.9),
+        )
         with tf.Graph().as_default(), v1.Session() as session:
-            theirs, rate = v1.get_variable("x", initializer=np.float32(1)), v1.placeholder(tf.float32, [])
-            update = v1.train.MomentumOptimizer(rate, 0.9).apply_gradients([(tf.constant(np.float32(1)), theirs)])
+            theirs, rate = (
+                v1.get_variable("x", initializer=np.float32(1)),
+                v1.placeholder(tf.float32, []),
+            )
+            update = v1.train.MomentumOptimizer(rate, 0.9).apply_gradients(
+                [(tf.constant(np.float32(1)), theirs)]
+            )
             session.run(v1.global_variables_initializer())
             for value in rates:
                 session.run(update, {rate: value})
@@ -102,4 +116,6 @@ def test_the_two_forms_of_momentum_part_when_the_learning_rate_changes():
 
     assert run([0.1, 0.1])[0] == pytest.approx(run([0.1, 0.1])[1], abs=1e-6)
     graph, keras = run([0.1, 0.01])
-    assert graph == pytest.approx(1 - 0.1 - 0.01 * 1.9) and keras == pytest.approx(1 - 0.1 - 0.09 - 0.01)
+    assert graph == pytest.approx(1 - 0.1 - 0.01 * 1.9) and keras == pytest.approx(
+        1 - 0.1 - 0.09 - 0.01
+    )

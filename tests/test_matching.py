@@ -16,44 +16,65 @@ def names(match):
 
 
 def test_equal_names_come_before_order():
-    match = match_variables([variable("a", 3, 3), variable("b", 3, 3)], [variable("b", 3, 3), variable("a", 3, 3)], {})
+    match = match_variables(
+        [variable("a", 3, 3), variable("b", 3, 3)], [variable("b", 3, 3), variable("a", 3, 3)], {}
+    )
     assert names(match) == {"a": ("a", "name"), "b": ("b", "name")} and match.complete
 
 
 def test_scopes_in_front_do_not_matter():
-    match = match_variables([variable("conv/kernel", 3, 3)], [variable("model/conv/kernel", 3, 3)], {})
+    match = match_variables(
+        [variable("conv/kernel", 3, 3)], [variable("model/conv/kernel", 3, 3)], {}
+    )
     assert names(match)["conv/kernel"] == ("model/conv/kernel", "name")
 
 
 def test_other_names_go_by_order_and_shape():
-    match = match_variables([variable("w", 4, 2), variable("v", 4, 2), variable("c", 2)],
-                            [variable("k0", 4, 2), variable("b0", 2), variable("k1", 4, 2)], {})
-    assert names(match) == {"w": ("k0", "order and shape"), "v": ("k1", "order and shape"), "c": ("b0", "order and shape")}
+    match = match_variables(
+        [variable("w", 4, 2), variable("v", 4, 2), variable("c", 2)],
+        [variable("k0", 4, 2), variable("b0", 2), variable("k1", 4, 2)],
+        {},
+    )
+    assert names(match) == {
+        "w": ("k0", "order and shape"),
+        "v": ("k1", "order and shape"),
+        "c": ("b0", "order and shape"),
+    }
 
 
 def test_a_map_comes_before_everything():
-    match = match_variables([variable("a", 3), variable("b", 3)], [variable("a", 3), variable("b", 3)], {"a": "b"})
+    match = match_variables(
+        [variable("a", 3), variable("b", 3)], [variable("a", 3), variable("b", 3)], {"a": "b"}
+    )
     assert names(match) == {"a": ("b", "map"), "b": ("a", "order and shape")}
 
 
 def test_moving_statistics_do_not_take_the_place_of_weights():
-    match = match_variables([variable("m", 3, trainable=False), variable("g", 3)],
-                            [variable("x", 3), variable("y", 3, trainable=False)], {})
+    match = match_variables(
+        [variable("m", 3, trainable=False), variable("g", 3)],
+        [variable("x", 3), variable("y", 3, trainable=False)],
+        {},
+    )
     assert {name: other for name, (other, _) in names(match).items()} == {"m": "y", "g": "x"}
 
 
 def test_what_is_alone_is_said_to_be():
-    match = match_variables([variable("a", 3), variable("b", 4)], [variable("a", 3), variable("c", 5)], {})
+    match = match_variables(
+        [variable("a", 3), variable("b", 4)], [variable("a", 3), variable("c", 5)], {}
+    )
     assert not match.complete
     assert [lone.name for lone in match.reference_only + match.candidate_only] == ["b", "c"]
 
 
-@pytest.mark.parametrize("reference, candidate, index", [
-    (variable("k", 4, 2), variable("k", 2, 4, layout=(1, 0)), (1, 3)),
-    (variable("k", 3, 3), variable("k", 3, 3, layout=(1, 0)), (1, 2)),
-    (variable("k", 5, 2, 3), variable("k", 3, 2, 5), (2, 1, 4)),
-    (variable("k", 5, 1, 3), variable("k", 1, 5, 1, 3), (0, 4, 0, 2)),
-])
+@pytest.mark.parametrize(
+    "reference, candidate, index",
+    [
+        (variable("k", 4, 2), variable("k", 2, 4, layout=(1, 0)), (1, 3)),
+        (variable("k", 3, 3), variable("k", 3, 3, layout=(1, 0)), (1, 2)),
+        (variable("k", 5, 2, 3), variable("k", 3, 2, 5), (2, 1, 4)),
+        (variable("k", 5, 1, 3), variable("k", 1, 5, 1, 3), (0, 4, 0, 2)),
+    ],
+)
 def test_layouts_are_converted_there_and_back(reference, candidate, index):
     pair = match_variables([reference], [candidate], {}).pairs[0]
     value = np.arange(np.prod(reference.shape)).reshape(reference.shape)
@@ -72,8 +93,18 @@ def activation(operation, *shape):
 
 
 def test_activations_match_by_shape_and_operation():
-    reference = [activation("Conv2D", 1, 9, 4), activation("BiasAdd", 9, 4), activation("Relu", 9, 4), activation("MatMul", 3)]
-    candidate = [activation("Conv2D", 9, 1, 4), activation("AddV2", 9, 4), activation("Relu", 9, 4), activation("MatMul", 3)]
+    reference = [
+        activation("Conv2D", 1, 9, 4),
+        activation("BiasAdd", 9, 4),
+        activation("Relu", 9, 4),
+        activation("MatMul", 3),
+    ]
+    candidate = [
+        activation("Conv2D", 9, 1, 4),
+        activation("AddV2", 9, 4),
+        activation("Relu", 9, 4),
+        activation("MatMul", 3),
+    ]
     assert align_activations(reference, candidate) == [(0, 0), (1, 1), (2, 2), (3, 3)]
 
 

@@ -7,12 +7,16 @@ import pytest
 from conftest import ROOT, run_module
 
 from bench.parity import ComparisonSetting, compare
-from bench.parity.result import STAGES
 from bench.parity.remote_port import PortError
+from bench.parity.result import STAGES
 from bench.task import UserError
 
 PORTS = f"{ROOT}/tests/ports.py"
-PAIRS = [("impl_lowlevel", "impl_estimator"), ("impl_lowlevel", "impl_keras"), ("impl_estimator", "impl_keras")]
+PAIRS = [
+    ("impl_lowlevel", "impl_estimator"),
+    ("impl_lowlevel", "impl_keras"),
+    ("impl_estimator", "impl_keras"),
+]
 
 WRONG = """
 from dataclasses import replace
@@ -35,9 +39,15 @@ def train(task, observer):
 
 @pytest.mark.parametrize("dataset, steps", [("small", 400), ("large", 40)])
 @pytest.mark.parametrize("reference, candidate", PAIRS)
-def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(reference, candidate, dataset, steps):
-    parity = compare(reference, candidate, ComparisonSetting(dataset=dataset, optimizer="sgd", steps=steps))
-    assert [(stage.name, stage.verdict) for stage in parity.stages] == [(name, "bit") for name in STAGES]
+def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
+    reference, candidate, dataset, steps
+):
+    parity = compare(
+        reference, candidate, ComparisonSetting(dataset=dataset, optimizer="sgd", steps=steps)
+    )
+    assert [(stage.name, stage.verdict) for stage in parity.stages] == [
+        (name, "bit") for name in STAGES
+    ]
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
@@ -58,16 +68,25 @@ def module(folder, text, monkeypatch):
     return "wrong_port"
 
 
-@pytest.mark.parametrize("change, what", [
-    ("training_dataset(replace(task, seed=task.seed + 1))", "order of samples, from batch 1"),
-    ("training_dataset(task).map(lambda x, y: (x / 200, y))", "sample 0, in batch 1, first values"),
-    ("training_dataset(task).map(lambda x, y: (x[:16], y[:16]))", "samples received"),
-    ("training_dataset(task).map(lambda x, y: (x, 1 - y))", "label of sample 0"),
-])
+@pytest.mark.parametrize(
+    "change, what",
+    [
+        ("training_dataset(replace(task, seed=task.seed + 1))", "order of samples, from batch 1"),
+        (
+            "training_dataset(task).map(lambda x, y: (x / 200, y))",
+            "sample 0, in batch 1, first values",
+        ),
+        ("training_dataset(task).map(lambda x, y: (x[:16], y[:16]))", "samples received"),
+        ("training_dataset(task).map(lambda x, y: (x, 1 - y))", "label of sample 0"),
+    ],
+)
 def test_other_data_is_named_first(change, what, tmp_path, monkeypatch):
     wrong = module(tmp_path, WRONG.format(change=change), monkeypatch)
     parity = compare("impl_lowlevel", wrong, ComparisonSetting(steps=3))
-    assert parity.first_different.name == "data" and parity.first_different.difference.what.startswith(what)
+    assert (
+        parity.first_different.name == "data"
+        and parity.first_different.difference.what.startswith(what)
+    )
 
 
 def test_a_module_and_a_function_can_be_compared(tmp_path):
@@ -77,22 +96,26 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
         "def make():\n"
         "    model = build_network(130, 2, 'logits')\n"
         "    model.compile(tf.keras.optimizers.Adam(1e-3), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
-        "    return model\n")
+        "    return model\n"
+    )
     parity = compare("impl_lowlevel", f"{tmp_path}/port.py:make", ComparisonSetting(steps=5))
     assert parity.same, parity.first_different
     assert parity.stages[0].verdict == "not seen"
 
 
-@pytest.mark.parametrize("name, message", [
-    ("no_such_module:build", "there is no module 'no_such_module'"),
-    ("no_such_file.py:build", "there is no file no_such_file.py"),
-    (f"{PORTS}:nothing", "has no 'nothing'; it has"),
-    (f"{PORTS}:NUMBER", "it is int, of no known kind"),
-    (f"{PORTS}:returns_nothing", "it returned NoneType, of no known kind"),
-    (f"{PORTS}:takes_something_else", "it takes (images, targets), so it is of no known kind"),
-    (f"{PORTS}:not_compiled", "its model is not compiled"),
-    ("bench.task", "has no train(task, observer)"),
-])
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("no_such_module:build", "there is no module 'no_such_module'"),
+        ("no_such_file.py:build", "there is no file no_such_file.py"),
+        (f"{PORTS}:nothing", "has no 'nothing'; it has"),
+        (f"{PORTS}:NUMBER", "it is int, of no known kind"),
+        (f"{PORTS}:returns_nothing", "it returned NoneType, of no known kind"),
+        (f"{PORTS}:takes_something_else", "it takes (images, targets), so it is of no known kind"),
+        (f"{PORTS}:not_compiled", "its model is not compiled"),
+        ("bench.task", "has no train(task, observer)"),
+    ],
+)
 def test_what_cannot_be_compared_is_said_with_its_side(name, message):
     with pytest.raises(UserError, match="^candidate") as error:
         compare(f"{PORTS}:model", name)
@@ -102,7 +125,12 @@ def test_what_cannot_be_compared_is_said_with_its_side(name, message):
 def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_difference():
     with pytest.raises(UserError, match="^reference .* its loss is nan at the start"):
         compare(f"{PORTS}:not_a_number", f"{PORTS}:model")
-    assert compare(f"{PORTS}:model", f"{PORTS}:not_a_number", ComparisonSetting(steps=3)).first_different.name == "forward"
+    assert (
+        compare(
+            f"{PORTS}:model", f"{PORTS}:not_a_number", ComparisonSetting(steps=3)
+        ).first_different.name
+        == "forward"
+    )
 
 
 def test_a_port_that_never_returns_is_given_up():
@@ -126,27 +154,41 @@ def test_variables_of_other_shapes_cannot_be_matched(tmp_path):
         "def make():\n"
         "    model = tf.keras.Sequential([tf.keras.Input([12]), tf.keras.layers.Dense(5, use_bias=False)])\n"
         "    model.compile('sgd', 'mse')\n"
-        "    return model\n")
+        "    return model\n"
+    )
     with pytest.raises(UserError, match="no variable of candidate"):
         compare(f"{PORTS}:model", f"{tmp_path}/other.py:make")
 
 
 def test_a_ports_own_exception_has_its_own_traceback(tmp_path):
     np.savez(tmp_path / "batch.npz", x=np.zeros((5, 12), np.float32), labels=np.zeros(5, np.int64))
-    with pytest.raises(PortError, match="candidate .*:raises raised ValueError: Dimensions must be equal") as error:
-        compare(f"{PORTS}:model", f"{PORTS}:raises", ComparisonSetting(batch=tmp_path / "batch.npz"))
+    with pytest.raises(
+        PortError, match="candidate .*:raises raised ValueError: Dimensions must be equal"
+    ) as error:
+        compare(
+            f"{PORTS}:model", f"{PORTS}:raises", ComparisonSetting(batch=tmp_path / "batch.npz")
+        )
     lines = error.value.traceback_text.splitlines()
-    assert lines[0].strip().startswith(f'File "{PORTS}"') and "tf.matmul(features, tf.zeros([99, 3]))" in lines[1]
+    assert (
+        lines[0].strip().startswith(f'File "{PORTS}"')
+        and "tf.matmul(features, tf.zeros([99, 3]))" in lines[1]
+    )
 
 
-@pytest.mark.parametrize("arrays, message", [
-    ({"x": np.zeros((5, 12))}, "needs an array 'labels'"),
-    ({"labels": np.zeros(5)}, "at least one other"),
-    ({"x": np.zeros((5, 12)), "labels": np.zeros(4)}, "differ in their number of samples"),
-    ({"x": np.zeros((0, 12)), "labels": np.zeros(0)}, "are empty"),
-    ({"x": np.array([{}], object), "labels": np.zeros(1)}, "cannot be read as an npz file of plain arrays"),
-    (None, "cannot be read"),
-])
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ({"x": np.zeros((5, 12))}, "needs an array 'labels'"),
+        ({"labels": np.zeros(5)}, "at least one other"),
+        ({"x": np.zeros((5, 12)), "labels": np.zeros(4)}, "differ in their number of samples"),
+        ({"x": np.zeros((0, 12)), "labels": np.zeros(0)}, "are empty"),
+        (
+            {"x": np.array([{}], object), "labels": np.zeros(1)},
+            "cannot be read as an npz file of plain arrays",
+        ),
+        (None, "cannot be read"),
+    ],
+)
 def test_a_bad_batch_is_refused(arrays, message, tmp_path):
     path = tmp_path / "batch.npz"
     path.write_text("no zip") if arrays is None else np.savez(path, **arrays)
@@ -154,8 +196,14 @@ def test_a_bad_batch_is_refused(arrays, message, tmp_path):
     assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("text, message", [
-    ("[1]", "must be an object"), ("{", "cannot be read as JSON"), ('{"nobody": "x"}', "names 'nobody', which the reference")])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[1]", "must be an object"),
+        ("{", "cannot be read as JSON"),
+        ('{"nobody": "x"}', "names 'nobody', which the reference"),
+    ],
+)
 def test_a_bad_map_is_refused(text, message, tmp_path):
     (tmp_path / "map.json").write_text(text)
     with pytest.raises(UserError, match=message):
@@ -170,16 +218,24 @@ def test_the_command_says_the_same_in_words_and_exits_with_0():
 
 
 def test_the_command_names_the_first_difference_and_exits_with_1():
-    process = run_module("bench", "parity", f"{PORTS}:model", f"{PORTS}:wrong_loss_sum", "--steps", "5", "--json")
+    process = run_module(
+        "bench", "parity", f"{PORTS}:model", f"{PORTS}:wrong_loss_sum", "--steps", "5", "--json"
+    )
     assert process.returncode == 1, process.stderr
     answer = json.loads(process.stdout)
     assert answer["first_different"] == "loss" and not answer["same"]
-    different = [stage for stage in json.loads(process.stdout)["stages"] if stage["verdict"] == "different"]
+    different = [
+        stage for stage in json.loads(process.stdout)["stages"] if stage["verdict"] == "different"
+    ]
     assert different[0]["difference"]["what"] == "reduction"
 
 
 def test_the_command_exits_with_2_and_shows_the_traceback_of_a_port(tmp_path):
     np.savez(tmp_path / "batch.npz", x=np.zeros((5, 12), np.float32), labels=np.zeros(5, np.int64))
-    process = run_module("bench", "parity", f"{PORTS}:raises", f"{PORTS}:model", "--batch", tmp_path / "batch.npz")
+    process = run_module(
+        "bench", "parity", f"{PORTS}:raises", f"{PORTS}:model", "--batch", tmp_path / "batch.npz"
+    )
     assert process.returncode == 2 and "in raises" in process.stderr
-    assert process.stderr.splitlines()[-1].startswith(f"error: reference {PORTS}:raises raised ValueError")
+    assert process.stderr.splitlines()[-1].startswith(
+        f"error: reference {PORTS}:raises raised ValueError"
+    )

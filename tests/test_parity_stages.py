@@ -14,30 +14,41 @@ def batch(tmp_path_factory):
     """45 samples of 12 values, of three classes."""
     path = tmp_path_factory.mktemp("batch") / "batch.npz"
     generator = np.random.default_rng(0)
-    np.savez(path, x=generator.standard_normal((45, 12)).astype(np.float32), labels=generator.integers(0, 3, 45))
+    np.savez(
+        path,
+        x=generator.standard_normal((45, 12)).astype(np.float32),
+        labels=generator.integers(0, 3, 45),
+    )
     return path
 
 
 def compared(reference, candidate, batch, **setting):
-    return compare(f"{PORTS}:{reference}", f"{PORTS}:{candidate}", ComparisonSetting(batch=batch, steps=35, **setting))
+    return compare(
+        f"{PORTS}:{reference}",
+        f"{PORTS}:{candidate}",
+        ComparisonSetting(batch=batch, steps=35, **setting),
+    )
 
 
-@pytest.mark.parametrize("candidate, stage, what", [
-    ("wrong_variables_frozen", "variables", "trainable of hidden/kernel"),
-    ("wrong_variables_bias", "variables", "without a partner"),
-    ("wrong_initial_weights", "initial weights", "hidden/kernel"),
-    ("wrong_initial_bias", "initial weights", "hidden/bias"),
-    ("wrong_forward", "forward", "hidden/"),
-    ("wrong_loss_sum", "loss", "reduction"),
-    ("wrong_loss_regularised", "loss", "regularisation"),
-    ("wrong_loss_from_logits", "loss", "per-sample losses"),
-    ("wrong_gradients", "gradients", "hidden/kernel"),
-    ("wrong_update_rate", "update", "learning rate"),
-    ("wrong_update_epsilon", "update", "after gradients of"),
-    ("wrong_update_default_epsilon", "update", "hidden/kernel"),
-    ("wrong_curve", "curve", "from step 11 on"),
-    ("wrong_metrics", "metrics", "accuracy"),
-])
+@pytest.mark.parametrize(
+    "candidate, stage, what",
+    [
+        ("wrong_variables_frozen", "variables", "trainable of hidden/kernel"),
+        ("wrong_variables_bias", "variables", "without a partner"),
+        ("wrong_initial_weights", "initial weights", "hidden/kernel"),
+        ("wrong_initial_bias", "initial weights", "hidden/bias"),
+        ("wrong_forward", "forward", "hidden/"),
+        ("wrong_loss_sum", "loss", "reduction"),
+        ("wrong_loss_regularised", "loss", "regularisation"),
+        ("wrong_loss_from_logits", "loss", "per-sample losses"),
+        ("wrong_gradients", "gradients", "hidden/kernel"),
+        ("wrong_update_rate", "update", "learning rate"),
+        ("wrong_update_epsilon", "update", "after gradients of"),
+        ("wrong_update_default_epsilon", "update", "hidden/kernel"),
+        ("wrong_curve", "curve", "from step 11 on"),
+        ("wrong_metrics", "metrics", "accuracy"),
+    ],
+)
 def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch):
     reference = "graph" if candidate != "wrong_metrics" else "model"
     parity = compared(reference, candidate, batch)
@@ -45,28 +56,53 @@ def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch)
     assert what in parity.first_different.difference.what
 
 
-@pytest.mark.parametrize("reference, candidate, stage, what", [
-    ("zero_gradients", "wrong_gradients_none", "gradients", "hidden/kernel"),
-    ("momentum", "wrong_update_momentum", "update", "after a change of the learning rate"),
-    ("momentum", "wrong_update_schedule", "update", "learning rate at [30]"),
-    ("normalised", "wrong_update_forgotten_statistics", "update", "after step 1, norm/moving_mean"),
-    ("normalised", "wrong_update_statistics_momentum", "update", "after step 1, norm/moving_mean"),
-    ("clipped", "wrong_update_without_clipping", "update", "after step 1, hidden/kernel"),
-    ("normalised", "wrong_forward_epsilon", "forward", "evaluation mode, sequential/norm"),
-    ("normalised", "wrong_forward_dropout", "forward", "training mode, sequential/dropout"),
-    ("normalised", "wrong_forward_own_dropout", "forward", "share of zeros"),
-    ("normalised", "wrong_forward_no_dropout", "forward", "over 24 draws"),
-])
+@pytest.mark.parametrize(
+    "reference, candidate, stage, what",
+    [
+        ("zero_gradients", "wrong_gradients_none", "gradients", "hidden/kernel"),
+        ("momentum", "wrong_update_momentum", "update", "after a change of the learning rate"),
+        ("momentum", "wrong_update_schedule", "update", "learning rate at [30]"),
+        (
+            "normalised",
+            "wrong_update_forgotten_statistics",
+            "update",
+            "after step 1, norm/moving_mean",
+        ),
+        (
+            "normalised",
+            "wrong_update_statistics_momentum",
+            "update",
+            "after step 1, norm/moving_mean",
+        ),
+        ("clipped", "wrong_update_without_clipping", "update", "after step 1, hidden/kernel"),
+        ("normalised", "wrong_forward_epsilon", "forward", "evaluation mode, sequential/norm"),
+        ("normalised", "wrong_forward_dropout", "forward", "training mode, sequential/dropout"),
+        ("normalised", "wrong_forward_own_dropout", "forward", "share of zeros"),
+        ("normalised", "wrong_forward_no_dropout", "forward", "over 24 draws"),
+    ],
+)
 def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch):
     parity = compared(reference, candidate, batch)
     assert not parity.same and parity.first_different.name == stage
     assert what in parity.first_different.difference.what
 
 
-@pytest.mark.parametrize("reference, candidate", [
-    ("graph", "model"), ("model", "graph"), ("graph", "subclassed"), ("graph", "transposed"), ("transposed", "model"),
-    ("graph", "estimator"), ("estimator", "model"), ("model", "legacy_adam"), ("normalised_graph", "normalised"),
-    ("model", "subclassed"), ("clipped", "clipped_model")])
+@pytest.mark.parametrize(
+    "reference, candidate",
+    [
+        ("graph", "model"),
+        ("model", "graph"),
+        ("graph", "subclassed"),
+        ("graph", "transposed"),
+        ("transposed", "model"),
+        ("graph", "estimator"),
+        ("estimator", "model"),
+        ("model", "legacy_adam"),
+        ("normalised_graph", "normalised"),
+        ("model", "subclassed"),
+        ("clipped", "clipped_model"),
+    ],
+)
 def test_the_same_network_written_otherwise_is_the_same(reference, candidate, batch):
     parity = compared(reference, candidate, batch)
     assert parity.same, parity.first_different
@@ -75,7 +111,9 @@ def test_the_same_network_written_otherwise_is_the_same(reference, candidate, ba
     assert "not seen" not in verdicts.values()
 
 
-def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_the_rest_is_not_seen(batch):
+def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_the_rest_is_not_seen(
+    batch,
+):
     parity = compared("normalised", "other_random_numbers", batch)
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
     assert parity.same and verdicts["forward"] == "rounding"
@@ -91,14 +129,22 @@ def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
 
 
 def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
-    update = next(stage for stage in compared("rmsprop", "rmsprop_model", batch).stages if stage.name == "update")
+    update = next(
+        stage
+        for stage in compared("rmsprop", "rmsprop_model", batch).stages
+        if stage.name == "update"
+    )
     assert update.verdict == "different" and "after step 1, hidden/kernel" in update.difference.what
     assert "slots not seen: 2 a variable in the reference, 1 in the candidate" in update.notes
 
 
 def test_clipping_is_not_passed_by(batch):
     """Small gradients given to the update itself would not have been clipped."""
-    update = next(stage for stage in compared("clipped", "clipped_model", batch).stages if stage.name == "update")
+    update = next(
+        stage
+        for stage in compared("clipped", "clipped_model", batch).stages
+        if stage.name == "update"
+    )
     assert any("small gradients not seen" in note for note in update.notes)
 
 
@@ -121,8 +167,10 @@ def test_initialisers_are_drawn_anew_every_time(batch):
             assert len({value.tobytes() for value in drawn}) == 4, name
 
 
-@pytest.mark.parametrize("example, reference", [
-    ("two_inputs", "graph"), ("batch_norm_dropout", "model_fn"), ("piecewise_rate", "graph")])
+@pytest.mark.parametrize(
+    "example, reference",
+    [("two_inputs", "graph"), ("batch_norm_dropout", "model_fn"), ("piecewise_rate", "graph")],
+)
 def test_the_examples_are_the_same_network(example, reference):
     file = f"{ROOT}/examples/{example}.py"
     parity = compare(f"{file}:{reference}", f"{file}:keras_model")

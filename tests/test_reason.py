@@ -23,7 +23,9 @@ def test_of_an_error_in_a_graph_what_went_wrong_and_not_where_the_operation_was_
     def check(value):
         tf.debugging.assert_equal(value, 1, message="not one")
 
-    assert failing(lambda: check(tf.constant(2))).startswith("InvalidArgumentError: assertion failed: [not one]")
+    assert failing(lambda: check(tf.constant(2))).startswith(
+        "InvalidArgumentError: assertion failed: [not one]"
+    )
 
 
 def test_of_an_error_while_tracing_what_was_raised():

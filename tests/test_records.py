@@ -36,7 +36,11 @@ def test_a_record_is_read_in_counts_without_its_baseline(folder):
 
 def test_beats_have_the_r_wave_in_the_middle_and_both_classes(folder):
     train, evaluation = both_splits(Records(folder), BEATS)
-    assert train.signal.shape == (60, 130) and train.labels.mean() == 0.5 and evaluation.labels.mean() == 0.5
+    assert (
+        train.signal.shape == (60, 130)
+        and train.labels.mean() == 0.5
+        and evaluation.labels.mean() == 0.5
+    )
     assert np.all(np.abs(train.signal.argmax(axis=1) - 65) <= 12)
     wide = (train.signal > 120).sum(axis=1)
     assert wide[train.labels == 1].min() > wide[train.labels == 0].max()
@@ -48,7 +52,9 @@ def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
     spans = sorted((part.start, part.end) for part in for_training + held_out)
     assert spans[0][0] == 0 and spans[-1][1] == record.header.length
     assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:]))
-    assert sum(part.end - part.start for part in held_out) == pytest.approx(0.2 * record.header.length, abs=4)
+    assert sum(part.end - part.start for part in held_out) == pytest.approx(
+        0.2 * record.header.length, abs=4
+    )
 
 
 def test_a_strip_needs_three_premature_beats_or_none(folder):
@@ -69,13 +75,19 @@ def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
     assert Records(copy).fingerprint(BEATS) != before
 
 
-@pytest.mark.parametrize("kind, lowest", [("16", -2**15), ("212", -2**11), ("80", -2**7), ("24", -2**23), ("32", -2**31)])
+@pytest.mark.parametrize(
+    "kind, lowest",
+    [("16", -(2**15)), ("212", -(2**11)), ("80", -(2**7)), ("24", -(2**23)), ("32", -(2**31))],
+)
 def test_a_value_that_is_marked_as_invalid_is_refused_by_its_place(tmp_path, kind, lowest):
     counts = np.arange(100)[:, np.newaxis] % 50 * [1, -1]
     counts[[70, 80], 1] = lowest
     write_signals(tmp_path, counts, kind, gain=200.0)
     assert read_signal(tmp_path, read_header(tmp_path / "r.hea", "MLII"))[70] == 20
-    with pytest.raises(UserError, match=r"record r: signal 1 has no valid value at sample 70 \(.*\), and at 2 in all"):
+    with pytest.raises(
+        UserError,
+        match=r"record r: signal 1 has no valid value at sample 70 \(.*\), and at 2 in all",
+    ):
         read_signal(tmp_path, read_header(tmp_path / "r.hea", "ABP"))
 
 
@@ -84,13 +96,24 @@ def test_a_value_that_does_not_fit_is_refused_by_its_place(tmp_path):
     counts[40, 1] = 300
     write_signals(tmp_path, counts, "16", gain=1.0)
     assert read_signal(tmp_path, read_header(tmp_path / "r.hea"))[40] == 120 * 200
-    with pytest.raises(UserError, match=r"record r: signal 1 is 300 of its unit at sample 40 \(.*\); up to 164 can"):
+    with pytest.raises(
+        UserError, match=r"record r: signal 1 is 300 of its unit at sample 40 \(.*\); up to 164 can"
+    ):
         read_signal(tmp_path, read_header(tmp_path / "r.hea", "1"))
 
 
 def write_signals(folder, counts, kind, gain):
-    wfdb.wrsamp("r", 360, ["mV", "mmHg"], ["MLII", "ABP"], d_signal=counts, fmt=[kind] * 2, adc_gain=[gain] * 2,
-                baseline=[0] * 2, write_dir=str(folder))
+    wfdb.wrsamp(
+        "r",
+        360,
+        ["mV", "mmHg"],
+        ["MLII", "ABP"],
+        d_signal=counts,
+        fmt=[kind] * 2,
+        adc_gain=[gain] * 2,
+        baseline=[0] * 2,
+        write_dir=str(folder),
+    )
 
 
 def test_annotations_that_are_too_many_for_a_record_are_not_read(copy):
@@ -129,10 +152,17 @@ def damage_header(folder):
     (folder / "100.hea").write_text("\x00\x01 nonsense")
 
 
-@pytest.mark.parametrize("damage, message", [
-    (damage_truncated, "cut short"), (damage_disagreeing, "checksum"), (damage_no_annotation, "no annotation file 100.atr"),
-    (damage_other_frequency, "250 Hz; 360 Hz is needed"), (damage_outside, "names the file '../100.dat', which is not in its folder"),
-    (damage_header, "record 100 cannot be read")])
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (damage_truncated, "cut short"),
+        (damage_disagreeing, "checksum"),
+        (damage_no_annotation, "no annotation file 100.atr"),
+        (damage_other_frequency, "250 Hz; 360 Hz is needed"),
+        (damage_outside, "names the file '../100.dat', which is not in its folder"),
+        (damage_header, "record 100 cannot be read"),
+    ],
+)
 def test_a_damaged_record_is_refused_by_name(copy, damage, message):
     damage(copy)
     with pytest.raises(UserError, match=message):
@@ -145,11 +175,18 @@ def test_one_class_alone_is_refused(tmp_path):
         Records(tmp_path).sizes(BEATS)
 
 
-@pytest.mark.parametrize("prepare, message", [
-    (lambda folder: None, "there is no such folder"), (lambda folder: folder.mkdir(), "no WFDB record in it")])
+@pytest.mark.parametrize(
+    "prepare, message",
+    [
+        (lambda folder: None, "there is no such folder"),
+        (lambda folder: folder.mkdir(), "no WFDB record in it"),
+    ],
+)
 def test_a_missing_or_empty_folder_ends_with_one_line_and_code_2(tmp_path, prepare, message):
     prepare(tmp_path / "records")
-    process = run_module("bench", "all", "--records", tmp_path / "records", "--out", tmp_path / "out")
+    process = run_module(
+        "bench", "all", "--records", tmp_path / "records", "--out", tmp_path / "out"
+    )
     assert process.returncode == 2
     assert message in process.stderr and process.stderr.count("\n") == 1
     assert not any((tmp_path / "out").iterdir())

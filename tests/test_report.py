@@ -8,10 +8,8 @@ import pandas as pd
 import pytest
 from timings import write_timings
 
-from bench.results import cells as raw
 from bench.measure.saturation import NO_GRADIENT, right
 from bench.parity.result import STAGES, Difference, Parity, Stage
-from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
 from bench.report.findings import find, judge
@@ -19,10 +17,22 @@ from bench.report.frames import curves_frame, in_order, read_cells, results_fram
 from bench.report.rounds import read_rounds, throughput_frame
 from bench.report.tables import agreement_table, power, spread, training_table, tuned_table
 from bench.report.write import write_report
+from bench.results import cells as raw
+from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 
 SETTINGS = {name: {"digest": "d", "epochs": 2} for name in ("small", "large")}
-ENVIRONMENT = {"format": raw.FORMAT, "packages": {"tensorflow": "2.15"}, "python": "3.11", "cpu": "c", "cores": 2,
-               "cores_available": 2, "memory_gib": 8, "gpus": [], "quick": False, "settings": SETTINGS}
+ENVIRONMENT = {
+    "format": raw.FORMAT,
+    "packages": {"tensorflow": "2.15"},
+    "python": "3.11",
+    "cpu": "c",
+    "cores": 2,
+    "cores_available": 2,
+    "memory_gib": 8,
+    "gpus": [],
+    "quick": False,
+    "settings": SETTINGS,
+}
 LABELS = np.array([0, 1] * 10)
 
 
@@ -34,31 +44,88 @@ FROZEN = one_hot(np.ones(20, int))
 SOUND = one_hot(LABELS) * 8 - 4
 
 
-def write_measured(folder, implementation="lowlevel", dataset="large", kind="activated", seed=0, outputs=FROZEN, labels=LABELS,
-                   final_loss=right(2).value + 0.5, gradient=0.0, step_s=0.01, profile="default", **values):
+def write_measured(
+    folder,
+    implementation="lowlevel",
+    dataset="large",
+    kind="activated",
+    seed=0,
+    outputs=FROZEN,
+    labels=LABELS,
+    final_loss=right(2).value + 0.5,
+    gradient=0.0,
+    step_s=0.01,
+    profile="default",
+    **values,
+):
     """A finished cell of two epochs of four steps of 32 samples; its first step is a warm-up of a second."""
     name = f"{implementation}-{profile}-{dataset}-{kind}-{seed}"
     correct = outputs.argmax(axis=1) == labels
     evaluation = {
-        "accuracy": float(correct.mean()), "loss": final_loss, "gradient_norm": gradient, "global_step": 8,
-        "true_positives": int((correct & (labels > 0)).sum()), "true_negatives": int((correct & (labels == 0)).sum()),
-        "false_positives": int((~correct & (labels == 0)).sum()), "false_negatives": int((~correct & (labels > 0)).sum())}
+        "accuracy": float(correct.mean()),
+        "loss": final_loss,
+        "gradient_norm": gradient,
+        "global_step": 8,
+        "true_positives": int((correct & (labels > 0)).sum()),
+        "true_negatives": int((correct & (labels == 0)).sum()),
+        "false_positives": int((~correct & (labels == 0)).sum()),
+        "false_negatives": int((~correct & (labels > 0)).sum()),
+    }
     record = raw.CellRecord(
-        name, implementation, profile, dataset, kind, seed, status="ok", log="a.log", data=values.get("data", "d"), epochs=2,
-        length=130, batch_size=32, parameters=values.get("parameters", 100), code_lines=50, statements=40, api_names=9,
-        forked_s=10.0, trained_s=10.25, began_s=11.0, ended_s=30.0, peak_rss_mib=500.0, checkpoints=[0.5, 0.1, 0.3],
+        name,
+        implementation,
+        profile,
+        dataset,
+        kind,
+        seed,
+        status="ok",
+        log="a.log",
+        data=values.get("data", "d"),
+        epochs=2,
+        length=130,
+        batch_size=32,
+        parameters=values.get("parameters", 100),
+        code_lines=50,
+        statements=40,
+        api_names=9,
+        forked_s=10.0,
+        trained_s=10.25,
+        began_s=11.0,
+        ended_s=30.0,
+        peak_rss_mib=500.0,
+        checkpoints=[0.5, 0.1, 0.3],
         checkpoint_bytes=2048,
-        evaluations=[{**evaluation, "epoch": epoch, "began_s": 12.0, "ended_s": 12.0 + epoch} for epoch in (1, 2)])
+        evaluations=[
+            {**evaluation, "epoch": epoch, "began_s": 12.0, "ended_s": 12.0 + epoch}
+            for epoch in (1, 2)
+        ],
+    )
     steps, now = [], 11.0
     for step in range(8):
         duration = 1.0 if step == 0 else step_s
         loss_of_step = 0.5 + step + values.get("second_loss", 0.0) * (step == 1)
-        steps.append({"global_step": step + 1, "epoch": 1 + step // 4, "loss": loss_of_step, "steps": 1, "samples": 32, "began_s": now,
-                      "ended_s": now + duration, "kind": "warm-up" if step == 0 else "steady"})
+        steps.append(
+            {
+                "global_step": step + 1,
+                "epoch": 1 + step // 4,
+                "loss": loss_of_step,
+                "steps": 1,
+                "samples": 32,
+                "began_s": now,
+                "ended_s": now + duration,
+                "kind": "warm-up" if step == 0 else "steady",
+            }
+        )
         now += duration
     raw.write_steps(folder, name, steps)
-    raw.write_outputs(folder, name, [*(raw.outputs_table("probe", epoch, labels, outputs) for epoch in (1, 2)),
-                                     raw.outputs_table("evaluation", 2, labels, outputs)])
+    raw.write_outputs(
+        folder,
+        name,
+        [
+            *(raw.outputs_table("probe", epoch, labels, outputs) for epoch in (1, 2)),
+            raw.outputs_table("evaluation", 2, labels, outputs),
+        ],
+    )
     raw.write_cell(folder, record)
 
 
@@ -78,7 +145,10 @@ def results_of(folder):
 
 def texts(folder):
     results, curves, _ = frames(folder)
-    return [finding.text for finding in find(folder, results, agreement_table(folder, results, curves), [])]
+    return [
+        finding.text
+        for finding in find(folder, results, agreement_table(folder, results, curves), [])
+    ]
 
 
 def answers_of(folder):
@@ -88,17 +158,34 @@ def answers_of(folder):
 
 def test_a_row_is_derived_from_the_raw_files(tmp_path):
     write_measured(tmp_path, outputs=FROZEN)
-    write_timings(tmp_path, {"lowlevel-default": [100.0] * 6, "lowlevel-again": [100.0] * 6, "floor-floor": [400.0] * 6}, "large",
-                  clocks=True)
+    write_timings(
+        tmp_path,
+        {
+            "lowlevel-default": [100.0] * 6,
+            "lowlevel-again": [100.0] * 6,
+            "floor-floor": [400.0] * 6,
+        },
+        "large",
+        clocks=True,
+    )
     row = results_of(tmp_path).iloc[0]
     assert row["samples_per_second"] == pytest.approx(3200) and row["step_ms"] == pytest.approx(10)
     assert row["startup_s"] == pytest.approx(2.0) and row["train_s"] == pytest.approx(3.0)
     assert row["wall_s"] == pytest.approx(20) and row["steps"] == 8
     assert row["graph_s"] == pytest.approx(0.75) and row["first_step_s"] == pytest.approx(1)
-    assert (row["evaluation_s"], row["checkpoint_s"], row["checkpoint_kib"]) == (pytest.approx(1.5), pytest.approx(0.3), 2)
+    assert (row["evaluation_s"], row["checkpoint_s"], row["checkpoint_kib"]) == (
+        pytest.approx(1.5),
+        pytest.approx(0.3),
+        2,
+    )
     assert row["device_ms_per_step"] == pytest.approx(150) and math.isnan(row["gpu_ms_per_step"])
     assert row["of_floor"] == pytest.approx(0.25) and row["profile"] == "default"
-    assert (row["true_positives"], row["false_positives"], row["accuracy"], row["saturation"]) == (10, 10, 0.5, 1.0)
+    assert (row["true_positives"], row["false_positives"], row["accuracy"], row["saturation"]) == (
+        10,
+        10,
+        0.5,
+        1.0,
+    )
 
 
 def test_cells_of_a_thousand_classes_come_back(tmp_path):
@@ -106,19 +193,30 @@ def test_cells_of_a_thousand_classes_come_back(tmp_path):
     write_measured(tmp_path, outputs=outputs, labels=np.arange(20))
     raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     problems = []
-    record, = read_cells(tmp_path, problems)
-    assert problems == [] and (raw.class_outputs(raw.read_outputs(tmp_path, record.name)[:20]) == outputs).all()
+    (record,) = read_cells(tmp_path, problems)
+    assert (
+        problems == []
+        and (raw.class_outputs(raw.read_outputs(tmp_path, record.name)[:20]) == outputs).all()
+    )
 
 
 def test_curves_have_a_row_an_evaluation_with_the_mean_training_loss(tmp_path):
     write_measured(tmp_path)
     curves = frames(tmp_path)[1]
-    assert curves["epoch"].tolist() == [1, 2] and curves["train_loss"].tolist() == pytest.approx([2.0, 6.0])
+    assert curves["epoch"].tolist() == [1, 2] and curves["train_loss"].tolist() == pytest.approx(
+        [2.0, 6.0]
+    )
 
 
 def test_rows_come_from_low_level_to_high_and_strangers_last():
-    frame = pd.DataFrame({"implementation": ["my.port", "keras", "lowlevel"], "dataset": ["small"] * 3,
-                          "outputs": ["logits"] * 3, "seed": [0] * 3})
+    frame = pd.DataFrame(
+        {
+            "implementation": ["my.port", "keras", "lowlevel"],
+            "dataset": ["small"] * 3,
+            "outputs": ["logits"] * 3,
+            "seed": [0] * 3,
+        }
+    )
     assert in_order(frame)["implementation"].tolist() == ["lowlevel", "keras", "my.port"]
 
 
@@ -126,7 +224,11 @@ def test_a_frozen_cell_is_named_and_its_loss_taken_apart(tmp_path):
     for name in ("lowlevel", "estimator", "keras"):
         write_measured(tmp_path, name)
     text = next(text for text in texts(tmp_path) if text.startswith("activated, large"))
-    assert "all 3 cells stuck" in text and "0.8133 = ln(1+1/e) + 0.50 error" in text and "exactly 0" in text
+    assert (
+        "all 3 cells stuck" in text
+        and "0.8133 = ln(1+1/e) + 0.50 error" in text
+        and "exactly 0" in text
+    )
 
 
 def test_rows_alike_and_mixed_rows_are_taken_apart_too(tmp_path):
@@ -142,7 +244,9 @@ def test_rows_alike_and_mixed_rows_are_taken_apart_too(tmp_path):
 def test_three_classes_have_constants_of_their_own(tmp_path):
     labels, outputs = np.arange(20) % 3, np.zeros((20, 3), np.float32)
     outputs[:, 1] = 1
-    write_measured(tmp_path, seed=0, outputs=outputs, labels=labels, final_loss=right(3).value + 13 / 20)
+    write_measured(
+        tmp_path, seed=0, outputs=outputs, labels=labels, final_loss=right(3).value + 13 / 20
+    )
     text = " ".join(texts(tmp_path))
     assert "all 1 cells stuck, accuracy 0.35" in text and "1.2014 = ln(1+2/e) + 0.65 error" in text
     outputs[:5, 2] = 1
@@ -155,48 +259,80 @@ def test_three_classes_have_constants_of_their_own(tmp_path):
 def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accuracy, state):
     labels = np.arange(20) % 3  # 7 of 20 are the most frequent: less than 0.545 is no learning
     said = np.where(np.arange(20) < accuracy * 20, labels, (labels + 1) % 3)
-    write_measured(tmp_path, kind="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels)
+    write_measured(
+        tmp_path, kind="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels
+    )
     assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
 
 
-@pytest.mark.parametrize("change, state", [
-    ({}, "frozen"), ({"gradient": 0.99 * NO_GRADIENT}, "frozen"), ({"gradient": NO_GRADIENT}, "near chance"),
-    ({"outputs": np.where(FROZEN == 1, 0.999, 0.001).astype(np.float32)}, "near chance"),
-    ({"outputs": one_hot(LABELS)}, "trained"), ({"kind": "logits", "outputs": SOUND * 0}, "near chance"),
-    ({"kind": "logits", "outputs": SOUND}, "trained")])
+@pytest.mark.parametrize(
+    "change, state",
+    [
+        ({}, "frozen"),
+        ({"gradient": 0.99 * NO_GRADIENT}, "frozen"),
+        ({"gradient": NO_GRADIENT}, "near chance"),
+        ({"outputs": np.where(FROZEN == 1, 0.999, 0.001).astype(np.float32)}, "near chance"),
+        ({"outputs": one_hot(LABELS)}, "trained"),
+        ({"kind": "logits", "outputs": SOUND * 0}, "near chance"),
+        ({"kind": "logits", "outputs": SOUND}, "trained"),
+    ],
+)
 def test_frozen_near_chance_and_trained_are_told_apart(tmp_path, change, state):
     write_measured(tmp_path, **change)
     assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
 
 
 def test_a_hidden_bug_is_told_by_its_floor(tmp_path):
-    write_measured(tmp_path, dataset="small", outputs=one_hot(LABELS), final_loss=0.3140, gradient=1e-4)
+    write_measured(
+        tmp_path, dataset="small", outputs=one_hot(LABELS), final_loss=0.3140, gradient=1e-4
+    )
     text = next(text for text in texts(tmp_path) if text.startswith("activated, small"))
     assert "the bug hides" in text and "lowest is 0.3140" in text
 
 
 def test_a_failed_cell_is_a_row_and_a_finding(tmp_path):
     write_measured(tmp_path)
-    raw.write_cell(tmp_path, raw.CellRecord("my-default-small-logits-0", "my", "default", "small", "logits", 0,
-                                                       reason="ValueError: no"))
+    raw.write_cell(
+        tmp_path,
+        raw.CellRecord(
+            "my-default-small-logits-0",
+            "my",
+            "default",
+            "small",
+            "logits",
+            0,
+            reason="ValueError: no",
+        ),
+    )
     results = results_of(tmp_path)
     assert sorted(results["status"]) == ["failed", "ok"]
-    assert any("my, small, logits, seed 0: failed (ValueError: no)" in text for text in texts(tmp_path))
+    assert any(
+        "my, small, logits, seed 0: failed (ValueError: no)" in text for text in texts(tmp_path)
+    )
     assert training_table(results)["cells ok"].tolist() == ["0/1", "1/1"]
 
 
-RATES = {"lowlevel-default": [100.0, 50.0, 100.0, 100.0, 100.0, 200.0], "lowlevel-tuned": [300.0, 150.0, 300.0, 300.0, 300.0, 600.0],
-         "keras-default": [50.0, 25.0, 50.0, 50.0, 50.0, 100.0], "keras-tuned": [200.0, 100.0, 200.0, 200.0, 200.0, 400.0],
-         "lowlevel-again": [100.0, 50.0, 100.0, 100.0, 100.0, 200.0], "floor-floor": [400.0, 200.0, 400.0, 400.0, 400.0, 800.0]}
+RATES = {
+    "lowlevel-default": [100.0, 50.0, 100.0, 100.0, 100.0, 200.0],
+    "lowlevel-tuned": [300.0, 150.0, 300.0, 300.0, 300.0, 600.0],
+    "keras-default": [50.0, 25.0, 50.0, 50.0, 50.0, 100.0],
+    "keras-tuned": [200.0, 100.0, 200.0, 200.0, 200.0, 400.0],
+    "lowlevel-again": [100.0, 50.0, 100.0, 100.0, 100.0, 200.0],
+    "floor-floor": [400.0, 200.0, 400.0, 400.0, 400.0, 800.0],
+}
 
 
 def test_throughput_has_its_ratios_intervals_and_verdicts(tmp_path):
     write_timings(tmp_path, RATES)
     table = throughput_table(frames(tmp_path)[2]).set_index(["implementation", "profile"])
     assert table["relative to lowlevel"].to_dict() == {
-        ("lowlevel", "default"): "-", ("lowlevel", "tuned"): "3.00 [3.00, 3.00] faster",
-        ("lowlevel", "(again, A/A)"): "1.00 [1.00, 1.00] equivalent", ("keras", "default"): "0.50 [0.50, 0.50] slower",
-        ("keras", "tuned"): "2.00 [2.00, 2.00] faster", ("floor", "(the floor)"): "4.00 [4.00, 4.00] faster"}
+        ("lowlevel", "default"): "-",
+        ("lowlevel", "tuned"): "3.00 [3.00, 3.00] faster",
+        ("lowlevel", "(again, A/A)"): "1.00 [1.00, 1.00] equivalent",
+        ("keras", "default"): "0.50 [0.50, 0.50] slower",
+        ("keras", "tuned"): "2.00 [2.00, 2.00] faster",
+        ("floor", "(the floor)"): "4.00 [4.00, 4.00] faster",
+    }
     assert table.loc[("keras", "tuned"), "of the floor"] == "0.50 [0.50, 0.50]"
     assert table.loc[("keras", "tuned"), "tuned over default"] == "4.00 [4.00, 4.00]"
     assert table.loc[("keras", "default"), "samples/s"] == "50 [38, 75]"
@@ -205,15 +341,23 @@ def test_throughput_has_its_ratios_intervals_and_verdicts(tmp_path):
 def test_too_few_rounds_have_no_interval(tmp_path):
     write_timings(tmp_path, {name: values[:5] for name, values in RATES.items()})
     table = throughput_table(frames(tmp_path)[2]).set_index(["implementation", "profile"])
-    assert table.loc[("keras", "default"), "relative to lowlevel"] == "0.50 (rounds: 5, too few for an interval)"
+    assert (
+        table.loc[("keras", "default"), "relative to lowlevel"]
+        == "0.50 (rounds: 5, too few for an interval)"
+    )
 
 
 def test_the_answer_about_cost_says_what_settings_win_back(tmp_path):
     write_timings(tmp_path, RATES)
     cost = cost_answer(frames(tmp_path)[2])
-    assert cost.headline == ("At worst keras reaches 50% of lowlevel's throughput, on small. "
-                             "Its own settings make it 4.0 times faster.")
-    assert "small: keras 0.50 [0.50, 0.50] slower" in cost.detail and "small keras 0.50." in cost.detail
+    assert cost.headline == (
+        "At worst keras reaches 50% of lowlevel's throughput, on small. "
+        "Its own settings make it 4.0 times faster."
+    )
+    assert (
+        "small: keras 0.50 [0.50, 0.50] slower" in cost.detail
+        and "small keras 0.50." in cost.detail
+    )
 
 
 def test_the_noise_floor_and_the_cost_of_recording_are_said(tmp_path):
@@ -226,10 +370,22 @@ def test_the_noise_floor_and_the_cost_of_recording_are_said(tmp_path):
 
 def test_the_parts_of_a_step_are_shown_with_their_residual_and_a_gpu_has_its_columns(tmp_path):
     write_timings(tmp_path, RATES, clocks=True)
-    row = tax_table(frames(tmp_path)[2]).set_index(["implementation", "profile"]).loc[("keras", "default")]
-    assert row["kernels"] == "300.000 [150.000, 600.000]" and row["residual"] == "+0.000 (+0.0%)" and "GPU" not in row
+    row = (
+        tax_table(frames(tmp_path)[2])
+        .set_index(["implementation", "profile"])
+        .loc[("keras", "default")]
+    )
+    assert (
+        row["kernels"] == "300.000 [150.000, 600.000]"
+        and row["residual"] == "+0.000 (+0.0%)"
+        and "GPU" not in row
+    )
     write_timings(tmp_path, RATES, clocks=True, gpu=True)
-    row = tax_table(frames(tmp_path)[2]).set_index(["implementation", "profile"]).loc[("keras", "default")]
+    row = (
+        tax_table(frames(tmp_path)[2])
+        .set_index(["implementation", "profile"])
+        .loc[("keras", "default")]
+    )
     assert (row["GPU"], row["GPU copies"], row["GPU busy"]) == ("250.000", "10.000", "50%")
 
 
@@ -238,7 +394,11 @@ def test_a_tuned_run_is_held_against_its_own_default(tmp_path):
     write_measured(tmp_path, "keras", profile="tuned", final_loss=right(2).value + 0.5 + 1e-5)
     write_measured(tmp_path, "keras", seed=1)
     table = tuned_table(frames(tmp_path)[1])
-    assert len(table) == 1 and table["seeds"].iloc[0] == 1 and table["evaluations"].iloc[0] == pytest.approx(1e-5)
+    assert (
+        len(table) == 1
+        and table["seeds"].iloc[0] == 1
+        and table["evaluations"].iloc[0] == pytest.approx(1e-5)
+    )
 
 
 def test_a_run_without_rounds_has_a_report_too(tmp_path):
@@ -259,35 +419,69 @@ def damaged_run(folder):
     for dataset in ("small", "large"):
         write_measured(folder, "lowlevel", dataset)
         write_timings(folder, RATES, dataset, clocks=True)
-    raw.write_imports(folder, [{"implementation": "lowlevel", "round": number, "import_s": 6.0 + number} for number in (1, 2)])
+    raw.write_imports(
+        folder,
+        [
+            {"implementation": "lowlevel", "round": number, "import_s": 6.0 + number}
+            for number in (1, 2)
+        ],
+    )
     raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
     text = report_of(folder)
     assert "Left out" not in text and "7.5 [7.0, 8.0]" in text
 
 
-@pytest.mark.parametrize("name, left_out", [
-    ("steps/lowlevel-default-small-activated-0.csv", "the cell lowlevel-default-small-activated-0: steps/"),
-    ("outputs/lowlevel-default-small-activated-0.csv", "the cell lowlevel-default-small-activated-0: outputs/"),
-    ("cells/lowlevel-default-small-activated-0.json", "the cell lowlevel-default-small-activated-0: cells/"),
-    ("imports.json", "the timed imports"), ("rounds/small-calls.csv", "the throughput of small: rounds/small-calls.csv is cut short"),
-    ("rounds/small-kernels.csv", "the throughput of small: rounds/small-kernels.csv is cut short"),
-    ("rounds/small-variants.json", "the throughput of small: rounds/small-variants.json is damaged")])
+@pytest.mark.parametrize(
+    "name, left_out",
+    [
+        (
+            "steps/lowlevel-default-small-activated-0.csv",
+            "the cell lowlevel-default-small-activated-0: steps/",
+        ),
+        (
+            "outputs/lowlevel-default-small-activated-0.csv",
+            "the cell lowlevel-default-small-activated-0: outputs/",
+        ),
+        (
+            "cells/lowlevel-default-small-activated-0.json",
+            "the cell lowlevel-default-small-activated-0: cells/",
+        ),
+        ("imports.json", "the timed imports"),
+        ("rounds/small-calls.csv", "the throughput of small: rounds/small-calls.csv is cut short"),
+        (
+            "rounds/small-kernels.csv",
+            "the throughput of small: rounds/small-kernels.csv is cut short",
+        ),
+        (
+            "rounds/small-variants.json",
+            "the throughput of small: rounds/small-variants.json is damaged",
+        ),
+    ],
+)
 @pytest.mark.parametrize("keep", [0.5, 0.9999])
-def test_a_raw_file_cut_short_is_named_and_the_rest_of_the_report_is_made(tmp_path, name, left_out, keep):
+def test_a_raw_file_cut_short_is_named_and_the_rest_of_the_report_is_made(
+    tmp_path, name, left_out, keep
+):
     damaged_run(tmp_path)
     content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[:min(len(content) - 2, int(keep * len(content)))])
+    (tmp_path / name).write_bytes(content[: min(len(content) - 2, int(keep * len(content)))])
     text = report_of(tmp_path)
-    assert f"Left out {left_out}" in text and "| large" in text and (tmp_path / "report.html").exists()
+    assert (
+        f"Left out {left_out}" in text and "| large" in text and (tmp_path / "report.html").exists()
+    )
     assert len(pd.read_csv(tmp_path / "results.csv")) == (1 if "the cell" in left_out else 2)
 
 
-@pytest.mark.parametrize("name", ["cells/lowlevel-default-small-activated-0.json", "rounds/small-variants.json"])
+@pytest.mark.parametrize(
+    "name", ["cells/lowlevel-default-small-activated-0.json", "rounds/small-variants.json"]
+)
 def test_a_raw_file_of_another_version_is_named(tmp_path, name):
     damaged_run(tmp_path)
     content = json.loads((tmp_path / name).read_text())
     raw.write_text(tmp_path / name, json.dumps({**content, "format": raw.FORMAT - 1}))
-    assert f"{name} is of format {raw.FORMAT - 1}, this version reads {raw.FORMAT}" in report_of(tmp_path)
+    assert f"{name} is of format {raw.FORMAT - 1}, this version reads {raw.FORMAT}" in report_of(
+        tmp_path
+    )
 
 
 def test_a_raw_file_of_another_run_is_named(tmp_path):
@@ -298,17 +492,27 @@ def test_a_raw_file_of_another_run_is_named(tmp_path):
     for name in ("steps/lowlevel-default-small-activated-0.csv", "rounds/small-calls.csv"):
         (tmp_path / name).write_bytes((other / name).read_bytes())
     text = report_of(tmp_path)
-    assert "steps/lowlevel-default-small-activated-0.csv is cut short, changed, or of another run" in text
+    assert (
+        "steps/lowlevel-default-small-activated-0.csv is cut short, changed, or of another run"
+        in text
+    )
     assert "rounds/small-calls.csv is cut short, changed, or of another run" in text
     write_measured(tmp_path, "lowlevel", "small", data="another")
-    assert "cells/lowlevel-default-small-activated-0.json was measured in another run" in report_of(tmp_path)
+    assert "cells/lowlevel-default-small-activated-0.json was measured in another run" in report_of(
+        tmp_path
+    )
 
 
 def test_a_record_cannot_name_files_outside_its_folder(tmp_path):
     damaged_run(tmp_path)
     path = tmp_path / "cells" / "lowlevel-default-small-activated-0.json"
-    raw.write_text(path, json.dumps({**json.loads(path.read_text()), "sha256": {"../../../etc/passwd": "0"}}))
-    assert "Left out the cell lowlevel-default-small-activated-0: etc/passwd is missing" in report_of(tmp_path)
+    raw.write_text(
+        path, json.dumps({**json.loads(path.read_text()), "sha256": {"../../../etc/passwd": "0"}})
+    )
+    assert (
+        "Left out the cell lowlevel-default-small-activated-0: etc/passwd is missing"
+        in report_of(tmp_path)
+    )
 
 
 def test_differences_between_equal_seeds_are_shown(tmp_path):
@@ -316,14 +520,21 @@ def test_differences_between_equal_seeds_are_shown(tmp_path):
     write_measured(tmp_path, "keras", final_loss=right(2).value + 0.5 + 1e-5)
     results, curves, _ = frames(tmp_path)
     row = agreement_table(tmp_path, results, curves).iloc[0]
-    assert row["first step"] == 0 and row["evaluations"] == pytest.approx(1e-5) and row["accuracy"] == 0
+    assert (
+        row["first step"] == 0
+        and row["evaluations"] == pytest.approx(1e-5)
+        and row["accuracy"] == 0
+    )
 
 
 def test_the_three_answers_say_what_was_not_measured(tmp_path):
     write_measured(tmp_path, kind="logits", outputs=SOUND)
     found = answers_of(tmp_path)
-    assert [answer.headline for answer in found] == ["Not measured in this run.", "No cell is frozen.",
-                                                     "Not measured in this run."]
+    assert [answer.headline for answer in found] == [
+        "Not measured in this run.",
+        "No cell is frozen.",
+        "Not measured in this run.",
+    ]
 
 
 @pytest.mark.parametrize("second_loss, headline", [(1.5 * 0.0009, "Yes"), (1.5 * 0.0011, "No")])
@@ -341,10 +552,27 @@ def test_another_parameter_count_is_not_the_same_network(tmp_path):
 
 def test_text_from_data_is_escaped_in_the_page(tmp_path):
     write_measured(tmp_path)
-    raw.write_cell(tmp_path, raw.CellRecord(
-        "x", "<script>alert(1)</script>", "default", "small", "logits", 0, reason="<img src=x onerror=alert(2)>"))
-    write_timings(tmp_path, {"<i>evil</i>-default": [100.0] * 6, "<i>evil</i>-again": [100.0] * 6}, clocks=True)
-    raw.write_text(tmp_path / "environment.json", json.dumps({**ENVIRONMENT, "packages": {"tensorflow": "<b>2.15</b>"}}))
+    raw.write_cell(
+        tmp_path,
+        raw.CellRecord(
+            "x",
+            "<script>alert(1)</script>",
+            "default",
+            "small",
+            "logits",
+            0,
+            reason="<img src=x onerror=alert(2)>",
+        ),
+    )
+    write_timings(
+        tmp_path,
+        {"<i>evil</i>-default": [100.0] * 6, "<i>evil</i>-again": [100.0] * 6},
+        clocks=True,
+    )
+    raw.write_text(
+        tmp_path / "environment.json",
+        json.dumps({**ENVIRONMENT, "packages": {"tensorflow": "<b>2.15</b>"}}),
+    )
     write_report(tmp_path)
     page = (tmp_path / "report.html").read_text()
     for text in ("<script>alert(1)", "<img src=x", "<b>2.15", "<i>evil"):
@@ -359,7 +587,14 @@ def test_spread_and_power():
 
 def parity(verdict, difference=None):
     stages = [Stage(name, "bit", "all") for name in STAGES[:-1]]
-    return Parity("impl_lowlevel", "impl_keras", "a batch", [*stages, Stage("metrics", verdict, "all", difference)], 5.0, 300.0)
+    return Parity(
+        "impl_lowlevel",
+        "impl_keras",
+        "a batch",
+        [*stages, Stage("metrics", verdict, "all", difference)],
+        5.0,
+        300.0,
+    )
 
 
 def run_with(folder, *comparisons):
@@ -378,36 +613,73 @@ def run_with(folder, *comparisons):
 
 def test_what_failed_parity_is_stamped_in_every_table_and_plot_of_its_dataset(tmp_path):
     different = parity("different", Difference("accuracy", "[0.5]", "[0.25]", 100.0, 7.0))
-    text, page = run_with(tmp_path, StoredComparison("keras", "lowlevel", "small", different),
-                          StoredComparison("keras", "lowlevel", "large", parity("bit")))
-    rows = [line for line in text.splitlines()
-            if line.startswith("|") and "keras" in line and "keras - " not in line and "tuned - " not in line]
+    text, page = run_with(
+        tmp_path,
+        StoredComparison("keras", "lowlevel", "small", different),
+        StoredComparison("keras", "lowlevel", "large", parity("bit")),
+    )
+    rows = [
+        line
+        for line in text.splitlines()
+        if line.startswith("|")
+        and "keras" in line
+        and "keras - " not in line
+        and "tuned - " not in line
+    ]
     stamped = [line for line in rows if "not the same network" in line]
-    assert len(stamped) == 6 and all("| small" in line for line in stamped)  # training, throughput and step_breakdown twice, other
-    assert "First difference, in metrics: accuracy: [0.5] against [0.25], 100 ULP, 7 x the tolerance" in text
-    plots = page[page.index("Throughput: small"):]
-    assert page.count('"keras (not the same network)"') >= 2 and '"keras (not the same network)"' in plots
+    assert len(stamped) == 6 and all(
+        "| small" in line for line in stamped
+    )  # training, throughput and step_breakdown twice, other
+    assert (
+        "First difference, in metrics: accuracy: [0.5] against [0.25], 100 ULP, 7 x the tolerance"
+        in text
+    )
+    plots = page[page.index("Throughput: small") :]
+    assert (
+        page.count('"keras (not the same network)"') >= 2
+        and '"keras (not the same network)"' in plots
+    )
     assert "No: keras on small differs." in page
-    results = pd.read_csv(tmp_path / "results.csv").set_index(["implementation", "dataset"])["parity"]
+    results = pd.read_csv(tmp_path / "results.csv").set_index(["implementation", "dataset"])[
+        "parity"
+    ]
     assert results["keras", "small"] == "different" and results["keras", "large"] == "same"
     assert results["lowlevel"].isna().all()
 
 
 def test_what_passed_parity_is_not_stamped(tmp_path):
-    text, page = run_with(tmp_path, *(StoredComparison("keras", "lowlevel", dataset, parity("rounding"))
-                                      for dataset in ("small", "large")))
+    text, page = run_with(
+        tmp_path,
+        *(
+            StoredComparison("keras", "lowlevel", dataset, parity("rounding"))
+            for dataset in ("small", "large")
+        ),
+    )
     assert "not the same network" not in text + page and "Yes, stage by stage." in page
     assert "2 comparisons of 9 stages: 16 same to the bit, 2 within rounding" in page
 
 
 def test_what_could_not_be_compared_is_said(tmp_path):
-    text, page = run_with(tmp_path, StoredComparison("keras", "lowlevel", "small", None, "candidate keras: its training was not seen"))
-    assert "could not be compared: candidate keras: its training was not seen" in text and "(not the same" not in text
+    text, page = run_with(
+        tmp_path,
+        StoredComparison(
+            "keras", "lowlevel", "small", None, "candidate keras: its training was not seen"
+        ),
+    )
+    assert (
+        "could not be compared: candidate keras: its training was not seen" in text
+        and "(not the same" not in text
+    )
     assert "Not all could be compared." in page
 
 
 def test_a_comparison_comes_back_as_it_was_stored(tmp_path):
-    stored = StoredComparison("my.port", "lowlevel", "large", parity("different", Difference("x", "1", "2", float("inf"), 3.0)))
+    stored = StoredComparison(
+        "my.port",
+        "lowlevel",
+        "large",
+        parity("different", Difference("x", "1", "2", float("inf"), 3.0)),
+    )
     write_comparison(tmp_path, stored)
     (back,) = read_comparisons(tmp_path, [])
     assert back.differs and back.parity.first_different.difference.ulps is None

@@ -6,7 +6,7 @@ import pytest
 from bench.parity import rounding
 from bench.parity.rounding import judge
 
-ULP = 2.0 ** -23
+ULP = 2.0**-23
 EXACT = np.linspace(1, 2, 1000)
 
 
@@ -35,7 +35,7 @@ def test_without_an_exact_value_the_noise_sets_the_scale(factor, verdict):
 
 @pytest.mark.parametrize("factor, verdict", [(0.9, "rounding"), (1.1, "different")])
 def test_the_tolerance_is_never_below_half_an_ulp_times_the_multiple(factor, verdict):
-    scale = np.sqrt(np.mean(EXACT ** 2))
+    scale = np.sqrt(np.mean(EXACT**2))
     assert judge(EXACT, off_by(factor * 3 * ULP / 2 * scale), None, 0.0).verdict == verdict
 
 
@@ -64,7 +64,11 @@ def test_the_values_that_differ_most_are_shown_with_their_place():
     candidate = EXACT.copy()
     candidate[500] += 0.25
     judged = judge(EXACT.reshape(10, 100), candidate.reshape(10, 100), None, 0.0)
-    assert judged.place == (5, 0) and judged.values[1][1] == candidate[500] and len(judged.values[0]) == 4
+    assert (
+        judged.place == (5, 0)
+        and judged.values[1][1] == candidate[500]
+        and len(judged.values[0]) == 4
+    )
     assert judged.ratio > 1000
 
 
@@ -76,7 +80,9 @@ def test_ulps():
 def test_nudged_numbers_move_by_one_ulp_and_whole_ones_stay():
     values = np.linspace(-3, 3, 100).astype(np.float32)
     moved = rounding.nudged(values, np.random.default_rng(0))
-    assert np.all(np.abs(moved - values) <= 2 * np.spacing(np.abs(values))) and np.all(moved != values)
+    assert np.all(np.abs(moved - values) <= 2 * np.spacing(np.abs(values))) and np.all(
+        moved != values
+    )
     assert moved.dtype == np.float32
     whole = np.arange(5)
     assert rounding.nudged(whole, np.random.default_rng(0)) is whole

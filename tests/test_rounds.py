@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from bench.results import rounds as raw
 from bench.measure.throughput import Throughput
 from bench.process.forkserver import with_forkserver
+from bench.results import rounds as raw
 from bench.run.limits import Limits
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
@@ -25,17 +25,22 @@ def forkserver(tmp_path_factory):
     """Children find the modules of the tests by PYTHONPATH."""
     folder = tmp_path_factory.mktemp("modules")
     (folder / "ends_early.py").write_text(
-        "def train(task, observer):\n    observer.begin()\n    for _ in range(5):\n        observer.step(0.5)\n")
+        "def train(task, observer):\n    observer.begin()\n    for _ in range(5):\n        observer.step(0.5)\n"
+    )
     (folder / "raises_later.py").write_text(
         "import time\n\ndef train(task, observer):\n    observer.begin()\n    began = time.monotonic()\n    while True:\n"
         "        time.sleep(0.01)\n        observer.step(0.5)\n"
         "        if time.monotonic() > began + 0.5:  # after the warm-up of 0.3 s, before the turns are over\n"
-        "            raise ValueError('no more')\n")
-    (folder / "never_begins.py").write_text("import time\n\ndef train(task, observer):\n    time.sleep(1000)\n")
+        "            raise ValueError('no more')\n"
+    )
+    (folder / "never_begins.py").write_text(
+        "import time\n\ndef train(task, observer):\n    time.sleep(1000)\n"
+    )
     (folder / "eats.py").write_text(
         "import time\nfrom pathlib import Path\n\ndef train(task, observer):\n    eaten = []\n    while True:\n"
         "        eaten.append(b'x' * 2**22)\n        Path(__file__).with_name('eaten').write_text(str(len(eaten) * 4))\n"
-        "        time.sleep(0.02)\n")
+        "        time.sleep(0.02)\n"
+    )
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(folder)
     import sys
@@ -49,43 +54,84 @@ def forkserver(tmp_path_factory):
 
 def measure(folder, dataset, variants, plan):
     told = []
-    records = measure_rounds(variants, dataset, plan, folder, lambda what, share: told.append(share))
+    records = measure_rounds(
+        variants, dataset, plan, folder, lambda what, share: told.append(share)
+    )
     assert told == sorted(told) and 0 <= told[0] and told[-1] <= 1
     return records, raw.read_calls(folder, dataset.name)
 
 
 @pytest.mark.parametrize("budget_s, rounds", [(1e9, 3), (0.0, 2)])
-def test_rounds_go_on_until_they_are_precise_or_the_budget_is_spent(tmp_path, tiny_dataset, budget_s, rounds):
-    records, calls = measure(tmp_path, tiny_dataset, [LOWLEVEL], Plan(2, 0.05, budget_s, three_rounds))
-    assert calls.loc[calls["mode"] == "steady", "round"].max() == rounds and records[0].status == "ok"
+def test_rounds_go_on_until_they_are_precise_or_the_budget_is_spent(
+    tmp_path, tiny_dataset, budget_s, rounds
+):
+    records, calls = measure(
+        tmp_path, tiny_dataset, [LOWLEVEL], Plan(2, 0.05, budget_s, three_rounds)
+    )
+    assert (
+        calls.loc[calls["mode"] == "steady", "round"].max() == rounds and records[0].status == "ok"
+    )
 
 
-def test_who_takes_too_much_memory_is_ended_while_another_is_waited_for(tmp_path, tiny_dataset, forkserver):
+def test_who_takes_too_much_memory_is_ended_while_another_is_waited_for(
+    tmp_path, tiny_dataset, forkserver
+):
     variants = [Variant("never", "never_begins", "default"), Variant("eats", "eats", "default")]
-    records = measure_rounds(variants, tiny_dataset, Plan(1, 0.05), tmp_path, lambda what, share: None, limits=Limits(8.0, 700 * 2**20))
+    records = measure_rounds(
+        variants,
+        tiny_dataset,
+        Plan(1, 0.05),
+        tmp_path,
+        lambda what, share: None,
+        limits=Limits(8.0, 700 * 2**20),
+    )
     assert [record.status for record in records] == ["timeout", "out_of_memory"]
-    assert int((forkserver / "eaten").read_text()) < 700  # MiB; in the 8 s until the other's end it would have been more than twice that
+    assert (
+        int((forkserver / "eaten").read_text()) < 700
+    )  # MiB; in the 8 s until the other's end it would have been more than twice that
 
 
 def test_a_training_that_fails_has_its_reason_and_the_others_go_on(tmp_path, tiny_dataset):
-    variants = [LOWLEVEL, Variant("early", "ends_early", "default"), Variant("later", "raises_later", "default"), FLOOR]
+    variants = [
+        LOWLEVEL,
+        Variant("early", "ends_early", "default"),
+        Variant("later", "raises_later", "default"),
+        FLOOR,
+    ]
     records, calls = measure(tmp_path, tiny_dataset, variants, Plan(2, 0.05))
     by_name = {record.name: record for record in records}
     assert {name: record.status for name, record in by_name.items()} == {
-        "lowlevel-default": "ok", "early-default": "failed", "later-default": "failed", "floor-floor": "ok"}
+        "lowlevel-default": "ok",
+        "early-default": "failed",
+        "later-default": "failed",
+        "floor-floor": "ok",
+    }
     assert "does it heed passes_per_epoch?" in by_name["early-default"].reason
     assert by_name["later-default"].reason == "ValueError: no more"
     assert by_name["lowlevel-default"].environment["peak_rss_mib"] > 100
     assert set(Throughput(calls).variants) >= {"lowlevel-default", "floor-floor"}
-    assert (tmp_path / "traces" / f"floor-floor-{tiny_dataset.name}-1.xplane.pb").stat().st_size > 1000
-    assert json.loads((tmp_path / "rounds" / f"{tiny_dataset.name}-variants.json").read_text())["sha256"]
+    assert (
+        tmp_path / "traces" / f"floor-floor-{tiny_dataset.name}-1.xplane.pb"
+    ).stat().st_size > 1000
+    assert json.loads((tmp_path / "rounds" / f"{tiny_dataset.name}-variants.json").read_text())[
+        "sha256"
+    ]
 
 
 def test_turns_do_not_overlap_and_every_round_has_each_variant_once(tmp_path, tiny_dataset):
     _, calls = measure(tmp_path, tiny_dataset, [LOWLEVEL, FLOOR], Plan(2, 0.05))
     steady = calls[calls["mode"] == "steady"]
-    spans = steady.groupby(["round", "variant"]).agg({"began_s": "min", "ended_s": "max"}).sort_values("began_s")
-    assert len(spans) == 4 and (spans["began_s"].to_numpy()[1:] >= spans["ended_s"].to_numpy()[:-1]).all()
+    spans = (
+        steady.groupby(["round", "variant"])
+        .agg({"began_s": "min", "ended_s": "max"})
+        .sort_values("began_s")
+    )
+    assert (
+        len(spans) == 4
+        and (spans["began_s"].to_numpy()[1:] >= spans["ended_s"].to_numpy()[:-1]).all()
+    )
     turns = raw.read_turns(tmp_path, tiny_dataset.name)
-    places = turns[turns["mode"] == "steady"].pivot(index="round", columns="place", values="variant")
+    places = turns[turns["mode"] == "steady"].pivot(
+        index="round", columns="place", values="variant"
+    )
     assert places.loc[1].tolist() == places.loc[2].tolist()[::-1]

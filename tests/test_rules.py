@@ -22,26 +22,49 @@ def received(first=None, second=None, labels=None, sizes=None, heads=None):
     first = GENERATOR.permutation(SAMPLES) if first is None else first
     second = GENERATOR.permutation(SAMPLES) if second is None else second
     order = np.concatenate([first, second])
-    return Received([str(number) for number in order], (LABELS if labels is None else labels)[order],
-                    GENERATOR.standard_normal((len(order), 8)) * 5 if heads is None else heads,
-                    sizes or [BATCH] * (len(order) // BATCH), "float32", "int64")
+    return Received(
+        [str(number) for number in order],
+        (LABELS if labels is None else labels)[order],
+        GENERATOR.standard_normal((len(order), 8)) * 5 if heads is None else heads,
+        sizes or [BATCH] * (len(order) // BATCH),
+        "float32",
+        "int64",
+    )
 
 
 def look(step=100, gradient=1.0, dead=0.2, outputs=None):
     outputs = GENERATOR.standard_normal((16, 2)) if outputs is None else outputs
-    return Look(step, {"a/kernel": 1.0, "b/kernel": 1.0, "c/kernel": 1.0},
-                dict.fromkeys(["a/kernel", "b/kernel", "c/kernel"], gradient / np.sqrt(3)), {"relu": dead}, outputs)
+    return Look(
+        step,
+        {"a/kernel": 1.0, "b/kernel": 1.0, "c/kernel": 1.0},
+        dict.fromkeys(["a/kernel", "b/kernel", "c/kernel"], gradient / np.sqrt(3)),
+        {"relu": dead},
+        outputs,
+    )
 
 
-def kernel(name="a/kernel", shape=(50, 64), deviation=0.2, constant=False, moved=0.5, step=0.01, trainable=True):
+def kernel(
+    name="a/kernel",
+    shape=(50, 64),
+    deviation=0.2,
+    constant=False,
+    moved=0.5,
+    step=0.01,
+    trainable=True,
+):
     return KernelHistory(name, shape, trainable, deviation, constant, moved, step)
 
 
 def training(**changes):
     """One that did not learn, for no reason that a rule knows."""
-    plain = dict(losses=np.full(100, 0.69), received=received(), looks=[look(0), look(100)],
-                 kernels=[kernel(f"{name}/kernel") for name in "abc"], outputs=np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
-                 labels=np.tile([0, 0, 1, 1], 25))
+    plain = dict(
+        losses=np.full(100, 0.69),
+        received=received(),
+        looks=[look(0), look(100)],
+        kernels=[kernel(f"{name}/kernel") for name in "abc"],
+        outputs=np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
+        labels=np.tile([0, 0, 1, 1], 25),
+    )
     return TrainingRecord(**{**plain, **changes})
 
 
@@ -57,35 +80,62 @@ def test_nothing_is_said_of_a_plain_training():
     assert certain(training()) == [] and symptoms(training()) == []
 
 
-@pytest.mark.parametrize("accuracy, loss, expected", [
-    (0.5, 0.1, False), (0.64, 0.3, False), (0.66, 0.3, True), (0.74, 0.6, False), (0.76, 0.6, True), (1.0, 5.0, True),
-    (1.0, np.nan, False)])
+@pytest.mark.parametrize(
+    "accuracy, loss, expected",
+    [
+        (0.5, 0.1, False),
+        (0.64, 0.3, False),
+        (0.66, 0.3, True),
+        (0.74, 0.6, False),
+        (0.76, 0.6, True),
+        (1.0, 5.0, True),
+        (1.0, np.nan, False),
+    ],
+)
 def test_learning_is_told_by_accuracy_and_loss(accuracy, loss, expected):
     labels = np.tile([0, 1], 50)
     right = np.arange(100) < round(accuracy * 100)
     predicted = np.where(right, labels, 1 - labels)
-    assert learnt(training(losses=np.full(100, loss), labels=labels, outputs=np.eye(2)[predicted])) is expected
+    assert (
+        learnt(training(losses=np.full(100, loss), labels=labels, outputs=np.eye(2)[predicted]))
+        is expected
+    )
 
 
 def test_without_outputs_the_loss_alone_tells():
-    assert learnt(training(outputs=None, losses=np.full(100, 0.55))) and not learnt(training(outputs=None, losses=np.full(100, 0.56)))
+    assert learnt(training(outputs=None, losses=np.full(100, 0.55))) and not learnt(
+        training(outputs=None, losses=np.full(100, 0.56))
+    )
 
 
 ORDER = np.random.default_rng(1).permutation(SAMPLES)
-GIVEN = GivenData(SAMPLES, 100, BATCH, np.random.default_rng(2).standard_normal((64, 8)) * 5, [str(number) for number in range(64)], {})
+GIVEN = GivenData(
+    SAMPLES,
+    100,
+    BATCH,
+    np.random.default_rng(2).standard_normal((64, 8)) * 5,
+    [str(number) for number in range(64)],
+    {},
+)
 
 
 def test_the_same_order_in_both_passes():
     assert causes(certain(training(received=received(ORDER, ORDER)))) == ["not_shuffled"]
-    assert causes(certain(training(received=received(np.arange(SAMPLES), np.arange(SAMPLES)), given=GIVEN))) == ["not_shuffled"]
-    assert causes(certain(training(received=received(ORDER, ORDER), given=GIVEN))) == ["input_restarts"]
+    assert causes(
+        certain(training(received=received(np.arange(SAMPLES), np.arange(SAMPLES)), given=GIVEN))
+    ) == ["not_shuffled"]
+    assert causes(certain(training(received=received(ORDER, ORDER), given=GIVEN))) == [
+        "input_restarts"
+    ]
     assert certain(training(received=received(ORDER, ORDER), in_order=True)) == []
 
 
 def test_whole_batches_shuffled():
     batches = np.arange(SAMPLES).reshape(-1, BATCH)
     again = batches[np.random.default_rng(4).permutation(len(batches))].ravel()
-    assert causes(certain(training(received=received(batches.ravel(), again)))) == ["batches_shuffled"]
+    assert causes(certain(training(received=received(batches.ravel(), again)))) == [
+        "batches_shuffled"
+    ]
     assert certain(training(received=received(batches.ravel(), ORDER))) == []
 
 
@@ -101,7 +151,9 @@ def test_a_dropped_batch_shows_where_samples_are_no_multiple():
     whole = received()
     assert causes(certain(training(received=whole, given=given))) == ["partial_batch_dropped"]
     assert certain(training(received=whole, given=GIVEN)) == []
-    evaluated = training(received=whole, given=GIVEN, outputs=np.zeros((96, 2)), labels=np.tile([0, 1], 48))
+    evaluated = training(
+        received=whole, given=GIVEN, outputs=np.zeros((96, 2)), labels=np.tile([0, 1], 48)
+    )
     assert causes(certain(evaluated)) == ["partial_batch_dropped"]
 
 
@@ -121,7 +173,9 @@ def test_features_that_are_not_finite():
 def test_scaling_in_training_only_is_told_by_the_evaluation_reported():
     heads = np.random.default_rng(6).standard_normal((2 * SAMPLES, 8))
     scaled = training(received=received(heads=heads), given=GIVEN)
-    assert causes(certain(replace(scaled, evaluated=(5.0, 5.0, 0.3)))) == ["scaled_in_training_only"]
+    assert causes(certain(replace(scaled, evaluated=(5.0, 5.0, 0.3)))) == [
+        "scaled_in_training_only"
+    ]
     assert certain(replace(scaled, evaluated=(0.3, 5.0, 0.3))) == []
     same = training(received=received(heads=heads * 5), given=GIVEN)
     assert certain(replace(same, evaluated=(5.0, 5.0, 0.3))) == []
@@ -132,30 +186,49 @@ HE = np.sqrt(2 / 50)
 
 @pytest.mark.parametrize("ratio, cause", [(2.4, []), (2.6, ["initialiser_too_wide"])])
 def test_wide_kernels(ratio, cause):
-    kernels = [kernel(f"{name}/kernel", deviation=ratio * HE) for name in "ab"] + [kernel("c/kernel")]
+    kernels = [kernel(f"{name}/kernel", deviation=ratio * HE) for name in "ab"] + [
+        kernel("c/kernel")
+    ]
     assert causes(certain(training(kernels=kernels))) == cause
 
 
 def test_constant_kernels_and_weights_that_did_not_arrive():
-    assert causes(certain(training(kernels=[kernel(constant=True, deviation=0.0)]))) == ["constant_initialiser"]
+    assert causes(certain(training(kernels=[kernel(constant=True, deviation=0.0)]))) == [
+        "constant_initialiser"
+    ]
     assert certain(training(kernels=[kernel("bias", (64,), constant=True, deviation=0.0)])) == []
-    assert causes(certain(training(given=replace(GIVEN, kernels={"a": True, "b": False})))) == ["not_restored"]
+    assert causes(certain(training(given=replace(GIVEN, kernels={"a": True, "b": False})))) == [
+        "not_restored"
+    ]
     for began in (True, False):  # all, or none: a port with weights of its own
         assert certain(training(given=replace(GIVEN, kernels={"a": began, "b": began}))) == []
 
 
-@pytest.mark.parametrize("step, cause", [(0.29, []), (0.31, ["rate_too_high"]), (2e-5, []), (0.5e-5, ["rate_too_low"])])
+@pytest.mark.parametrize(
+    "step, cause", [(0.29, []), (0.31, ["rate_too_high"]), (2e-5, []), (0.5e-5, ["rate_too_low"])]
+)
 def test_steps_relative_to_their_variables(step, cause):
-    assert causes(symptoms(training(kernels=[kernel(f"{name}/kernel", step=step) for name in "abc"]))) == cause
+    assert (
+        causes(symptoms(training(kernels=[kernel(f"{name}/kernel", step=step) for name in "abc"])))
+        == cause
+    )
 
 
 SATURATED = np.tile([[0.0, 1.0]], (16, 1))
 
 
-@pytest.mark.parametrize("gradient, outputs, cause", [
-    (0.0, SATURATED, ["activated_outputs"]), (2e-6, SATURATED, []), (0.0, SATURATED * 0.9 + 0.05, [])])
+@pytest.mark.parametrize(
+    "gradient, outputs, cause",
+    [
+        (0.0, SATURATED, ["activated_outputs"]),
+        (2e-6, SATURATED, []),
+        (0.0, SATURATED * 0.9 + 0.05, []),
+    ],
+)
 def test_frozen_is_saturated_without_a_gradient(gradient, outputs, cause):
-    assert causes(symptoms(training(looks=[look(0), look(100, gradient, outputs=outputs)]))) == cause
+    assert (
+        causes(symptoms(training(looks=[look(0), look(100, gradient, outputs=outputs)]))) == cause
+    )
 
 
 @pytest.mark.parametrize("dead, cause", [(0.94, []), (0.96, ["dead_relus"])])
@@ -167,8 +240,12 @@ def test_dead_units(dead, cause):
 def test_dead_relus_are_told_from_frozen_outputs_of_the_same_loss():
     losses = np.full(100, np.log(2))
     frozen = training(losses=losses, looks=[look(0), look(100, 0.0, outputs=np.ones((16, 2)))])
-    dead = training(losses=losses, looks=[look(0), look(100, 0.13, 1.0, np.tile([[0.003, -0.003]], (16, 1)))])
-    assert causes(symptoms(frozen)) == ["activated_outputs"] and causes(symptoms(dead)) == ["dead_relus"]
+    dead = training(
+        losses=losses, looks=[look(0), look(100, 0.13, 1.0, np.tile([[0.003, -0.003]], (16, 1)))]
+    )
+    assert causes(symptoms(frozen)) == ["activated_outputs"] and causes(symptoms(dead)) == [
+        "dead_relus"
+    ]
 
 
 def test_losses_that_end():
@@ -180,7 +257,10 @@ def test_losses_that_end():
 
 @pytest.mark.parametrize("end, cause", [(1.9, []), (2.1, ["rate_too_high"])])
 def test_a_loss_that_grows(end, cause):
-    assert causes(symptoms(training(losses=np.concatenate([np.full(50, 0.5), np.full(50, end)])))) == cause
+    assert (
+        causes(symptoms(training(losses=np.concatenate([np.full(50, 0.5), np.full(50, end)]))))
+        == cause
+    )
 
 
 @pytest.mark.parametrize("first, cause", [(2e-4, []), (0.5e-4, ["vanishing_gradient"])])
@@ -217,20 +297,53 @@ def test_a_regression_has_learnt_if_it_explains_variance(noise, expected):
     assert learnt(training(**REGRESSION, outputs=(targets + wrong)[:, np.newaxis])) is expected
 
 
-@pytest.mark.parametrize("labels, outputs, takes, activation, wrong", [
-    (np.tile([0, 1], 50), 1, "probabilities", "Softmax", True), (np.tile([0, 1], 50), 1, "probabilities", "Sigmoid", False),
-    (np.tile([0, 1, 2, 1], 25), 1, "probabilities", "Sigmoid", True), (np.tile([-1, 1], 50), 1, "logits", "BiasAdd", True),
-    (np.tile([0, 1, 2, 1], 25), 3, "logits", "BiasAdd", False), (np.tile([0, 1, 3, 1], 25), 3, "logits", "BiasAdd", True)])
+@pytest.mark.parametrize(
+    "labels, outputs, takes, activation, wrong",
+    [
+        (np.tile([0, 1], 50), 1, "probabilities", "Softmax", True),
+        (np.tile([0, 1], 50), 1, "probabilities", "Sigmoid", False),
+        (np.tile([0, 1, 2, 1], 25), 1, "probabilities", "Sigmoid", True),
+        (np.tile([-1, 1], 50), 1, "logits", "BiasAdd", True),
+        (np.tile([0, 1, 2, 1], 25), 3, "logits", "BiasAdd", False),
+        (np.tile([0, 1, 3, 1], 25), 3, "logits", "BiasAdd", True),
+    ],
+)
 def test_outputs_that_cannot_name_all_classes(labels, outputs, takes, activation, wrong):
-    found = causes(certain(training(labels=labels, outputs=np.zeros((100, outputs)), takes=takes, activation=activation)))
+    found = causes(
+        certain(
+            training(
+                labels=labels, outputs=np.zeros((100, outputs)), takes=takes, activation=activation
+            )
+        )
+    )
     assert found == ["classes_of_outputs"] * wrong
 
 
-@pytest.mark.parametrize("largest, activation, cause", [
-    (1.04, "Sigmoid", []), (1.08, "Sigmoid", ["out_of_reach"]), (1.08, "BiasAdd", []), (1.08, "Relu", []), (1.08, "Tanh", ["out_of_reach"])])
+@pytest.mark.parametrize(
+    "largest, activation, cause",
+    [
+        (1.04, "Sigmoid", []),
+        (1.08, "Sigmoid", ["out_of_reach"]),
+        (1.08, "BiasAdd", []),
+        (1.08, "Relu", []),
+        (1.08, "Tanh", ["out_of_reach"]),
+    ],
+)
 def test_targets_that_no_output_can_have(largest, activation, cause):
     targets = np.linspace(0.01, largest, 100)
-    assert causes(certain(training(labels=targets, outputs=np.zeros((100, 1)), takes="values", activation=activation))) == cause
+    assert (
+        causes(
+            certain(
+                training(
+                    labels=targets,
+                    outputs=np.zeros((100, 1)),
+                    takes="values",
+                    activation=activation,
+                )
+            )
+        )
+        == cause
+    )
 
 
 @pytest.mark.parametrize("size, cause", [(9, []), (11, ["inputs_too_large"])])
@@ -242,7 +355,10 @@ def test_large_features(size, cause):
 @pytest.mark.parametrize("size, cause", [(15, []), (20, ["targets_too_large"])])
 def test_large_targets(size, cause):
     targets = REGRESSION["labels"] * size  # a deviation of 0.58 of it
-    assert causes(symptoms(training(**{**REGRESSION, "labels": targets}, outputs=np.zeros((100, 1))))) == cause
+    assert (
+        causes(symptoms(training(**{**REGRESSION, "labels": targets}, outputs=np.zeros((100, 1)))))
+        == cause
+    )
 
 
 def test_a_loss_of_values_for_classes():

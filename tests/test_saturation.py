@@ -7,9 +7,20 @@ RIGHT, ALIKE = right(2).value, alike(2).value
 WRONG = 1 + RIGHT
 
 
-@pytest.mark.parametrize("row, label, constant", [
-    ([0, 1], 1, RIGHT), ([1, 0], 0, RIGHT), ([1, 0], 1, WRONG), ([0, 1], 0, WRONG), ([1, 1], 0, ALIKE), ([0, 0], 1, ALIKE)])
-def test_the_constants_are_what_tensorflow_computes_and_their_gradient_is_zero(row, label, constant):
+@pytest.mark.parametrize(
+    "row, label, constant",
+    [
+        ([0, 1], 1, RIGHT),
+        ([1, 0], 0, RIGHT),
+        ([1, 0], 1, WRONG),
+        ([0, 1], 0, WRONG),
+        ([1, 1], 0, ALIKE),
+        ([0, 0], 1, ALIKE),
+    ],
+)
+def test_the_constants_are_what_tensorflow_computes_and_their_gradient_is_zero(
+    row, label, constant
+):
     import tensorflow as tf
 
     logits = tf.constant([[100.0 if value else -200.0 for value in row]])
@@ -36,15 +47,28 @@ def test_of_three_classes_too():
     outputs = np.array([[1, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 0], [0, 1, 1]], float)
     rows = saturated_rows(outputs, np.array([0, 1, 2, 2, 2]))
     assert (rows.right, rows.wrong, rows.alike, rows.mixed) == (1, 1, 1, 2)
-    exact = -np.log(np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True))[np.arange(5), [0, 1, 2, 2, 2]]
+    exact = -np.log(np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True))[
+        np.arange(5), [0, 1, 2, 2, 2]
+    ]
     assert rows.loss == pytest.approx(exact.mean(), abs=1e-12)
-    assert exact[:3] == pytest.approx([right(3).value, 1 + right(3).value, alike(3).value], abs=1e-12)
+    assert exact[:3] == pytest.approx(
+        [right(3).value, 1 + right(3).value, alike(3).value], abs=1e-12
+    )
     assert str(right(3)) == "ln(1+2/e) = 0.5514" and str(alike(3)) == "ln 3 = 1.0986"
 
 
-@pytest.mark.parametrize("value, saturated", [
-    (0.0, True), (EPSILON, True), (1.01 * EPSILON, False), (0.5, False), (1 - 1.01 * EPSILON, False), (1 - EPSILON, True),
-    (1.0, True)])
+@pytest.mark.parametrize(
+    "value, saturated",
+    [
+        (0.0, True),
+        (EPSILON, True),
+        (1.01 * EPSILON, False),
+        (0.5, False),
+        (1 - 1.01 * EPSILON, False),
+        (1 - EPSILON, True),
+        (1.0, True),
+    ],
+)
 def test_both_sides_of_the_threshold(value, saturated):
     outputs = np.array([[value, 1.0]])
     assert saturated_share(outputs, "activated") == (1.0 if saturated else 0.5)

@@ -47,8 +47,14 @@ def cache_here(tmp_path, monkeypatch):
 def test_a_split_of_several_shards_holds_them_in_their_order(cache_here):
     shares = []
     dataset = store.make_dataset(Synthetic(), SPEC, shares.append)
-    assert [Path(file).name for file in dataset.train.files] == [f"train-{number:05}-of-00003.tfrecord" for number in range(3)]
-    assert len(dataset.evaluation.files) == 1 and dataset.evaluation.samples == 30 and len(dataset.evaluation_labels) == 30
+    assert [Path(file).name for file in dataset.train.files] == [
+        f"train-{number:05}-of-00003.tfrecord" for number in range(3)
+    ]
+    assert (
+        len(dataset.evaluation.files) == 1
+        and dataset.evaluation.samples == 30
+        and len(dataset.evaluation_labels) == 30
+    )
     assert sorted(shares) == shares and shares[-1] == 1 and len(shares) == 4
 
 
@@ -77,9 +83,15 @@ def test_a_shard_that_was_damaged_meanwhile_is_made_again(cache_here):
     assert store.make_dataset(source, SPEC).train.samples == 100
 
 
-@pytest.mark.parametrize("damage", [
-    lambda content: b"", lambda content: content[:len(content) // 2], lambda content: content[:-1],
-    lambda content: bytes(len(content))])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1],
+        lambda content: bytes(len(content)),
+    ],
+)
 def test_a_shard_whose_side_file_is_empty_or_cut_is_made_again(cache_here, damage):
     source = Breaks(cache_here / "now")
     with pytest.raises(UserError):
@@ -92,13 +104,16 @@ def test_a_shard_whose_side_file_is_empty_or_cut_is_made_again(cache_here, damag
 
 def test_the_side_file_of_a_shard_has_its_name_once_it_is_whole(cache_here, monkeypatch):
     """As if the process were killed while the side file is written."""
+
     def killed(file, **arrays):
         raise SystemExit
 
     monkeypatch.setattr(np, "savez", killed)
     monkeypatch.setattr(Path, "unlink", lambda path, missing_ok: None)
     with pytest.raises(SystemExit):
-        write_shard(Synthetic(), SPEC, shards_of(SPEC, {"train": 100, "evaluation": 30})[0], cache_here)
+        write_shard(
+            Synthetic(), SPEC, shards_of(SPEC, {"train": 100, "evaluation": 30})[0], cache_here
+        )
     assert {path.suffix for path in cache_here.iterdir()} == {".part"}
 
 
@@ -151,17 +166,24 @@ def peak_mib(module: str, profile: str, dataset, folder: Path) -> float:
 def sizes(tmp_path_factory):
     """A dataset that just fits into the shuffle buffer, and one of ten times as many samples."""
     folder = tmp_path_factory.mktemp("noise")
-    return [noise_dataset(f"noise{factor}", LENGTH, factor * HELD, 32, folder) for factor in (1, 10)]
+    return [
+        noise_dataset(f"noise{factor}", LENGTH, factor * HELD, 32, folder) for factor in (1, 10)
+    ]
 
 
 @pytest.mark.parametrize("profile", ["default", "tuned"])
 @pytest.mark.parametrize("name", list(IMPLEMENTATIONS))
 def test_ten_times_the_data_takes_less_than_a_fifth_more_memory(sizes, name, profile, tmp_path):
-    assert [Task(dataset, "logits", 0, 1, tmp_path).fits_in_memory for dataset in sizes] == [True, False]
+    assert [Task(dataset, "logits", 0, 1, tmp_path).fits_in_memory for dataset in sizes] == [
+        True,
+        False,
+    ]
     peaks = []
     for number, dataset in enumerate(sizes):
         (tmp_path / str(number)).mkdir()
-        peaks.append(call_in_child(peak_mib, IMPLEMENTATIONS[name], profile, dataset, tmp_path / str(number)))
+        peaks.append(
+            call_in_child(peak_mib, IMPLEMENTATIONS[name], profile, dataset, tmp_path / str(number))
+        )
     assert peaks[1] < 1.2 * peaks[0], peaks
 
 

@@ -9,7 +9,10 @@ from bench.measure.statistics import Ratio, ratio_of_independent_medians, ratio_
 def test_a_constant_ratio_has_an_interval_of_no_width():
     base = np.array([1.0, 1.1, 0.9, 1.2, 1.0, 0.8])
     ratio = ratio_of_medians(2 * base, base)
-    assert ratio == Ratio(pytest.approx(2), pytest.approx(2), pytest.approx(2), 6) and ratio.precision == 0
+    assert (
+        ratio == Ratio(pytest.approx(2), pytest.approx(2), pytest.approx(2), 6)
+        and ratio.precision == 0
+    )
 
 
 def test_what_disturbs_a_round_disturbs_both_and_cancels():
@@ -20,7 +23,11 @@ def test_what_disturbs_a_round_disturbs_both_and_cancels():
 
 def test_too_few_rounds_have_a_ratio_and_no_interval():
     ratio = ratio_of_medians(np.full(5, 2.0), np.ones(5))
-    assert ratio.value == 2 and np.isnan([ratio.low, ratio.high]).all() and ratio.verdict() == "unresolved"
+    assert (
+        ratio.value == 2
+        and np.isnan([ratio.low, ratio.high]).all()
+        and ratio.verdict() == "unresolved"
+    )
 
 
 @pytest.mark.parametrize("values, base", [(np.ones(3), np.ones(4)), (np.ones(0), np.ones(0))])
@@ -29,9 +36,19 @@ def test_rounds_must_be_paired(values, base):
         ratio_of_medians(values, base)
 
 
-@pytest.mark.parametrize("low, high, verdict", [
-    (0.96, 1.04, "equivalent"), (1.01, 1.04, "equivalent"), (0.96, 1.06, "unresolved"), (1.01, 1.06, "faster"),
-    (0.94, 0.99, "slower"), (0.94, 1.01, "unresolved"), (1 / 1.05, 1.0, "unresolved"), (1 / 1.0499, 1.0, "equivalent")])
+@pytest.mark.parametrize(
+    "low, high, verdict",
+    [
+        (0.96, 1.04, "equivalent"),
+        (1.01, 1.04, "equivalent"),
+        (0.96, 1.06, "unresolved"),
+        (1.01, 1.06, "faster"),
+        (0.94, 0.99, "slower"),
+        (0.94, 1.01, "unresolved"),
+        (1 / 1.05, 1.0, "unresolved"),
+        (1 / 1.0499, 1.0, "equivalent"),
+    ],
+)
 def test_the_verdict_on_both_sides_of_every_threshold(low, high, verdict):
     assert Ratio(1.0, low, high, 10).verdict(0.05) == verdict
 
@@ -45,7 +62,9 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, tru
     covered = 0
     for experiment in range(300):
         drift = np.exp(generator.normal(0, 0.1, rounds))
-        noise = np.exp(generator.normal(0, 0.03, (2, rounds))) * np.where(generator.random((2, rounds)) < outliers, 1.3, 1)
+        noise = np.exp(generator.normal(0, 0.03, (2, rounds))) * np.where(
+            generator.random((2, rounds)) < outliers, 1.3, 1
+        )
         ratio = ratio_of_medians(truth * drift * noise[0], drift * noise[1], seed=experiment)
         covered += ratio.low <= truth <= ratio.high
     assert 0.912 <= covered / 300 <= 0.999
@@ -57,7 +76,10 @@ def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
     generator = np.random.default_rng(rounds + others)
     inside = 0
     for trial in range(300):
-        values, base = (median * np.exp(generator.normal(0, 0.1, count)) for median, count in ((2, rounds), (1, others)))
+        values, base = (
+            median * np.exp(generator.normal(0, 0.1, count))
+            for median, count in ((2, rounds), (1, others))
+        )
         ratio = ratio_of_independent_medians(values, base, trial)
         inside += ratio.low <= 2 <= ratio.high
     assert 0.90 <= inside / 300 <= 1.0
@@ -69,7 +91,9 @@ def test_stopping_when_the_interval_is_narrow_does_not_spoil_it():
     inside = 0
     for trial in range(200):
         values, base = (list(median * np.exp(generator.normal(0, 0.1, 8))) for median in (2, 1))
-        while (ratio := ratio_of_medians(np.array(values), np.array(base), trial)).precision > 0.08 and len(values) < 40:
+        while (
+            ratio := ratio_of_medians(np.array(values), np.array(base), trial)
+        ).precision > 0.08 and len(values) < 40:
             values.append(2 * np.exp(generator.normal(0, 0.1)))
             base.append(np.exp(generator.normal(0, 0.1)))
         inside += ratio.low <= 2 <= ratio.high

@@ -24,11 +24,19 @@ def cache_here(tmp_path, monkeypatch):
 def read_back(paths):
     import tensorflow as tf
 
-    features = {"signal": tf.io.FixedLenFeature([], tf.string), "label": tf.io.FixedLenFeature([], tf.int64),
-                "index": tf.io.FixedLenFeature([], tf.int64)}
-    rows = [tf.io.parse_single_example(example, features) for example in tf.data.TFRecordDataset(paths)]
-    return (np.stack([np.frombuffer(row["signal"].numpy(), "<i2") for row in rows]),
-            np.array([int(row["label"]) for row in rows]), np.array([int(row["index"]) for row in rows]))
+    features = {
+        "signal": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+        "index": tf.io.FixedLenFeature([], tf.int64),
+    }
+    rows = [
+        tf.io.parse_single_example(example, features) for example in tf.data.TFRecordDataset(paths)
+    ]
+    return (
+        np.stack([np.frombuffer(row["signal"].numpy(), "<i2") for row in rows]),
+        np.array([int(row["label"]) for row in rows]),
+        np.array([int(row["index"]) for row in rows]),
+    )
 
 
 def test_samples_come_back_from_tfrecords_as_they_were(tmp_path):
@@ -46,14 +54,24 @@ def test_a_made_dataset_is_found_again_and_holds_what_was_drawn(cache_here):
     made = store.make_dataset(Synthetic(), SPEC)
     found = store.open_dataset(Synthetic(), SPEC)
     train, evaluation = both_splits(Synthetic(), SPEC)
-    assert found.digest == made.digest and (found.train.samples, found.evaluation.samples) == (48, 16)
+    assert found.digest == made.digest and (found.train.samples, found.evaluation.samples) == (
+        48,
+        16,
+    )
     assert np.array_equal(found.evaluation_labels, evaluation.labels)
-    assert np.array_equal(found.probe.signal, train.signal[:32]) and found.probe.signal.dtype == np.float32
+    assert (
+        np.array_equal(found.probe.signal, train.signal[:32])
+        and found.probe.signal.dtype == np.float32
+    )
     assert np.array_equal(read_back(found.train.files)[0], train.signal)
 
 
 def test_another_recipe_has_another_folder(cache_here):
-    folders = {store.folder_of(Synthetic(seed), spec) for seed in (0, 1) for spec in (SPEC, Spec("small", 130, 50, 16))}
+    folders = {
+        store.folder_of(Synthetic(seed), spec)
+        for seed in (0, 1)
+        for spec in (SPEC, Spec("small", 130, 50, 16))
+    }
     assert len(folders) == 4
 
 
@@ -61,17 +79,29 @@ def test_nothing_but_whole_datasets_is_left_in_the_cache(cache_here):
     dataset = store.make_dataset(Synthetic(), SPEC)
     Path(dataset.train.files[0]).unlink()
     assert store.make_dataset(Synthetic(), SPEC) is not None
-    assert [path.name for path in store.cache_folder().iterdir()] == [Path(dataset.train.files[0]).parent.name]
+    assert [path.name for path in store.cache_folder().iterdir()] == [
+        Path(dataset.train.files[0]).parent.name
+    ]
 
 
 def test_who_waits_while_another_makes_the_same_takes_what_was_made(cache_here):
     shares = [[], []]
     with ThreadPoolExecutor() as pool:
-        made = list(pool.map(lambda told: store.make_dataset(Synthetic(), SPEC, told.append), shares))
+        made = list(
+            pool.map(lambda told: store.make_dataset(Synthetic(), SPEC, told.append), shares)
+        )
     assert made[0].digest == made[1].digest and sorted(map(len, shares)) == [0, 2]
 
 
-@pytest.mark.parametrize("name", ["train-00000-of-00001.tfrecord", "evaluation-00000-of-00001.tfrecord", "arrays.npz", "manifest.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "train-00000-of-00001.tfrecord",
+        "evaluation-00000-of-00001.tfrecord",
+        "arrays.npz",
+        "manifest.json",
+    ],
+)
 def test_a_changed_or_shortened_file_is_noticed(cache_here, name):
     path = Path(store.make_dataset(Synthetic(), SPEC).train.files[0]).parent / name
     content = path.read_bytes()
@@ -98,8 +128,15 @@ def test_a_full_disk_ends_with_one_line_and_code_2_and_leaves_nothing(tmp_path):
     mount.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", mount], check=True)
     try:
-        process = run_module("bench", "data", "--dataset", "small", "--picture", tmp_path / "samples.png",
-                             env={**os.environ, "XDG_CACHE_HOME": str(mount)})
+        process = run_module(
+            "bench",
+            "data",
+            "--dataset",
+            "small",
+            "--picture",
+            tmp_path / "samples.png",
+            env={**os.environ, "XDG_CACHE_HOME": str(mount)},
+        )
         assert process.returncode == 2
         assert "cannot write the dataset" in process.stderr and process.stderr.count("\n") == 1
         assert list(mount.glob("tf-port-bench/*")) == []

@@ -48,7 +48,7 @@ def train(task, observer):
 MISBEHAVING = {
     "sleeps": "import time\n\ndef train(task, observer):\n    time.sleep(1000)\n",
     "eats": "import time\nimport numpy as np\n\ndef train(task, observer):\n    eaten = []\n    while True:\n"
-            "        eaten.append(np.ones(2**22))\n        time.sleep(0.02)\n",
+    "        eaten.append(np.ones(2**22))\n        time.sleep(0.02)\n",
     "asks": "import numpy as np\n\ndef train(task, observer):\n    np.ones(2**50)\n",
     "nans": TINY.replace("LOSS = 0.5", "LOSS = float('nan')"),
     "raises": "def train(task, observer):\n    raise ValueError('no good')\n",
@@ -57,7 +57,7 @@ MISBEHAVING = {
     "missing": "import nothing_of_that_name\n",
     "silent": "def train(task, observer):\n    pass\n",
     "leaves": "import subprocess\nimport tiny\n\ndef train(task, observer):\n    subprocess.Popen(['sleep', '1000'])\n"
-              "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n    return tiny.train(task, observer)\n",
+    "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n    return tiny.train(task, observer)\n",
 }
 
 
@@ -68,8 +68,15 @@ def surroundings(tmp_path):
         (tmp_path / folder).mkdir()
     for name, text in {"tiny": TINY, **MISBEHAVING}.items():
         (tmp_path / "modules" / f"{name}.py").write_text(text)
-    with tempfile.TemporaryDirectory() as temporary:  # with a short name: that of a socket in it has 108 characters at most
-        yield {**os.environ, "PYTHONPATH": str(tmp_path / "modules"), "TMPDIR": temporary, "SURVIVAL_TEST": uuid.uuid4().hex}
+    with (
+        tempfile.TemporaryDirectory() as temporary
+    ):  # with a short name: that of a socket in it has 108 characters at most
+        yield {
+            **os.environ,
+            "PYTHONPATH": str(tmp_path / "modules"),
+            "TMPDIR": temporary,
+            "SURVIVAL_TEST": uuid.uuid4().hex,
+        }
 
 
 def processes_of(surroundings) -> list[psutil.Process]:
@@ -85,7 +92,9 @@ def nothing_is_left(surroundings, but=(), seconds=30):
     """No process and no temporary file, soon: a killed runner's processes are ended by its warden."""
     deadline = time.monotonic() + seconds
     temporary = surroundings["TMPDIR"]
-    while left := [process for process in processes_of(surroundings) if process.pid not in but] + os.listdir(temporary):
+    while left := [
+        process for process in processes_of(surroundings) if process.pid not in but
+    ] + os.listdir(temporary):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
     return True
@@ -93,12 +102,17 @@ def nothing_is_left(surroundings, but=(), seconds=30):
 
 def records_of(folder) -> dict[str, bytes]:
     """The records of a folder by name, each of which is whole, with its other files."""
-    return {name: (folder / "cells" / f"{name}.json").read_bytes() for name in raw.cell_names(folder)
-            if raw.read_cell(folder, name)}
+    return {
+        name: (folder / "cells" / f"{name}.json").read_bytes()
+        for name in raw.cell_names(folder)
+        if raw.read_cell(folder, name)
+    }
 
 
 def finished(records: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: content for name, content in records.items() if json.loads(content)["status"] == "ok"}
+    return {
+        name: content for name, content in records.items() if json.loads(content)["status"] == "ok"
+    }
 
 
 SMALL = ["--quick", "--dataset", "small", *(["--records", REAL] if REAL else [])]
@@ -111,23 +125,51 @@ def bench(verb, out, surroundings, *arguments):
 def start(out, surroundings, *implementations):
     options = [option for name in implementations for option in ("--impl", name)]
     return subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", *SMALL, "--outputs", "logits", "--out", out, *options], cwd=ROOT,
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings, start_new_session=True)
+        [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            *SMALL,
+            "--outputs",
+            "logits",
+            "--out",
+            out,
+            *options,
+        ],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=surroundings,
+        start_new_session=True,
+    )
 
 
 RUNS, SEEDS = 30, 30
 
 
-def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(tmp_path, surroundings):
+def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
+    tmp_path, surroundings
+):
     """The runner, its running cell, or both. To save the import of TensorFlow 30 times, the runners that are killed are forked by
     `survivor.py`, and their cells, which need none, from a process without; the last run, which finds what they left, is
     a whole `python -m bench all`."""
     moments, out, done = random.Random(6), tmp_path / "out", {}
     killed = {"runner": 0, "cell": 0, "both": 0}
-    prepared = bench("all", tmp_path / "other", surroundings, "--impl", "tiny", "--outputs", "logits")  # makes the dataset
+    prepared = bench(
+        "all", tmp_path / "other", surroundings, "--impl", "tiny", "--outputs", "logits"
+    )  # makes the dataset
     assert prepared.returncode == 0, prepared.stderr
-    with subprocess.Popen([sys.executable, "-m", "tests.survivor", out, str(SEEDS)], cwd=ROOT, text=True, stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.survivor", out, str(SEEDS)],
+        cwd=ROOT,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=surroundings,
+    ) as parent:
         for _ in range(RUNS):
             victim = moments.choice(list(killed))
             parent.stdin.write("\n")
@@ -154,7 +196,10 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(t
     assert process.returncode == 0, process.stderr
     assert f"kept {len(done)} of {2 * SEEDS} cells measured before" in process.stdout
     results = pd.read_csv(out / "results.csv")
-    assert len(results) == 2 * SEEDS == len(results.drop_duplicates(["outputs", "seed"])) and (results["status"] == "ok").all()
+    assert (
+        len(results) == 2 * SEEDS == len(results.drop_duplicates(["outputs", "seed"]))
+        and (results["status"] == "ok").all()
+    )
     assert done.items() <= records_of(out).items() and not list(out.rglob("*.unfinished"))
     assert nothing_is_left(surroundings)
 
@@ -169,30 +214,81 @@ def wait_until(condition, seconds=30):
 def cells_of(runner: psutil.Process) -> list[psutil.Process]:
     """Those that run now: each leads a session, as the warden does."""
     with contextlib.suppress(psutil.Error, OSError):
-        return [child for child in runner.children(recursive=True)
-                if os.getsid(child.pid) == child.pid and "stand_by" not in " ".join(child.cmdline())]
+        return [
+            child
+            for child in runner.children(recursive=True)
+            if os.getsid(child.pid) == child.pid and "stand_by" not in " ".join(child.cmdline())
+        ]
     return []
 
 
-def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_other(tmp_path, surroundings):
+def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_other(
+    tmp_path, surroundings
+):
     out = tmp_path / "out"
     every = [option for name in (*MISBEHAVING, "tiny") for option in ("--impl", name)]
-    process = bench("run", out, surroundings, "--outputs", "logits", "--cell-timeout", "6s", "--cell-memory", "1GiB", *every)
+    process = bench(
+        "run",
+        out,
+        surroundings,
+        "--outputs",
+        "logits",
+        "--cell-timeout",
+        "6s",
+        "--cell-memory",
+        "1GiB",
+        *every,
+    )
     assert process.returncode == 1 and process.stderr == ""
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
     assert rows["status"].to_dict() == {
-        "sleeps": "timeout", "eats": "out_of_memory", "asks": "out_of_memory", "nans": "diverged", "raises": "failed",
-        "exits": "failed", "dies": "failed", "missing": "unavailable", "silent": "failed", "leaves": "ok", "tiny": "ok"}
-    reasons = {"sleeps": "longer than 6 s", "eats": "more than 1,024 MiB", "nans": "the loss of step 1 is nan", "exits": "SystemExit: 3",
-               "dies": "killed by SIGSEGV", "missing": "nothing_of_that_name is not installed", "silent": "returned NoneType"}
+        "sleeps": "timeout",
+        "eats": "out_of_memory",
+        "asks": "out_of_memory",
+        "nans": "diverged",
+        "raises": "failed",
+        "exits": "failed",
+        "dies": "failed",
+        "missing": "unavailable",
+        "silent": "failed",
+        "leaves": "ok",
+        "tiny": "ok",
+    }
+    reasons = {
+        "sleeps": "longer than 6 s",
+        "eats": "more than 1,024 MiB",
+        "nans": "the loss of step 1 is nan",
+        "exits": "SystemExit: 3",
+        "dies": "killed by SIGSEGV",
+        "missing": "nothing_of_that_name is not installed",
+        "silent": "returned NoneType",
+    }
     for name, reason in reasons.items():
         assert reason in rows.loc[name, "reason"] and "\n" not in rows.loc[name, "reason"]
     assert all((out / log).is_file() for log in rows["log"])
-    assert raw.read_cell(out, "nans-default-small-logits-0").measured and (out / "report.html").is_file()
+    assert (
+        raw.read_cell(out, "nans-default-small-logits-0").measured
+        and (out / "report.html").is_file()
+    )
     variants = json.loads((out / "rounds" / "small-variants.json").read_text())["variants"]
-    statuses = {record["implementation"]: record["status"] for record in variants if record["profile"] == "default"}
-    assert statuses == {"sleeps": "timeout", "eats": "out_of_memory", "asks": "out_of_memory", "nans": "ok", "raises": "failed",
-                        "exits": "failed", "dies": "failed", "missing": "unavailable", "silent": "failed", "leaves": "ok", "tiny": "ok"}
+    statuses = {
+        record["implementation"]: record["status"]
+        for record in variants
+        if record["profile"] == "default"
+    }
+    assert statuses == {
+        "sleeps": "timeout",
+        "eats": "out_of_memory",
+        "asks": "out_of_memory",
+        "nans": "ok",
+        "raises": "failed",
+        "exits": "failed",
+        "dies": "failed",
+        "missing": "unavailable",
+        "silent": "failed",
+        "leaves": "ok",
+        "tiny": "ok",
+    }
     assert nothing_is_left(surroundings)
 
 
@@ -203,9 +299,14 @@ def test_interrupted_once_it_ends_tidily_with_the_tables_so_far(tmp_path, surrou
     wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
     os.kill(process.pid, number)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130 and stderr.startswith("interrupted: ") and stderr.count("\n") == 1
+    assert (
+        process.returncode == 130 and stderr.startswith("interrupted: ") and stderr.count("\n") == 1
+    )
     assert "Does it train?" in stdout
-    assert pd.read_csv(out / "results.csv").set_index("implementation")["status"].to_dict() == {"tiny": "ok", "sleeps": "interrupted"}
+    assert pd.read_csv(out / "results.csv").set_index("implementation")["status"].to_dict() == {
+        "tiny": "ok",
+        "sleeps": "interrupted",
+    }
     assert nothing_is_left(surroundings)
 
 
@@ -217,7 +318,11 @@ def test_interrupted_twice_in_a_row_it_stops_at_once(tmp_path, surroundings):
         os.kill(process.pid, signal.SIGINT)
         time.sleep(0.01)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130 and stderr.strip() == "interrupted" and "Does it train?" not in stdout
+    assert (
+        process.returncode == 130
+        and stderr.strip() == "interrupted"
+        and "Does it train?" not in stdout
+    )
     assert "tiny-default-small-logits-0" in records_of(out) and nothing_is_left(surroundings)
 
 
@@ -231,9 +336,14 @@ def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
     os.kill(process.pid, signal.SIGINT)
     began = time.monotonic()
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Traceback" not in stderr and "Does it train?" not in stdout
+    assert (
+        process.returncode == 130 and "Traceback" not in stderr and "Does it train?" not in stdout
+    )
     assert time.monotonic() - began < 3
-    assert records_of(out).keys() == {"tiny-default-small-logits-0", "sleeps-default-small-logits-0"}
+    assert records_of(out).keys() == {
+        "tiny-default-small-logits-0",
+        "sleeps-default-small-logits-0",
+    }
     assert not list(out.rglob("*.unfinished")) and nothing_is_left(surroundings)
 
 
@@ -243,14 +353,19 @@ def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_p
     wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
     second = bench("all", out, surroundings, "--impl", "tiny")
     assert second.returncode == 2 and second.stderr.count("\n") == 1
-    assert f"{out} is being written by process {process.pid} on " in second.stderr and " since " in second.stderr
+    assert (
+        f"{out} is being written by process {process.pid} on " in second.stderr
+        and " since " in second.stderr
+    )
     with pytest.raises(UserError, match="is being written"), held(out):
         pass
     process.kill()
     process.communicate()
     with held(out):
         assert nothing_is_left(surroundings)
-    report = run_module("bench", "report", out, env=surroundings)  # of a run without any finished cell
+    report = run_module(
+        "bench", "report", out, env=surroundings
+    )  # of a run without any finished cell
     assert report.returncode == 0, report.stderr
 
 
@@ -260,7 +375,11 @@ def test_what_no_run_has_made_is_not_emptied(tmp_path, surroundings):
         path.parent.mkdir(parents=True)
         path.write_text("of value")
     refused = bench("all", mine.parent.parent, surroundings, "--impl", "tiny")
-    assert refused.returncode == 2 and "would empty its logs" in refused.stderr and refused.stderr.count("\n") == 1
+    assert (
+        refused.returncode == 2
+        and "would empty its logs" in refused.stderr
+        and refused.stderr.count("\n") == 1
+    )
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "environment.json").write_text("{}")
     (tmp_path / "linked" / "cells").symlink_to(elsewhere.parent)
@@ -281,12 +400,16 @@ def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):
         os.utime(path, (4e9, 4e9))  # of the year 2096
     (out / "cells" / "tiny-default-small-logits-0.json").unlink()
     (tmp_path / "modules" / "sitecustomize.py").write_text(
-        "import itertools\nimport time\n\ncount = itertools.count()\ntime.time = lambda: 1.7e9 - 3600 * next(count)\n")
+        "import itertools\nimport time\n\ncount = itertools.count()\ntime.time = lambda: 1.7e9 - 3600 * next(count)\n"
+    )
     again = bench("all", out, surroundings, *arguments)
     assert again.returncode == 0, again.stderr
     assert "kept 1 of 2 cells" in again.stdout
     after = records_of(out)
-    assert after.keys() == before.keys() and before["tiny-default-small-activated-0"] == after["tiny-default-small-activated-0"]
+    assert (
+        after.keys() == before.keys()
+        and before["tiny-default-small-activated-0"] == after["tiny-default-small-activated-0"]
+    )
 
 
 @contextlib.contextmanager
@@ -314,8 +437,14 @@ def test_on_a_full_disk_what_was_there_stays(tmp_path):
 def test_a_cell_that_cannot_write_its_files_says_so(tmp_path, surroundings):
     out = tmp_path / "disk"
     with small_disk(out, "size=48k"):
-        process = bench("run", out, surroundings, "--impl", "tiny", "--epochs", "60", "--outputs", "logits")
-        assert process.returncode == 2 and process.stderr.startswith("error: ") and process.stderr.count("\n") == 1
+        process = bench(
+            "run", out, surroundings, "--impl", "tiny", "--epochs", "60", "--outputs", "logits"
+        )
+        assert (
+            process.returncode == 2
+            and process.stderr.startswith("error: ")
+            and process.stderr.count("\n") == 1
+        )
         assert "No space left on device" in process.stderr
         record = raw.read_cell(out, "tiny-default-small-logits-0")
         assert record.status == "failed" and "No space left on device" in record.reason
@@ -329,5 +458,9 @@ def test_a_read_only_folder_is_one_line_and_keeps_what_it_has(tmp_path, surround
         subprocess.run(["mount", "-o", "remount,ro", out], check=True)
         for verb in ("run", "all"):
             process = bench(verb, out, surroundings, "--impl", "tiny")
-            assert process.returncode == 2 and process.stderr.count("\n") == 1 and "cannot be written" in process.stderr
+            assert (
+                process.returncode == 2
+                and process.stderr.count("\n") == 1
+                and "cannot be written" in process.stderr
+            )
         assert (out / "results.csv").read_text() == "before"

@@ -11,13 +11,17 @@ class NoVariation:
     """A generator in the middle of every range."""
 
     def uniform(self, low, high, size=None):
-        return np.broadcast_to((np.asarray(low) + np.asarray(high)) / 2, size if size is not None else np.shape(low))
+        return np.broadcast_to(
+            (np.asarray(low) + np.asarray(high)) / 2, size if size is not None else np.shape(low)
+        )
 
 
 def test_a_normal_beat_is_the_sum_of_its_five_gaussians():
     times = np.array([[0.0, -0.170, 0.280]])
     waveform = ecg.beat_waveforms(times, ecg.NORMAL, NoVariation())[0]
-    expected = [sum(a * np.exp(-0.5 * ((t - c) / s) ** 2) for a, c, s in ecg.NORMAL) for t in (0, -170, 280)]
+    expected = [
+        sum(a * np.exp(-0.5 * ((t - c) / s) ** 2) for a, c, s in ecg.NORMAL) for t in (0, -170, 280)
+    ]
     assert waveform == pytest.approx(expected)
     assert waveform[1] == pytest.approx(0.15, abs=1e-6)
 
@@ -70,5 +74,7 @@ def test_a_larger_set_of_several_shards_begins_with_the_samples_of_one_and_goes_
     parts = [Synthetic().draw(spec, "train", start, min(start + 40, 100)) for start in (0, 40, 80)]
     alone = Synthetic().draw(Spec("small", 130, train=40, evaluation=10), "train", 0, 40)
     assert np.array_equal(parts[0].signal, alone.signal)
-    assert [len(part.labels) for part in parts] == [40, 40, 20] and all(part.labels.mean() == 0.5 for part in parts)
+    assert [len(part.labels) for part in parts] == [40, 40, 20] and all(
+        part.labels.mean() == 0.5 for part in parts
+    )
     assert len({row.tobytes() for part in parts for row in part.signal}) == 100

@@ -4,12 +4,21 @@ import pytest
 from bench.task import initial_weights
 
 
-@pytest.mark.parametrize("length, flat, parameters", [(130, 2 * 32, 12_786), (60_000, 469 * 32, 969_202)])
+@pytest.mark.parametrize(
+    "length, flat, parameters", [(130, 2 * 32, 12_786), (60_000, 469 * 32, 969_202)]
+)
 def test_initial_weights_have_the_shapes_of_the_standard_network(length, flat, parameters):
     weights = initial_weights(length, classes=2, seed=0)
     assert {name: value.shape for name, value in weights.items()} == {
-        "conv1/kernel": (16, 1, 16), "conv1/bias": (16,), "conv2/kernel": (16, 16, 32), "conv2/bias": (32,),
-        "dense1/kernel": (flat, 64), "dense1/bias": (64,), "dense2/kernel": (64, 2), "dense2/bias": (2,)}
+        "conv1/kernel": (16, 1, 16),
+        "conv1/bias": (16,),
+        "conv2/kernel": (16, 16, 32),
+        "conv2/bias": (32,),
+        "dense1/kernel": (flat, 64),
+        "dense1/bias": (64,),
+        "dense2/kernel": (64, 2),
+        "dense2/bias": (2,),
+    }
     assert sum(value.size for value in weights.values()) == parameters
 
 

@@ -7,9 +7,13 @@ from timings import calls_of, turns_of
 from bench.measure.step_breakdown import PARTS, step_breakdown, top_kernels
 from bench.measure.throughput import Throughput
 
-RATES = {"lowlevel-default": [100.0, 50.0, 100.0, 100.0, 200.0, 100.0], "lowlevel-tuned": [300.0, 150.0, 300.0, 300.0, 600.0, 300.0],
-         "keras-default": [50.0, 25.0, 50.0, 50.0, 100.0, 50.0], "lowlevel-again": [100.0, 50.0, 100.0, 100.0, 200.0, 100.0],
-         "floor-floor": [400.0, 200.0, 400.0, 400.0, 800.0, 400.0]}
+RATES = {
+    "lowlevel-default": [100.0, 50.0, 100.0, 100.0, 200.0, 100.0],
+    "lowlevel-tuned": [300.0, 150.0, 300.0, 300.0, 600.0, 300.0],
+    "keras-default": [50.0, 25.0, 50.0, 50.0, 100.0, 50.0],
+    "lowlevel-again": [100.0, 50.0, 100.0, 100.0, 200.0, 100.0],
+    "floor-floor": [400.0, 200.0, 400.0, 400.0, 800.0, 400.0],
+}
 
 
 def test_a_variants_throughput_is_that_of_its_rounds():
@@ -28,7 +32,10 @@ def test_each_is_compared_with_the_first_the_floor_and_its_own_default():
     throughput = Throughput(calls_of(RATES))
     assert throughput.reference == "lowlevel-default"
     assert throughput.bases("lowlevel-tuned") == {
-        "relative": "lowlevel-default", "of_floor": "floor-floor", "over_default": "lowlevel-default"}
+        "relative": "lowlevel-default",
+        "of_floor": "floor-floor",
+        "over_default": "lowlevel-default",
+    }
     assert throughput.bases("floor-floor") == {"relative": "lowlevel-default"}
     assert len(throughput.ratios()) == 1 + 3 + 2 + 2 + 1
 
@@ -48,7 +55,11 @@ def test_the_parts_of_a_step_come_from_clocks_and_shares_of_the_trace_and_add_up
     row = step_breakdown(calls_of(RATES, clocks=True)).loc["keras-default"]
     expected = {"kernels": 300, "input": 50, "runtime": 50, "api": 75, "python": 25}
     assert {part: row[part] for part in PARTS} == pytest.approx(expected)
-    assert row["wall"] == pytest.approx(500) and row["residual"] == pytest.approx(0) and row["tracing"] == pytest.approx(0)
+    assert (
+        row["wall"] == pytest.approx(500)
+        and row["residual"] == pytest.approx(0)
+        and row["tracing"] == pytest.approx(0)
+    )
     assert "gpu" not in row
 
 
@@ -62,7 +73,11 @@ def test_what_clocks_add_to_a_step_shows_as_residual():
 
 def test_a_gpu_has_its_kernels_copies_and_busy_share():
     row = step_breakdown(calls_of(RATES, clocks=True, gpu=True)).loc["keras-default"]
-    assert (row["gpu"], row["gpu_copy"], row["gpu_busy"]) == (pytest.approx(250), pytest.approx(10), pytest.approx(0.5))
+    assert (row["gpu"], row["gpu_copy"], row["gpu_busy"]) == (
+        pytest.approx(250),
+        pytest.approx(10),
+        pytest.approx(0.5),
+    )
 
 
 def test_the_longest_kernels_come_first_with_their_share():
@@ -71,5 +86,12 @@ def test_the_longest_kernels_come_first_with_their_share():
     kernels = pd.DataFrame(turns_of(RATES, clocks=True).kernel_rows)
     top = top_kernels(kernels, "keras-default", count=1)
     assert top.to_dict("records") == [
-        {"kernel": "Conv2D", "device": "CPU", "total_ms": pytest.approx(45), "count": 2, "share": pytest.approx(0.9)}]
+        {
+            "kernel": "Conv2D",
+            "device": "CPU",
+            "total_ms": pytest.approx(45),
+            "count": 2,
+            "share": pytest.approx(0.9),
+        }
+    ]
     assert np.isclose(top_kernels(kernels, "keras-default")["share"].sum(), 1)

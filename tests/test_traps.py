@@ -3,15 +3,15 @@
 import pytest
 from conftest import ROOT
 
-from bench.traps import baseline_edits as sound
 from bench.diagnose.causes import CAUSES
-from bench.traps.injection import FILES, edited, write_sound, write_trapped
-from bench.traps.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
 from bench.parity import ComparisonSetting, compare
 from bench.parity.result import STAGES
-from bench.traps.comparison import planted, on_path, compare_traps
 from bench.task import UserError
+from bench.traps import baseline_edits as sound
+from bench.traps.comparison import compare_traps, on_path, planted
+from bench.traps.injection import FILES, edited, write_sound, write_trapped
+from bench.traps.trap import gallery
 
 TRAPS = gallery()
 SEEDS = 3
@@ -28,31 +28,46 @@ def test_a_trap_is_well_made(trap, tmp_path):
     assert trap.stage in STAGES and trap.cause in CAUSES and trap.alone in {"", *CAUSES}
     assert trap.source and trap.edits and set(trap.edits) <= set(IMPLEMENTATIONS)
     for name in trap.edits:
-        for module in (write_trapped(trap, name, tmp_path), write_sound(trap, trap.reference(name), tmp_path)):
+        for module in (
+            write_trapped(trap, name, tmp_path),
+            write_sound(trap, trap.reference(name), tmp_path),
+        ):
             for file in FILES if (tmp_path / module).is_dir() else ():
                 compile((tmp_path / module / file).read_text(), file, "exec")
 
 
 def test_an_edit_that_does_not_fit_is_refused():
     texts = {"train.py": "a = 1\nb = 2\na = 1\n"}
-    assert edited(texts, "@@ train.py\n-b = 2\n+b = 3\n+c = 4\n")["train.py"] == "a = 1\nb = 3\nc = 4\na = 1\n"
+    assert (
+        edited(texts, "@@ train.py\n-b = 2\n+b = 3\n+c = 4\n")["train.py"]
+        == "a = 1\nb = 3\nc = 4\na = 1\n"
+    )
     assert edited(texts, "") == texts
     for change in ("@@ train.py\n-a = 1\n+a = 2\n", "@@ train.py\n-c = 1\n"):
         with pytest.raises(ValueError, match="an edit needs it once"):
             edited(texts, change)
 
 
-SOUND = {name: value for name, value in vars(sound).items() if name.isupper() and not name.startswith("_")}
+SOUND = {
+    name: value
+    for name, value in vars(sound).items()
+    if name.isupper() and not name.startswith("_")
+}
 
 
 @pytest.mark.parametrize("name", [name for name in SOUND if name != "MOMENTUM_DECAY"])
 def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
     """But for momentum under a schedule, which is a trap because the APIs differ in it."""
     trap = next(trap for trap in TRAPS.values() if trap.sound == SOUND[name])
-    modules = {implementation: write_sound(trap, implementation, tmp_path) for implementation in IMPLEMENTATIONS}
+    modules = {
+        implementation: write_sound(trap, implementation, tmp_path)
+        for implementation in IMPLEMENTATIONS
+    }
     with on_path(tmp_path):
         for implementation in ("estimator", "keras"):
-            parity = compare(modules["lowlevel"], modules[implementation], ComparisonSetting(steps=5))
+            parity = compare(
+                modules["lowlevel"], modules[implementation], ComparisonSetting(steps=5)
+            )
             assert parity.same, f"{implementation}: {parity.first_different}"
 
 
@@ -60,8 +75,14 @@ def test_every_trap_in_every_api_is_named_with_its_stage_and_cause(tmp_path):
     """On small, each with one of three seeds in turn; `python -m bench traps --full` takes all seeds and both datasets."""
     found = planted(list(TRAPS.values()), list(IMPLEMENTATIONS), ["small"], tmp_path)
     assert len(found) == sum(len(trap.edits) for trap in TRAPS.values()) > 110
-    rows = [row for seed in range(SEEDS) for row in compare_traps(found[seed::SEEDS], [seed], tmp_path)]
-    wrong = [row for row in rows if (row.stage, row.cause) != (TRAPS[row.trap].stage, TRAPS[row.trap].cause)]
+    rows = [
+        row for seed in range(SEEDS) for row in compare_traps(found[seed::SEEDS], [seed], tmp_path)
+    ]
+    wrong = [
+        row
+        for row in rows
+        if (row.stage, row.cause) != (TRAPS[row.trap].stage, TRAPS[row.trap].cause)
+    ]
     stages = [row for row in rows if row.stage != TRAPS[row.trap].stage]
     assert not stages, stages
     assert len(wrong) <= 0.05 * len(rows), wrong
@@ -73,23 +94,42 @@ def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
     port.write_text((ROOT / "tests/ports.py").read_text())
     from bench.diagnose.explain import explain
 
-    parity = compare(f"{port}:model", f"{port}:wrong_curve", ComparisonSetting(steps=20), explain=explain)
+    parity = compare(
+        f"{port}:model", f"{port}:wrong_curve", ComparisonSetting(steps=20), explain=explain
+    )
     assert parity.first_different.name == "curve" and parity.explanations == []
 
 
-@pytest.mark.parametrize("candidate, cause", [
-    ("wrong_loss_from_logits", "probabilities_expected"), ("wrong_loss_sum", "sum_for_mean"),
-    ("wrong_loss_regularised", "regularisation_not_added"), ("wrong_variables_frozen", "not_trainable"),
-    ("wrong_variables_bias", "missing_variable"), ("wrong_initial_weights", "initialiser_differs"),
-    ("wrong_forward", "other_activation"), ("wrong_gradients_none", "gradient_cut"), ("wrong_update_rate", "learning_rate"),
-    ("wrong_update_default_epsilon", "epsilon")])
+@pytest.mark.parametrize(
+    "candidate, cause",
+    [
+        ("wrong_loss_from_logits", "probabilities_expected"),
+        ("wrong_loss_sum", "sum_for_mean"),
+        ("wrong_loss_regularised", "regularisation_not_added"),
+        ("wrong_variables_frozen", "not_trainable"),
+        ("wrong_variables_bias", "missing_variable"),
+        ("wrong_initial_weights", "initialiser_differs"),
+        ("wrong_forward", "other_activation"),
+        ("wrong_gradients_none", "gradient_cut"),
+        ("wrong_update_rate", "learning_rate"),
+        ("wrong_update_default_epsilon", "epsilon"),
+    ],
+)
 def test_ports_that_are_no_traps_of_the_gallery_are_explained_too(candidate, cause):
     from bench.diagnose.explain import explained
 
     ports = ROOT / "tests/ports.py"
-    parity = explained(f"{ports}:model", f"{ports}:{candidate}", ComparisonSetting(steps=10, batch=None, first_only=True))
-    assert [found.cause for found in parity.explanations][:1] == [cause], parity.explanations or parity.first_different
-    assert all(line.startswith("ports.py:") for found in parity.explanations for line in found.lines)
+    parity = explained(
+        f"{ports}:model",
+        f"{ports}:{candidate}",
+        ComparisonSetting(steps=10, batch=None, first_only=True),
+    )
+    assert [found.cause for found in parity.explanations][:1] == [cause], (
+        parity.explanations or parity.first_different
+    )
+    assert all(
+        line.startswith("ports.py:") for found in parity.explanations for line in found.lines
+    )
 
 
 def test_an_unknown_trap_is_an_error():
@@ -98,7 +138,9 @@ def test_an_unknown_trap_is_an_error():
     from bench.cli import main
 
     with pytest.raises(UserError, match="there is no trap 'nothing'"):
-        CliRunner().invoke(main, ["traps", "--only", "nothing"], standalone_mode=False, catch_exceptions=False)
+        CliRunner().invoke(
+            main, ["traps", "--only", "nothing"], standalone_mode=False, catch_exceptions=False
+        )
 
 
 def test_the_table_names_all_and_a_trap_shows_its_change():
@@ -109,4 +151,8 @@ def test_the_table_names_all_and_a_trap_shows_its_change():
     table = CliRunner().invoke(main, ["traps"]).output
     assert all(name in table for name in TRAPS)
     shown = CliRunner().invoke(main, ["traps", "--only", "sum_for_mean"]).output
-    assert "+    loss = tf.reduce_sum(sample_losses)" in shown and "cure" in shown and "https://" in shown
+    assert (
+        "+    loss = tf.reduce_sum(sample_losses)" in shown
+        and "cure" in shown
+        and "https://" in shown
+    )

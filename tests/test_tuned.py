@@ -38,15 +38,27 @@ def trained(module, profile, dataset, optimizer="adam", epochs=2, passes_per_epo
 
     with tempfile.TemporaryDirectory() as folder:
         notes = Notes()
-        task = Task(dataset, "logits", 5, epochs, Path(folder), optimizer=optimizer, passes_per_epoch=passes_per_epoch)
+        task = Task(
+            dataset,
+            "logits",
+            5,
+            epochs,
+            Path(folder),
+            optimizer=optimizer,
+            passes_per_epoch=passes_per_epoch,
+        )
         outputs = load_train(module, profile)(task, notes).outputs
         weights = {}
         if list(Path(folder).rglob("*.index")):
-            stem = max(Path(folder).rglob("*.index"), key=lambda path: path.stat().st_mtime_ns).with_suffix("")
+            stem = max(
+                Path(folder).rglob("*.index"), key=lambda path: path.stat().st_mtime_ns
+            ).with_suffix("")
             reader = tf.train.load_checkpoint(str(stem))
             shapes = {value.shape for value in task.initial_weights().values()}
             for name, shape in sorted(reader.get_variable_to_shape_map().items()):
-                if tuple(shape) in shapes and not any(word in name.lower() for word in ("adam", "optimizer", "slot")):
+                if tuple(shape) in shapes and not any(
+                    word in name.lower() for word in ("adam", "optimizer", "slot")
+                ):
                     weights.setdefault(tuple(shape), reader.get_tensor(name))
     return notes, outputs, weights, tf.config.threading.get_intra_op_parallelism_threads()
 
@@ -60,8 +72,14 @@ def dataset():
 @pytest.fixture(scope="module")
 def runs(dataset):
     with with_forkserver():
-        return {(name, profile, optimizer): call_in_child(trained, IMPLEMENTATIONS[name], profile, dataset, optimizer)
-                for name in NAMES for profile in ("default", "tuned") for optimizer in ("adam", "sgd")}
+        return {
+            (name, profile, optimizer): call_in_child(
+                trained, IMPLEMENTATIONS[name], profile, dataset, optimizer
+            )
+            for name in NAMES
+            for profile in ("default", "tuned")
+            for optimizer in ("adam", "sgd")
+        }
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,10 +90,12 @@ def test_all_of_ours_have_a_tuned_profile(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tuned_call_holds_a_whole_pass_and_reports_its_mean_loss(runs, name):
     tuned, default = runs[name, "tuned", "sgd"][0], runs[name, "default", "sgd"][0]
-    assert [steps for _, steps in tuned.calls] == [7, 7] and [steps for _, steps in default.calls] == [1] * 14
+    assert [steps for _, steps in tuned.calls] == [7, 7] and [
+        steps for _, steps in default.calls
+    ] == [1] * 14
     sizes = np.array([32] * 6 + [8])
     for epoch, (mean, _) in enumerate(tuned.calls):
-        losses = np.array([loss for loss, _ in default.calls[7 * epoch:7 * epoch + 7]])
+        losses = np.array([loss for loss, _ in default.calls[7 * epoch : 7 * epoch + 7]])
         assert mean == pytest.approx((losses * sizes).sum() / 200, rel=1e-5)
 
 
@@ -89,17 +109,24 @@ def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs,
     assert [row.global_step for row in tuned[0].evaluations] == [7, 14]
     for ours, theirs in zip(tuned[0].evaluations, default[0].evaluations):
         assert ours.loss == pytest.approx(theirs.loss, rel=1e-3, abs=1e-5)
-        assert (ours.true_positives, ours.false_positives) == (theirs.true_positives, theirs.false_positives)
+        assert (ours.true_positives, ours.false_positives) == (
+            theirs.true_positives,
+            theirs.false_positives,
+        )
     assert tuned[1] == pytest.approx(default[1], rel=1e-3, abs=1e-3 * np.abs(default[1]).max())
     assert len(tuned[2]) >= 6 and tuned[2].keys() == default[2].keys()
     tolerance = {"sgd": 1e-4, "adam": 5e-4}[optimizer]
     for shape, weight in default[2].items():
-        assert np.abs(tuned[2][shape] - weight).max() <= tolerance * max(1e-2, np.abs(weight).max()), shape
+        assert np.abs(tuned[2][shape] - weight).max() <= tolerance * max(
+            1e-2, np.abs(weight).max()
+        ), shape
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_on_the_fixed_batch_are_the_same(runs, name):
-    for ours, theirs in zip(runs[name, "tuned", "sgd"][0].probes, runs[name, "default", "sgd"][0].probes):
+    for ours, theirs in zip(
+        runs[name, "tuned", "sgd"][0].probes, runs[name, "default", "sgd"][0].probes
+    ):
         assert float(ours.gradient_norm) == pytest.approx(float(theirs.gradient_norm), rel=1e-3)
 
 
@@ -113,14 +140,22 @@ def test_a_small_batch_has_one_thread(runs, name):
 def test_an_epoch_may_be_several_passes(dataset, name, profile):
     with with_forkserver():
         notes, *_ = call_in_child(trained, IMPLEMENTATIONS[name], profile, dataset, "sgd", 2, 3)
-    assert sum(steps for _, steps in notes.calls) == 42 and [row.global_step for row in notes.evaluations] == [21, 42]
+    assert sum(steps for _, steps in notes.calls) == 42 and [
+        row.global_step for row in notes.evaluations
+    ] == [21, 42]
 
 
 def test_the_floor_trains_the_same_network_on_its_batch(dataset):
     with with_forkserver():
-        notes, outputs, *_ = call_in_child(trained, "impl_lowlevel.floor", "default", dataset, "adam", 3)
+        notes, outputs, *_ = call_in_child(
+            trained, "impl_lowlevel.floor", "default", dataset, "adam", 3
+        )
     losses = [loss for loss, _ in notes.calls]
-    assert [steps for _, steps in notes.calls] == [100] * 3 and losses[2] < losses[0] and not notes.evaluations
+    assert (
+        [steps for _, steps in notes.calls] == [100] * 3
+        and losses[2] < losses[0]
+        and not notes.evaluations
+    )
     assert outputs.shape == (0, 2)
 
 

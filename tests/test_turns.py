@@ -3,7 +3,14 @@
 import pytest
 from test_recorder import EVALUATION, PROBE, Clock, task_of
 
-from bench.measure.turns import BLOCK_CALLS, SETTLE_S, WARM_UP_CALLS, WARM_UP_S, TurnsDone, TurnTaker
+from bench.measure.turns import (
+    BLOCK_CALLS,
+    SETTLE_S,
+    WARM_UP_CALLS,
+    WARM_UP_S,
+    TurnsDone,
+    TurnTaker,
+)
 from bench.measure.turns import Turn as turn_of
 
 CALL_S = 2**-6
@@ -24,7 +31,9 @@ class Script:
         return self.turns.pop(0)
 
 
-def train(*turns, call_s=CALL_S, steps=1, samples=32 * 50, resident=False, evaluate_every=0, calls=10_000):
+def train(
+    *turns, call_s=CALL_S, steps=1, samples=32 * 50, resident=False, evaluate_every=0, calls=10_000
+):
     """A training in calls of equal length until it is told that it is enough; what its script was sent."""
     clock = Clock()
     script = Script(clock, *turns)
@@ -83,9 +92,13 @@ def test_partial_batches_count_with_their_own_samples_and_a_resident_batch_has_n
 
 def test_blocks_alternate_with_and_without_recording_and_lose_no_step():
     _, turn, other = train(turn_of("blocks", 1.0), turn_of("blocks", 1.0))
-    assert [row["recorded"] for row in turn.rows] == [True, False] * (len(turn.rows) // 2) and len(turn.rows) >= 4
+    assert [row["recorded"] for row in turn.rows] == [True, False] * (len(turn.rows) // 2) and len(
+        turn.rows
+    ) >= 4
     assert [row["recorded"] for row in other.rows] == [False, True] * (len(turn.rows) // 2)
-    assert {row["steps"] for row in turn.rows} == {BLOCK_CALLS} and {row["samples"] for row in turn.rows} == {32 * BLOCK_CALLS}
+    assert {row["steps"] for row in turn.rows} == {BLOCK_CALLS} and {
+        row["samples"] for row in turn.rows
+    } == {32 * BLOCK_CALLS}
     assert seconds(turn) == [CALL_S * BLOCK_CALLS] * len(turn.rows)
     _, _, after = train(turn_of("blocks", 1.0), turn_of("steady", 0.125))
     assert seconds(after) == [CALL_S] * 8

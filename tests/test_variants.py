@@ -19,7 +19,13 @@ def test_everything_comes_equally_often_at_each_place_and_after_each_other(count
 
 def test_yardsticks_stand_beside_all_profiles():
     assert [variant.name for variant in variants_of(IMPLEMENTATIONS, ["default", "tuned"])] == [
-        "lowlevel-default", "lowlevel-tuned", "keras-default", "keras-tuned", "lowlevel-again", "floor-floor"]
+        "lowlevel-default",
+        "lowlevel-tuned",
+        "keras-default",
+        "keras-tuned",
+        "lowlevel-again",
+        "floor-floor",
+    ]
 
 
 def test_what_has_no_tuned_profile_takes_part_with_its_default():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from timings import turns_of
 
-from bench.measure.warnings import OTHERS, OUTLIER, SHORTEST_S, SPREAD, warnings_of, is_outlier
+from bench.measure.warnings import OTHERS, OUTLIER, SHORTEST_S, SPREAD, is_outlier, warnings_of
 
 STEADY = [100.0, 100.1, 99.9, 100.2, 99.8, 100.0, 100.1, 99.9]
 
@@ -13,7 +13,13 @@ def lines(rates, precision=None, threads=None, governors=(), **options):
     import pandas as pd
 
     turns = turns_of(rates, **options)
-    return warnings_of(pd.DataFrame(turns.call_rows), pd.DataFrame(turns.turn_rows), threads or {}, precision, governors)
+    return warnings_of(
+        pd.DataFrame(turns.call_rows),
+        pd.DataFrame(turns.turn_rows),
+        threads or {},
+        precision,
+        governors,
+    )
 
 
 def test_a_quiet_measurement_is_not_doubted():
@@ -41,13 +47,23 @@ def test_a_spread_of_a_tenth(factor, doubted):
 
 @pytest.mark.parametrize("factor, doubted", [(0.99, False), (1.01, True)])
 def test_outliers_and_a_slow_first_round(factor, doubted):
-    typical = [99.8, 99.9, 100.0, 100.1, 100.2] * 3  # with one more below, the median stays 100, the median distance 0.1
+    typical = [
+        99.8,
+        99.9,
+        100.0,
+        100.1,
+        100.2,
+    ] * 3  # with one more below, the median stays 100, the median distance 0.1
     values = [100 - 0.1 * OUTLIER * factor, *typical]
     assert is_outlier(np.array(values)).tolist() == [doubted] + [False] * 15
     found = lines({"a-default": values})
-    assert bool(found) == doubted and (not doubted or "first round far slower than the rest: a-default" in found[0])
+    assert bool(found) == doubted and (
+        not doubted or "first round far slower than the rest: a-default" in found[0]
+    )
     found = lines({"a-default": values[::-1]})
-    assert bool(found) == doubted and (not doubted or "rounds far off the others: a-default 1" in found[0])
+    assert bool(found) == doubted and (
+        not doubted or "rounds far off the others: a-default 1" in found[0]
+    )
 
 
 def test_a_fast_first_round_is_no_slow_one():
@@ -72,8 +88,15 @@ def test_threads_that_differ(other, doubted):
     assert bool(found) == doubted and (not doubted or "a-tuned 1 and 2" in found[0])
 
 
-@pytest.mark.parametrize("governors, doubted", [([], False), (["performance"], False), (["powersave"], True),
-                                                (["performance", "powersave"], True)])
+@pytest.mark.parametrize(
+    "governors, doubted",
+    [
+        ([], False),
+        (["performance"], False),
+        (["powersave"], True),
+        (["performance", "powersave"], True),
+    ],
+)
 def test_a_governor_that_changes_the_clock_rate(governors, doubted):
     found = lines({"a-default": STEADY}, governors=governors)
     assert bool(found) == doubted and (not doubted or "governor" in found[0])

@@ -42,11 +42,26 @@ def watched(look_s, step_s=0.01):
 def test_looks_take_no_more_than_their_share(look_s):
     watcher, slowed = watched(look_s)
     assert slowed <= SHARE
-    assert [look.step for look in watcher.looks][:3] == [0, 1, 2] and watcher.looks[-1].step == STEPS
+    assert [look.step for look in watcher.looks][:3] == [0, 1, 2] and watcher.looks[
+        -1
+    ].step == STEPS
 
 
 def test_looks_are_at_powers_of_two_where_they_cost_nothing():
-    assert [look.step for look in watched(0.0)[0].looks] == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1000]
+    assert [look.step for look in watched(0.0)[0].looks] == [
+        0,
+        1,
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
+        1000,
+    ]
 
 
 def test_a_look_that_would_cost_too_much_waits_for_the_end():

@@ -11,29 +11,70 @@ from rich.console import Console
 from bench.cli.group import main
 from bench.data.source import DATASETS
 from bench.run.progress import stage_progress
-from bench.task import OUTPUTS, OPTIMIZERS
+from bench.task import OPTIMIZERS, OUTPUTS
 
 
 @main.command("parity")
 @click.argument("reference")
 @click.argument("candidate")
-@click.option("--batch", type=click.Path(path_type=Path), metavar="FILE.npz",
-              help="Features and labels for both ports: an array 'labels', and one for every feature.  [default: drawn from "
-                   "the shapes that a Keras model declares]")
-@click.option("--map", "names", type=click.Path(path_type=Path), metavar="FILE",
-              help="A JSON object of the reference's variable names to the candidate's, where names, order and shapes do not "
-                   "tell.")
-@click.option("--dataset", type=click.Choice(list(DATASETS)), default="small", show_default=True,
-              help="What modules with train(task, observer) train on.")
-@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True, help="What goes into the loss.")
-@click.option("--optimizer", type=click.Choice(list(OPTIMIZERS)), default="adam", show_default=True,
-              help="; ".join(f"{name}: {meaning}" for name, meaning in OPTIMIZERS.items()) + ".")
-@click.option("--steps", type=click.IntRange(min=3), default=50, show_default=True, metavar="N",
-              help="Training steps of the curve.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=120, show_default=True, metavar="SECONDS",
-              help="For each call to a port.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR",
-              help="A result folder of 'all', whose report then has this comparison too.")
+@click.option(
+    "--batch",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Features and labels for both ports: an array 'labels', and one for every feature.  [default: drawn from "
+    "the shapes that a Keras model declares]",
+)
+@click.option(
+    "--map",
+    "names",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A JSON object of the reference's variable names to the candidate's, where names, order and shapes do not "
+    "tell.",
+)
+@click.option(
+    "--dataset",
+    type=click.Choice(list(DATASETS)),
+    default="small",
+    show_default=True,
+    help="What modules with train(task, observer) train on.",
+)
+@click.option(
+    "--outputs",
+    type=click.Choice(list(OUTPUTS)),
+    default="logits",
+    show_default=True,
+    help="What goes into the loss.",
+)
+@click.option(
+    "--optimizer",
+    type=click.Choice(list(OPTIMIZERS)),
+    default="adam",
+    show_default=True,
+    help="; ".join(f"{name}: {meaning}" for name, meaning in OPTIMIZERS.items()) + ".",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(min=3),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Training steps of the curve.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="For each call to a port.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A result folder of 'all', whose report then has this comparison too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def parity_command(reference, candidate, out, as_json, **setting) -> None:
     """Is CANDIDATE the same network as REFERENCE? Stage by stage, before any training.
@@ -51,9 +92,9 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     from bench.diagnose.explain import explained
     from bench.parity import ComparisonSetting
     from bench.parity.remote_port import PortError
-    from bench.results.comparisons import StoredComparison, write_comparison
     from bench.report.parity import as_lines
     from bench.report.write import write_report
+    from bench.results.comparisons import StoredComparison, write_comparison
     from bench.run.check import check_run_folder, check_tensorflow
     from bench.run.lock import held
 

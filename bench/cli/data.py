@@ -15,10 +15,22 @@ from bench.task import UserError
 
 
 @main.group("data", invoke_without_command=True)
-@click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)), help="  [default: both]")
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    type=click.Choice(list(DATASETS)),
+    help="  [default: both]",
+)
 @data_options
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", default=Path("samples.png"),
-              show_default=True, help="Where the picture goes.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    default=Path("samples.png"),
+    show_default=True,
+    help="Where the picture goes.",
+)
 @click.pass_context
 def data_command(context, datasets, chosen, picture) -> None:
     """Make the datasets if need be, list them, and draw two samples of each class.
@@ -38,9 +50,12 @@ def data_command(context, datasets, chosen, picture) -> None:
     source, specs = open_source(chosen, datasets, False, console)
     prepared = [prepare_dataset(source, spec, console) for spec in specs.values()]
     for dataset in prepared:
-        console.print(f"{dataset.name}: {dataset.length:,} values a sample, {dataset.train.samples:,} for training, "
-                      f"{dataset.evaluation.samples:,} for evaluation, {source.name}, in {Path(dataset.train.files[0]).parent}",
-                      highlight=False, soft_wrap=True)
+        console.print(
+            f"{dataset.name}: {dataset.length:,} values a sample, {dataset.train.samples:,} for training, "
+            f"{dataset.evaluation.samples:,} for evaluation, {source.name}, in {Path(dataset.train.files[0]).parent}",
+            highlight=False,
+            soft_wrap=True,
+        )
     draw_samples(prepared, picture, own=chosen.data is not None)
     console.print(f"two samples of each class: {picture}", highlight=False)
 

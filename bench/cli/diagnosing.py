@@ -20,23 +20,60 @@ from bench.task import OUTPUTS, UserError
 
 @main.command("diagnose")
 @click.argument("target", metavar="CELL_OR_PORT")
-@click.option("--reference", metavar="PORT", help="A port that trains: the first difference from it is named and explained (as "
-                                                  "'parity' does), before anything is trained.")
-@click.option("--batch", type=click.Path(path_type=Path), metavar="FILE.npz",
-              help="Features and labels for a port that is a function: an array 'labels', and one for every feature.  [default: "
-                   "drawn from the shapes that a Keras model declares]")
-@click.option("--dataset", type=click.Choice(list(DATASETS)), default="small", show_default=True,
-              help="What a module with train(task, observer) trains on.")
-@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True, help="What goes into the loss.")
+@click.option(
+    "--reference",
+    metavar="PORT",
+    help="A port that trains: the first difference from it is named and explained (as "
+    "'parity' does), before anything is trained.",
+)
+@click.option(
+    "--batch",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npz",
+    help="Features and labels for a port that is a function: an array 'labels', and one for every feature.  [default: "
+    "drawn from the shapes that a Keras model declares]",
+)
+@click.option(
+    "--dataset",
+    type=click.Choice(list(DATASETS)),
+    default="small",
+    show_default=True,
+    help="What a module with train(task, observer) trains on.",
+)
+@click.option(
+    "--outputs",
+    type=click.Choice(list(OUTPUTS)),
+    default="logits",
+    show_default=True,
+    help="What goes into the loss.",
+)
 @data_options
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and sample order.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of weights and sample order.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="  [default: as of 'all']")
-@click.option("--steps", type=click.IntRange(min=10), default=300, show_default=True, metavar="N",
-              help="Steps that a port which is a function is trained for.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.png",
-              help="Draw loss, gradient norm, saturation and dead units over the steps.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=10),
+    default=300,
+    show_default=True,
+    metavar="N",
+    help="Steps that a port which is a function is trained for.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Draw loss, gradient norm, saturation and dead units over the steps.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
-def diagnose_command(target, reference, batch, dataset, outputs, chosen, seed, epochs, steps, picture, as_json) -> None:
+def diagnose_command(
+    target, reference, batch, dataset, outputs, chosen, seed, epochs, steps, picture, as_json
+) -> None:
     """Why does it not train? Trains a port while watching it, or reads a finished cell, and names the cause.
 
     CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when it is run; or a port as for
@@ -72,7 +109,11 @@ def diagnose_command(target, reference, batch, dataset, outputs, chosen, seed, e
         raise
     if picture is not None:
         draw_diagnosis(diagnosis, picture)
-    print(diagnosis.to_json() if as_json else f"\n{diagnosis_lines(diagnosis)}\n\n({diagnosis.seconds:.0f} s)")
+    print(
+        diagnosis.to_json()
+        if as_json
+        else f"\n{diagnosis_lines(diagnosis)}\n\n({diagnosis.seconds:.0f} s)"
+    )
     sys.exit(1 if diagnosis.explanations or diagnosis.state != "trained" else 0)
 
 
@@ -86,14 +127,28 @@ def _diagnose_cell(path: Path, as_json: bool) -> None:
     from bench.report.diagnosis import UNKNOWN, as_lines
 
     if not path.is_file():
-        raise UserError(f"there is no file {path}; cells are FOLDER/cells/NAME.json of a result folder")
+        raise UserError(
+            f"there is no file {path}; cells are FOLDER/cells/NAME.json of a result folder"
+        )
     record, ended, found = diagnose_cell(path)
     state = state_of(ended)
     if as_json:
-        print(json.dumps({"cell": record.name, "state": state, "explanations": [asdict(entry) for entry in found]}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "cell": record.name,
+                    "state": state,
+                    "explanations": [asdict(entry) for entry in found],
+                },
+                indent=1,
+            )
+        )
     else:
         print(f"{record.name}: {state}, accuracy {ended.accuracy:.3f}, loss {ended.loss:.5g}\n")
-        print(as_lines(found) or ("Nothing wrong was found." if state == "trained" else f"Cause: {UNKNOWN}"))
+        print(
+            as_lines(found)
+            or ("Nothing wrong was found." if state == "trained" else f"Cause: {UNKNOWN}")
+        )
     sys.exit(1 if found or state != "trained" else 0)
 
 
@@ -102,7 +157,14 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
     from bench.parity import ComparisonSetting, compared_spec
     from bench.report.parity import as_lines
 
-    setting = ComparisonSetting(batch=batch, spec=compared_spec(spec), outputs=outputs, source=source, seed=seed, first_only=True)
+    setting = ComparisonSetting(
+        batch=batch,
+        spec=compared_spec(spec),
+        outputs=outputs,
+        source=source,
+        seed=seed,
+        first_only=True,
+    )
     with stage_progress(Console(stderr=True)) as on_stage:
         parity = explained(reference, target, setting, on_stage)
     print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
@@ -110,20 +172,68 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
 
 
 @main.command("traps")
-@click.option("--only", "names", multiple=True, metavar="NAME", help="This trap, with its change as a diff. Repeat for several.")
-@click.option("--impl", "implementations", multiple=True, type=click.Choice(list(IMPLEMENTATIONS)), help="  [default: all]")
-@click.option("--full", is_flag=True, help="Spring them: compare every trap in every API with its reference, train it alone, and "
-                                           "write the confusion matrix. Hours for everything; --only, --impl, --dataset and "
-                                           "--seeds take parts of it.")
-@click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)), help="With --full.  [default: both]")
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", help="With --full.")
-@click.option("--alone/--not-alone", default=True, show_default=True, help="With --full: also train each without its reference.")
-@click.option("--clean", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-              help="With --full: also train our sound ports, default and tuned, with N seeds: nothing may be found wrong with them.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/traps"), show_default=True,
-              help="Where the rows and the matrix of --full go.")
+@click.option(
+    "--only",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="This trap, with its change as a diff. Repeat for several.",
+)
+@click.option(
+    "--impl",
+    "implementations",
+    multiple=True,
+    type=click.Choice(list(IMPLEMENTATIONS)),
+    help="  [default: all]",
+)
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Spring them: compare every trap in every API with its reference, train it alone, and "
+    "write the confusion matrix. Hours for everything; --only, --impl, --dataset and "
+    "--seeds take parts of it.",
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    type=click.Choice(list(DATASETS)),
+    help="With --full.  [default: both]",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="With --full.",
+)
+@click.option(
+    "--alone/--not-alone",
+    default=True,
+    show_default=True,
+    help="With --full: also train each without its reference.",
+)
+@click.option(
+    "--clean",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="With --full: also train our sound ports, default and tuned, with N seeds: nothing may be found wrong with them.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("results/traps"),
+    show_default=True,
+    help="Where the rows and the matrix of --full go.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def traps_command(names, implementations, full, datasets, seeds, alone, clean, out, as_json) -> None:
+def traps_command(
+    names, implementations, full, datasets, seeds, alone, clean, out, as_json
+) -> None:
     """The gallery of porting traps: what people get wrong, at which stage it shows, and the cure.
 
     \b
@@ -131,12 +241,19 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
     python -m bench traps --only activated_outputs
     python -m bench traps --full --dataset small --seeds 1 --not-alone
     """
-    from bench.traps.trap import gallery
     from bench.report.tables import as_text
-    from bench.traps.tables import WIDTHS, as_record, described, gallery_table, measured, write_traps
     from bench.run.check import check_tensorflow, check_writable
-    from bench.traps.runner import measure_traps
     from bench.run.lock import held
+    from bench.traps.runner import measure_traps
+    from bench.traps.tables import (
+        WIDTHS,
+        as_record,
+        described,
+        gallery_table,
+        measured,
+        write_traps,
+    )
+    from bench.traps.trap import gallery
 
     traps = gallery()
     unknown = [name for name in names if name not in traps]
@@ -147,8 +264,16 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
         check_tensorflow(needs_estimator=True)
         check_writable(out)
         with held(out):
-            measure_traps(chosen, implementations or list(IMPLEMENTATIONS), datasets or list(DATASETS), range(seeds), alone, clean,
-                          out, Console())
+            measure_traps(
+                chosen,
+                implementations or list(IMPLEMENTATIONS),
+                datasets or list(DATASETS),
+                range(seeds),
+                alone,
+                clean,
+                out,
+                Console(),
+            )
         print(write_traps(out))
     elif as_json:
         print(json.dumps([as_record(trap, measured()) for trap in chosen], indent=1))
@@ -156,15 +281,27 @@ def traps_command(names, implementations, full, datasets, seeds, alone, clean, o
         print("\n\n".join(described(trap, measured()) for trap in chosen))
     else:
         print(as_text(gallery_table(chosen, measured()), "simple_grid", WIDTHS))
-        print("\nAccuracy: without the trap and, below, with it; median over APIs and seeds, [lowest, highest].\n"
-              "python -m bench traps --only NAME shows its change, its cure and its source.")
+        print(
+            "\nAccuracy: without the trap and, below, with it; median over APIs and seeds, [lowest, highest].\n"
+            "python -m bench traps --only NAME shows its change, its cure and its source."
+        )
 
 
 @main.command("replay")
-@click.option("--records", type=click.Path(path_type=Path), metavar="DIR", help="A folder of WFDB records in place of synthetic "
-                                                                               "samples.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/replay"), show_default=True,
-              help="Where the page and its raw measurements go.")
+@click.option(
+    "--records",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="A folder of WFDB records in place of synthetic samples.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("results/replay"),
+    show_default=True,
+    help="Where the page and its raw measurements go.",
+)
 def replay_command(records, out) -> None:
     """Replay the case that this project began with, from the symptom to the cure, and write it as one page.
 

@@ -12,44 +12,103 @@ from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show, show_report
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
-from bench.run.quantities import Duration, Numbers, Percentage, MemorySize
+from bench.run.quantities import Duration, MemorySize, Numbers, Percentage
 from bench.task import BATCH_SIZE, OUTPUTS, PROFILES, UserError
 
 
 def grid_options(command):
     """The options of `all` and `run`."""
     options = [
-        click.option("--impl", "implementations", multiple=True, metavar="NAME",
-                     help="Implementation: lowlevel, estimator, keras, or any importable module with train(task, "
-                          "observer), whose code is then run. Repeat for several.  [default: our three]"),
-        click.option("--dataset", "datasets", multiple=True, type=click.Choice(list(DATASETS)),
-                     help="Samples of 130 or of 60,000 values. Repeat for both.  [default: both]"),
-        click.option("--outputs", "outputs", multiple=True, type=click.Choice(list(OUTPUTS)),
-                     help="; ".join(f"{name}: {meaning}" for name, meaning in OUTPUTS.items())
-                          + ". Repeat for both.  [default: both]"),
-        click.option("--seeds", type=click.IntRange(min=1), metavar="N",
-                     help="Seeds 0 to N-1, each of which draws weights and sample order.  [default: 3; quick: 1]"),
-        click.option("--epochs", type=click.IntRange(min=1), metavar="N",
-                     help="Epochs of every cell.  [default: "
-                          + "".join(f"{count} on {name}, " for name, count in EPOCHS.items()) + "quick: 3]"),
-        click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True,
-                     help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
-                          + ". Of both, tuned is trained with the first outputs and seed alone; throughput is of both alike."),
-        click.option("--precision", type=Percentage(), metavar="P",
-                     help="Go on with rounds of throughput until every ratio is known to so many percent (half the width of its "
-                          "95 % interval), for example 2%.  [default: a fixed number of rounds]"),
-        click.option("--budget", type=Duration(), default="10m", show_default=True, metavar="TIME",
-                     help="But no longer than so long for a dataset: 90s, 10m, 1h."),
-        click.option("--cell-timeout", type=Duration(), default="1h", show_default=True, metavar="TIME",
-                     help="End a cell that takes longer, and a training in the rounds that is silent for longer: 90s, 10m, 1h. The "
-                          "others go on."),
-        click.option("--cell-memory", type=MemorySize(), metavar="SIZE",
-                     help="End a cell that takes more memory, with all processes it starts: 512MiB, 8GiB.  [default: 90% of the "
-                          "machine's]"),
-        click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results"), show_default=True,
-                     help="Where results go."),
-        click.option("--quick", is_flag=True, help="Few samples, epochs and rounds: proves an installation in a "
-                                                   "minute or two; its figures mean nothing."),
+        click.option(
+            "--impl",
+            "implementations",
+            multiple=True,
+            metavar="NAME",
+            help="Implementation: lowlevel, estimator, keras, or any importable module with train(task, "
+            "observer), whose code is then run. Repeat for several.  [default: our three]",
+        ),
+        click.option(
+            "--dataset",
+            "datasets",
+            multiple=True,
+            type=click.Choice(list(DATASETS)),
+            help="Samples of 130 or of 60,000 values. Repeat for both.  [default: both]",
+        ),
+        click.option(
+            "--outputs",
+            "outputs",
+            multiple=True,
+            type=click.Choice(list(OUTPUTS)),
+            help="; ".join(f"{name}: {meaning}" for name, meaning in OUTPUTS.items())
+            + ". Repeat for both.  [default: both]",
+        ),
+        click.option(
+            "--seeds",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Seeds 0 to N-1, each of which draws weights and sample order.  [default: 3; quick: 1]",
+        ),
+        click.option(
+            "--epochs",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Epochs of every cell.  [default: "
+            + "".join(f"{count} on {name}, " for name, count in EPOCHS.items())
+            + "quick: 3]",
+        ),
+        click.option(
+            "--profile",
+            type=click.Choice([*PROFILES, "both"]),
+            default="both",
+            show_default=True,
+            help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
+            + ". Of both, tuned is trained with the first outputs and seed alone; throughput is of both alike.",
+        ),
+        click.option(
+            "--precision",
+            type=Percentage(),
+            metavar="P",
+            help="Go on with rounds of throughput until every ratio is known to so many percent (half the width of its "
+            "95 % interval), for example 2%.  [default: a fixed number of rounds]",
+        ),
+        click.option(
+            "--budget",
+            type=Duration(),
+            default="10m",
+            show_default=True,
+            metavar="TIME",
+            help="But no longer than so long for a dataset: 90s, 10m, 1h.",
+        ),
+        click.option(
+            "--cell-timeout",
+            type=Duration(),
+            default="1h",
+            show_default=True,
+            metavar="TIME",
+            help="End a cell that takes longer, and a training in the rounds that is silent for longer: 90s, 10m, 1h. The "
+            "others go on.",
+        ),
+        click.option(
+            "--cell-memory",
+            type=MemorySize(),
+            metavar="SIZE",
+            help="End a cell that takes more memory, with all processes it starts: 512MiB, 8GiB.  [default: 90% of the "
+            "machine's]",
+        ),
+        click.option(
+            "--out",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            default=Path("results"),
+            show_default=True,
+            help="Where results go.",
+        ),
+        click.option(
+            "--quick",
+            is_flag=True,
+            help="Few samples, epochs and rounds: proves an installation in a "
+            "minute or two; its figures mean nothing.",
+        ),
     ]
     command = data_options(command)
     for option in reversed(options):
@@ -59,7 +118,9 @@ def grid_options(command):
 
 @main.command("all")
 @grid_options
-@click.option("--fresh", is_flag=True, help="Start over: keep nothing that an earlier run measured.")
+@click.option(
+    "--fresh", is_flag=True, help="Start over: keep nothing that an earlier run measured."
+)
 def all_command(**options) -> None:
     """Measure the whole table, and write the report.
 
@@ -98,13 +159,44 @@ def report_command(folder) -> None:
 
 
 @main.command("sweep")
-@click.option("--batch", "batches", type=Numbers(), default=(), metavar="N,N,...", help="Batch sizes, for example 8,32,128,512.")
-@click.option("--length", "lengths", type=Numbers(), default=(), metavar="N,N,...",
-              help="Sample lengths, for example 130,1300,13000,60000,600000.")
-@click.option("--impl", "implementations", multiple=True, metavar="NAME", help="As of 'all'.  [default: our three]")
-@click.option("--profile", type=click.Choice([*PROFILES, "both"]), default="both", show_default=True, help="As of 'all'.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", default=Path("results/sweep"), show_default=True,
-              help="Where results go: sweep.html to look at, sweep.md and sweep.csv.")
+@click.option(
+    "--batch",
+    "batches",
+    type=Numbers(),
+    default=(),
+    metavar="N,N,...",
+    help="Batch sizes, for example 8,32,128,512.",
+)
+@click.option(
+    "--length",
+    "lengths",
+    type=Numbers(),
+    default=(),
+    metavar="N,N,...",
+    help="Sample lengths, for example 130,1300,13000,60000,600000.",
+)
+@click.option(
+    "--impl",
+    "implementations",
+    multiple=True,
+    metavar="NAME",
+    help="As of 'all'.  [default: our three]",
+)
+@click.option(
+    "--profile",
+    type=click.Choice([*PROFILES, "both"]),
+    default="both",
+    show_default=True,
+    help="As of 'all'.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    default=Path("results/sweep"),
+    show_default=True,
+    help="Where results go: sweep.html to look at, sweep.md and sweep.csv.",
+)
 def sweep_command(batches, lengths, implementations, profile, out) -> None:
     """From which size on does the API stop mattering? Throughput, API tax and memory against batch size and sample length.
 
@@ -125,14 +217,18 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
     from bench.run.variants import trained_variants
 
     if not batches and not lengths:
-        raise UserError("nothing to sweep: give --batch 8,32,128,512 or --length 130,1300,13000,60000")
+        raise UserError(
+            "nothing to sweep: give --batch 8,32,128,512 or --length 130,1300,13000,60000"
+        )
     modules = resolve_implementations(implementations or list(IMPLEMENTATIONS))
     check_tensorflow(needs_estimator="impl_estimator" in modules.values())
     check_writable(out)
     console = Console()
     variants = trained_variants(modules, list(PROFILES) if profile == "both" else [profile])
     with held(out), with_forkserver():
-        run_sweep(sizes_of(batches, lengths, BATCH_SIZE, DATASETS["small"].length), variants, out, console)
+        run_sweep(
+            sizes_of(batches, lengths, BATCH_SIZE, DATASETS["small"].length), variants, out, console
+        )
     report = write_sweep(out)
     for table in (report.sizes, report.laws):
         if len(table):
@@ -144,9 +240,19 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
 @main.command("compare")
 @click.argument("before", type=click.Path(path_type=Path), metavar="A")
 @click.argument("after", type=click.Path(path_type=Path), metavar="B")
-@click.option("--fail-over", type=Percentage(), default="10%", show_default=True, metavar="P",
-              help="Exit with 1 if something is slower by more than this: if the whole 95 % interval is.")
-@click.option("--force", is_flag=True, help="Compare what was measured on different networks, data or machines, too.")
+@click.option(
+    "--fail-over",
+    type=Percentage(),
+    default="10%",
+    show_default=True,
+    metavar="P",
+    help="Exit with 1 if something is slower by more than this: if the whole 95 % interval is.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Compare what was measured on different networks, data or machines, too.",
+)
 def compare_command(before, after, fail_over, force) -> None:
     """Is the run in folder B slower than the run in folder A? Cell by cell, for use in CI.
 
@@ -160,10 +266,18 @@ def compare_command(before, after, fail_over, force) -> None:
     check_run_folder(after)
     comparison = compare_runs(before, after, fail_over)
     if comparison.reasons and not force:
-        raise UserError(f"{'; '.join(comparison.reasons)}. Give --force to compare them all the same")
-    for note in [*(f"compared in spite of {reason}" for reason in comparison.reasons), *comparison.missing]:
+        raise UserError(
+            f"{'; '.join(comparison.reasons)}. Give --force to compare them all the same"
+        )
+    for note in [
+        *(f"compared in spite of {reason}" for reason in comparison.reasons),
+        *comparison.missing,
+    ]:
         print(f"- {note}")
-    for title, table in (("Throughput", comparison.table), ("Cells whose accuracy changed", comparison.accuracy)):
+    for title, table in (
+        ("Throughput", comparison.table),
+        ("Cells whose accuracy changed", comparison.accuracy),
+    ):
         if len(table):
             print(f"\n{title}\n\n{as_text(table, 'simple')}")
     if not len(comparison.table):
@@ -172,8 +286,23 @@ def compare_command(before, after, fail_over, force) -> None:
     sys.exit(1 if comparison.slower else 0)
 
 
-def _measure(implementations, datasets, outputs, seeds, epochs, chosen, profile, precision, budget, cell_timeout, cell_memory, out,
-             quick, keep_others, fresh) -> None:
+def _measure(
+    implementations,
+    datasets,
+    outputs,
+    seeds,
+    epochs,
+    chosen,
+    profile,
+    precision,
+    budget,
+    cell_timeout,
+    cell_memory,
+    out,
+    quick,
+    keep_others,
+    fresh,
+) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.run.limits import Limits
     from bench.run.plan import plan_of
@@ -185,10 +314,22 @@ def _measure(implementations, datasets, outputs, seeds, epochs, chosen, profile,
 
     def grid_of(source, specs) -> Grid:
         return Grid(
-            _cells(modules, profiles, list(specs), outputs or list(OUTPUTS), range(seeds or (1 if quick else 3))),
-            specs, epochs_of(specs, epochs, quick), source, variants_of(modules, profiles),
+            _cells(
+                modules,
+                profiles,
+                list(specs),
+                outputs or list(OUTPUTS),
+                range(seeds or (1 if quick else 3)),
+            ),
+            specs,
+            epochs_of(specs, epochs, quick),
+            source,
+            variants_of(modules, profiles),
             {name: plan_of(spec.size, quick, precision, budget) for name, spec in specs.items()},
-            precision, quick, Limits.of(cell_timeout, cell_memory))
+            precision,
+            quick,
+            Limits.of(cell_timeout, cell_memory),
+        )
 
     run_and_show(grid_of, modules, chosen, datasets, out, quick, keep_others, fresh)
 
@@ -198,5 +339,11 @@ def _cells(modules, profiles, datasets, outputs, seeds) -> list:
     from bench.run.cells import interleaved
 
     first, *others = profiles
-    return [*interleaved(modules, first, datasets, outputs, seeds),
-            *(cell for profile in others for cell in interleaved(modules, profile, datasets, outputs[:1], seeds[:1]))]
+    return [
+        *interleaved(modules, first, datasets, outputs, seeds),
+        *(
+            cell
+            for profile in others
+            for cell in interleaved(modules, profile, datasets, outputs[:1], seeds[:1])
+        ),
+    ]

@@ -19,8 +19,16 @@ def epochs_of(specs: dict[str, Spec], epochs: int | None, quick: bool) -> dict[s
     return {name: epochs or usual[spec.size] for name, spec in specs.items()}
 
 
-def run_and_show(grid_of: Callable, modules: dict[str, str], chosen, datasets: Sequence[str], out: Path, quick: bool,
-                 keep_others: bool, fresh: bool) -> None:
+def run_and_show(
+    grid_of: Callable,
+    modules: dict[str, str],
+    chosen,
+    datasets: Sequence[str],
+    out: Path,
+    quick: bool,
+    keep_others: bool,
+    fresh: bool,
+) -> None:
     """Measures what `grid_of` makes of a source and its specs, shows the report, and ends the program with the exit code.
 
     Raises:
@@ -46,8 +54,10 @@ def run_and_show(grid_of: Callable, modules: dict[str, str], chosen, datasets: S
                 raise
             if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
                 show_report(out, console)
-            print("interrupted: the tables hold the cells that had finished; the same command goes on with the others",
-                  file=sys.stderr)
+            print(
+                "interrupted: the tables hold the cells that had finished; the same command goes on with the others",
+                file=sys.stderr,
+            )
             sys.exit(130)
         show_report(out, console)
     sys.exit(0 if finished else 1)
@@ -68,9 +78,9 @@ def _note_interrupts() -> list[int]:
 
 def show_report(out: Path, console: Console) -> None:
     """Makes the report of a result folder, and prints its tables and findings."""
-    from bench.results.cells import RawFileError
     from bench.report.tables import as_text
     from bench.report.write import write_report
+    from bench.results.cells import RawFileError
 
     try:
         report = write_report(out)
@@ -83,4 +93,8 @@ def show_report(out: Path, console: Console) -> None:
         console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
     for caution in report.cautions:
         console.print(f"- caution: {caution}", highlight=False, markup=False, soft_wrap=True)
-    console.print(f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.", highlight=False, markup=False)
+    console.print(
+        f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.",
+        highlight=False,
+        markup=False,
+    )

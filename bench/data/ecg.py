@@ -12,8 +12,15 @@ import numpy as np
 
 from bench.data.source import FREQUENCY
 
-NORMAL = np.array([  # amplitude mV, centre ms, sigma ms: P, Q, R, S, T
-    (0.15, -170, 22), (-0.10, -25, 8), (1.20, 0, 10), (-0.25, 28, 10), (0.30, 280, 50)])
+NORMAL = np.array(
+    [  # amplitude mV, centre ms, sigma ms: P, Q, R, S, T
+        (0.15, -170, 22),
+        (-0.10, -25, 8),
+        (1.20, 0, 10),
+        (-0.25, 28, 10),
+        (0.30, 280, 50),
+    ]
+)
 BEFORE, AFTER = 0.25, 0.55
 """Seconds around the R wave outside which a beat is taken to be flat."""
 
@@ -41,10 +48,15 @@ def _varied(waves: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return varied
 
 
-def beat_waveforms(times: np.ndarray, waves: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def beat_waveforms(
+    times: np.ndarray, waves: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
     """mV at `times`, seconds from the R wave, [beats, points]; each beat's waves vary by ±5 %."""
     amplitudes, centres, sigmas = np.moveaxis(
-        waves * generator.uniform([0.95, 1, 0.95], [1.05, 1, 1.05], (len(times), *waves.shape)), 2, 0)
+        waves * generator.uniform([0.95, 1, 0.95], [1.05, 1, 1.05], (len(times), *waves.shape)),
+        2,
+        0,
+    )
     total = np.zeros(times.shape)
     for wave in range(len(waves)):
         distance = (times * 1e3 - centres[:, wave, None]) / sigmas[:, wave, None]
@@ -52,7 +64,9 @@ def beat_waveforms(times: np.ndarray, waves: np.ndarray, generator: np.random.Ge
     return total
 
 
-def draw_rhythm(duration: float, premature: bool, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_rhythm(
+    duration: float, premature: bool, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Times of the R waves in seconds, and which of the beats are premature.
 
     Heart rate 55-100 a minute, respiratory modulation 3 %, jitter 2 %. A premature beat comes after 0.55-0.75 of
@@ -63,12 +77,17 @@ def draw_rhythm(duration: float, premature: bool, generator: np.random.Generator
     breathing = generator.uniform(0.2, 0.3)
     burden = generator.uniform(0.05, 0.30)
     coupling = generator.uniform(0.55, 0.75, count)
-    regular = interval * (1 + 0.03 * np.sin(2 * np.pi * breathing * interval * np.arange(count))
-                          + 0.02 * generator.standard_normal(count))
+    regular = interval * (
+        1
+        + 0.03 * np.sin(2 * np.pi * breathing * interval * np.arange(count))
+        + 0.02 * generator.standard_normal(count)
+    )
     kinds = np.zeros(count, bool)
     if premature:
         kinds[2::2] = generator.random(len(kinds[2::2])) < 2 * burden
-        certain = generator.choice(np.arange(2, int(duration / interval * 0.6), 2), 3, replace=False)
+        certain = generator.choice(
+            np.arange(2, int(duration / interval * 0.6), 2), 3, replace=False
+        )
         kinds[certain] = True
     intervals = regular * np.where(kinds, coupling, 1)
     after = np.flatnonzero(kinds[:-1]) + 1
@@ -77,7 +96,9 @@ def draw_rhythm(duration: float, premature: bool, generator: np.random.Generator
     return times[times < duration], kinds[times < duration]
 
 
-def strip(duration: float, points: int, patient: Patient, premature: bool, generator: np.random.Generator) -> np.ndarray:
+def strip(
+    duration: float, points: int, patient: Patient, premature: bool, generator: np.random.Generator
+) -> np.ndarray:
     """mV of one strip, [points], without noise."""
     rhythm, kinds = draw_rhythm(duration, premature, generator)
     span = np.arange(int(-BEFORE * FREQUENCY), int(AFTER * FREQUENCY))
@@ -92,6 +113,7 @@ def strip(duration: float, points: int, patient: Patient, premature: bool, gener
 
 def noise(samples: int, points: int, generator: np.random.Generator) -> np.ndarray:
     """mV, [samples, points]: baseline wander to 0.15 mV at 0.2-0.3 Hz, mains hum 10-50 µV, white noise 10-30 µV."""
+
     def column(low, high):
         return generator.uniform(low, high, (samples, 1))
 

@@ -25,11 +25,17 @@ def logit_step(examples: np.ndarray, classes: int) -> float:
     weights = initial_weights(examples.shape[1], classes, SEED)
     x = examples[:EXAMPLES, :, np.newaxis]
     for layer, stride in (("conv1", 4), ("conv2", 2)):
-        x = np.maximum(_windows(x, 16, stride, 0) @ weights[f"{layer}/kernel"].reshape(-1, weights[f"{layer}/kernel"].shape[-1]), 0)
+        x = np.maximum(
+            _windows(x, 16, stride, 0)
+            @ weights[f"{layer}/kernel"].reshape(-1, weights[f"{layer}/kernel"].shape[-1]),
+            0,
+        )
         x = _windows(x, 4, 4, -np.inf).reshape(*x.shape[:1], -1, 4, x.shape[-1]).max(axis=2)
     features = x.reshape(len(x), -1)
     hidden = np.maximum(features @ weights["dense1/kernel"], 0)
-    through_dense1 = np.abs(features).sum(axis=1, keepdims=True) * ((hidden > 0) @ np.abs(weights["dense2/kernel"]))
+    through_dense1 = np.abs(features).sum(axis=1, keepdims=True) * (
+        (hidden > 0) @ np.abs(weights["dense2/kernel"])
+    )
     return LEARNING_RATE * float(np.median(through_dense1.max(axis=1) + hidden.sum(axis=1)))
 
 
@@ -37,6 +43,8 @@ def _windows(x: np.ndarray, size: int, stride: int, padding: float) -> np.ndarra
     """Windows of [samples, length, channels], padded as TensorFlow pads "same": [samples, windows, size x channels]."""
     length = x.shape[1]
     missing = max((math.ceil(length / stride) - 1) * stride + size - length, 0)
-    padded = np.pad(x, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)), constant_values=padding)
+    padded = np.pad(
+        x, ((0, 0), (missing // 2, missing - missing // 2), (0, 0)), constant_values=padding
+    )
     windows = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::stride]
     return np.moveaxis(windows, 2, 3).reshape(*windows.shape[:2], -1)

@@ -26,6 +26,13 @@ def noise_dataset(name: str, length: int, samples: int, batch_size: int, folder:
     for part, drawn in (("train", train), ("evaluation", evaluation)):
         write_tfrecords(folder / f"{name}-{part}.tfrecord", drawn)
     return Dataset(
-        name, length, 2, "int16", f"noise-{length}-{samples}", Split([str(folder / f"{name}-train.tfrecord")], samples),
-        Split([str(folder / f"{name}-evaluation.tfrecord")], batch_size), evaluation.labels,
-        Batch(train.signal[:batch_size].astype(np.float32), train.labels[:batch_size]))
+        name,
+        length,
+        2,
+        "int16",
+        f"noise-{length}-{samples}",
+        Split([str(folder / f"{name}-train.tfrecord")], samples),
+        Split([str(folder / f"{name}-evaluation.tfrecord")], batch_size),
+        evaluation.labels,
+        Batch(train.signal[:batch_size].astype(np.float32), train.labels[:batch_size]),
+    )

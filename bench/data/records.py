@@ -59,8 +59,15 @@ class Records:
 
     name = "wfdb"
 
-    def __init__(self, folder: Path, positive: tuple[str, ...] = PREMATURE, at: str | None = None, channel: str = "0",
-                 frequency: float | None = FREQUENCY, option: str = "--records"):
+    def __init__(
+        self,
+        folder: Path,
+        positive: tuple[str, ...] = PREMATURE,
+        at: str | None = None,
+        channel: str = "0",
+        frequency: float | None = FREQUENCY,
+        option: str = "--records",
+    ):
         """Reads and checks every record; `at` is one of `AT`, by default what the dataset's length is usual for. `option` is
         what the folder was given by.
 
@@ -79,8 +86,15 @@ class Records:
         self.digest = folder_digest(folder, SUFFIXES)
 
     def fingerprint(self, spec: Spec) -> dict:
-        return {"source": self.name, "version": VERSION, "seed": SEED, "sha256": self.digest, "positive": self.positive,
-                "at": self.at, "channel": self.channel}
+        return {
+            "source": self.name,
+            "version": VERSION,
+            "seed": SEED,
+            "sha256": self.digest,
+            "positive": self.positive,
+            "at": self.at,
+            "channel": self.channel,
+        }
 
     def sizes(self, spec: Spec) -> dict[str, int]:
         return {split: len(self._windows(spec, split)[1]) for split in SPLITS}
@@ -93,7 +107,7 @@ class Records:
             whole = read_signal(self.folder, record.header)
             for place, (other, begin) in enumerate(chosen):
                 if other is record:
-                    signal[place] = whole[begin:begin + spec.length]
+                    signal[place] = whole[begin : begin + spec.length]
         return Samples(signal, labels[start:stop])
 
     def _windows(self, spec: Spec, split: str) -> tuple[list[tuple[Record, int]], np.ndarray]:
@@ -101,8 +115,11 @@ class Records:
         balanced and in random order."""
         generator = np.random.default_rng([SEED, spec.length]).spawn(2)[SPLITS.index(split)]
         cut = _beat_windows if (self.at or _usual(spec)) == "beats" else _strip_windows
-        windows = [(part.record, start, label) for part in parts_of(self.records)[SPLITS.index(split)]
-                   for start, label in cut(part, spec.length)]
+        windows = [
+            (part.record, start, label)
+            for part in parts_of(self.records)[SPLITS.index(split)]
+            for start, label in cut(part, spec.length)
+        ]
         labels = np.array([label for _, _, label in windows], int)
         each = min(getattr(spec, split) // 2, np.sum(labels == 0), np.sum(labels == 1))
         if each == 0:
@@ -110,13 +127,24 @@ class Records:
             what = "training" if split == "train" else split
             raise UserError(
                 f"{self._where}: two classes are needed, but the {what} part holds no sample of {' or '.join(missing)} for "
-                f"{spec.name!r} (1 = with beats annotated {' or '.join(self.positive)}, 0 = without)")
-        chosen = np.concatenate([generator.choice(np.flatnonzero(labels == label), each, replace=False) for label in (0, 1)])
+                f"{spec.name!r} (1 = with beats annotated {' or '.join(self.positive)}, 0 = without)"
+            )
+        chosen = np.concatenate(
+            [
+                generator.choice(np.flatnonzero(labels == label), each, replace=False)
+                for label in (0, 1)
+            ]
+        )
         chosen = chosen[generator.permutation(len(chosen))]
         return [windows[i][:2] for i in chosen], labels[chosen].astype(np.int64)
 
 
-def read_record(path: Path, positive: tuple[str, ...] = PREMATURE, channel: str = "0", frequency: float | None = FREQUENCY) -> Record:
+def read_record(
+    path: Path,
+    positive: tuple[str, ...] = PREMATURE,
+    channel: str = "0",
+    frequency: float | None = FREQUENCY,
+) -> Record:
     """One record, its signal checked against its own header; at any sampling if `frequency` is None.
 
     Raises:
@@ -127,7 +155,9 @@ def read_record(path: Path, positive: tuple[str, ...] = PREMATURE, channel: str 
     read_signal(path.parent, header)
     places, symbols = read_annotations(path.parent, header)
     if frequency is not None and header.frequency != frequency:
-        raise UserError(f"{path.parent}: record {header.name} is sampled at {header.frequency:g} Hz; {frequency} Hz is needed")
+        raise UserError(
+            f"{path.parent}: record {header.name} is sampled at {header.frequency:g} Hz; {frequency} Hz is needed"
+        )
     is_beat = np.isin(symbols, list(BEATS | set(positive)))
     return Record(header, places[is_beat], np.isin(symbols[is_beat], positive))
 
@@ -138,12 +168,16 @@ def read_signal(folder: Path, header: Header) -> np.ndarray:
     Raises:
         UserError: as `read_counts` has it, or a value does not fit.
     """
-    counts = np.round((read_counts(folder, header) - header.baseline) * (COUNTS_PER_MV / header.gain))
+    counts = np.round(
+        (read_counts(folder, header) - header.baseline) * (COUNTS_PER_MV / header.gain)
+    )
     wrong = np.flatnonzero((counts < COUNTS.min) | (counts > COUNTS.max))
     if len(wrong):
         value, most = counts[wrong[0]] / COUNTS_PER_MV, COUNTS.max / COUNTS_PER_MV
-        raise UserError(f"{folder}: record {header.name}: signal {header.channel} is {value:g} of its unit at sample {wrong[0]} "
-                        f"(counted from 0); up to {most:.0f} can be kept, in steps of 1/{COUNTS_PER_MV}: choose another signal")
+        raise UserError(
+            f"{folder}: record {header.name}: signal {header.channel} is {value:g} of its unit at sample {wrong[0]} "
+            f"(counted from 0); up to {most:.0f} can be kept, in steps of 1/{COUNTS_PER_MV}: choose another signal"
+        )
     return counts.astype(np.int16)
 
 
@@ -152,7 +186,11 @@ def parts_of(records: list[Record]) -> tuple[list[Part], list[Part]]:
     for_training, held_out = [], []
     for record in records:
         duration = record.header.length
-        boundaries = [0, *(int(share * duration) for stretch in HELD_OUT for share in stretch), duration]
+        boundaries = [
+            0,
+            *(int(share * duration) for stretch in HELD_OUT for share in stretch),
+            duration,
+        ]
         parts = [Part(record, start, end) for start, end in zip(boundaries, boundaries[1:])]
         for_training += parts[::2]
         held_out += parts[1::2]

@@ -41,10 +41,18 @@ class Scan:
     @property
     def values(self) -> str:
         """The type in which the values are stored: int16 if they fit, which is half the size."""
-        return "int16" if self.whole and COUNTS.min <= self.low and self.high <= COUNTS.max else "float32"
+        return (
+            "int16"
+            if self.whole and COUNTS.min <= self.low and self.high <= COUNTS.max
+            else "float32"
+        )
 
 
-def scan(chunks: Iterable[Chunk], rows: BinaryIO | None = None, on_progress: Callable[[float], None] = lambda share: None) -> Scan:
+def scan(
+    chunks: Iterable[Chunk],
+    rows: BinaryIO | None = None,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> Scan:
     """Looks at all samples, and writes their values as float32 to `rows`.
 
     Raises:
@@ -61,7 +69,9 @@ def scan(chunks: Iterable[Chunk], rows: BinaryIO | None = None, on_progress: Cal
             if not 1 <= length <= LENGTH:
                 raise Unreadable(f"has samples of {length:,} values; 1 to {LENGTH:,} can be read")
         if signal.shape[1] != length:
-            raise Unreadable(f"has samples of {length} and of {signal.shape[1]} values; all must be of one length")
+            raise Unreadable(
+                f"has samples of {length} and of {signal.shape[1]} values; all must be of one length"
+            )
         narrow = _as_float32(signal, count)
         labels.append(_places(chunk.labels, names, count))
         digests.append(np.array([hash(row.tobytes()) for row in narrow], np.int64))
@@ -80,8 +90,18 @@ def scan(chunks: Iterable[Chunk], rows: BinaryIO | None = None, on_progress: Cal
     if len(order) < 2:
         raise Unreadable(f"has one class only, {order[0]!r}: two or more are needed")
     rank = np.array([order.index(name) for name in names])
-    return Scan(length, order, [int(balance[names[name]]) for name in order], low, high, whole,
-                count - len(np.unique(np.concatenate(digests))), constant, np.stack(examples), rank[np.concatenate(labels)])
+    return Scan(
+        length,
+        order,
+        [int(balance[names[name]]) for name in order],
+        low,
+        high,
+        whole,
+        count - len(np.unique(np.concatenate(digests))),
+        constant,
+        np.stack(examples),
+        rank[np.concatenate(labels)],
+    )
 
 
 def _as_float32(signal: np.ndarray, before: int) -> np.ndarray:
@@ -90,8 +110,10 @@ def _as_float32(signal: np.ndarray, before: int) -> np.ndarray:
     wrong = ~np.isfinite(narrow)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
-        raise Unreadable(f"has {signal[row, column]} as value {column} of sample {before + row} (counted from 0): missing, or no number "
-                         "that fits into float32")
+        raise Unreadable(
+            f"has {signal[row, column]} as value {column} of sample {before + row} (counted from 0): missing, or no number "
+            "that fits into float32"
+        )
     return narrow
 
 
@@ -103,11 +125,15 @@ def _places(labels: np.ndarray, names: dict[str, int], before: int) -> np.ndarra
         if not name:
             raise Unreadable(f"has no label for sample {before + row} (counted from 0)")
         if len(name) > LABEL:
-            raise Unreadable(f"has a label of {len(name):,} characters for sample {before + row} (counted from 0); {LABEL:,} at "
-                             "most can be read")
+            raise Unreadable(
+                f"has a label of {len(name):,} characters for sample {before + row} (counted from 0); {LABEL:,} at "
+                "most can be read"
+            )
         found[row] = names.setdefault(name, len(names))
         if len(names) > CLASSES:
-            raise Unreadable(f"has more than {CLASSES:,} different labels, such as {name[:40]!r}; are they classes?")
+            raise Unreadable(
+                f"has more than {CLASSES:,} different labels, such as {name[:40]!r}; are they classes?"
+            )
     return found
 
 
@@ -130,7 +156,11 @@ def _in_order(names: list[str]) -> list[str]:
         numbers = {name: float(name) for name in names}
     except ValueError:
         return sorted(names)
-    return sorted(names) if np.isnan(list(numbers.values())).any() else sorted(names, key=lambda name: (numbers[name], name))
+    return (
+        sorted(names)
+        if np.isnan(list(numbers.values())).any()
+        else sorted(names, key=lambda name: (numbers[name], name))
+    )
 
 
 def _keep(examples: list, rows: np.ndarray, before: int, generator: np.random.Generator) -> None:

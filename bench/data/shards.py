@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.durable import sync
 from bench.data.source import SPLITS, Samples, Source, Spec
+from bench.durable import sync
 from bench.task import BATCH_SIZE
 
 
@@ -43,8 +43,15 @@ def shards_of(spec: Spec, sizes: dict[str, int]) -> list[Shard]:
     shards = []
     for split in SPLITS:
         starts = range(0, sizes[split], spec.shard_samples)
-        shards += [Shard(split, start, min(start + spec.shard_samples, sizes[split]),
-                         f"{split}-{number:05}-of-{len(starts):05}.tfrecord") for number, start in enumerate(starts)]
+        shards += [
+            Shard(
+                split,
+                start,
+                min(start + spec.shard_samples, sizes[split]),
+                f"{split}-{number:05}-of-{len(starts):05}.tfrecord",
+            )
+            for number, start in enumerate(starts)
+        ]
     return shards
 
 
@@ -55,7 +62,7 @@ def write_shard(source: Source, spec: Spec, shard: Shard, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     samples = source.draw(spec, shard.split, shard.start, shard.stop)
-    head = samples.signal[:BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
+    head = samples.signal[: BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
     scratch, side = folder / f"{shard.name}.part", folder / f"{shard_summary_name(shard)}.part"
     try:
         write_tfrecords(scratch, samples, shard.start)
@@ -101,11 +108,19 @@ def write_tfrecords(path: Path, samples: Samples, start: int = 0) -> None:
     try:
         with tf.io.TFRecordWriter(str(path)) as writer:
             for index, (signal, label) in enumerate(zip(stored, samples.labels), start):
-                writer.write(tf.train.Example(features=tf.train.Features(feature={
-                    "signal": tf.train.Feature(bytes_list=tf.train.BytesList(value=[signal.tobytes()])),
-                    "label": integer(int(label)),
-                    "index": integer(index),
-                })).SerializeToString())
+                writer.write(
+                    tf.train.Example(
+                        features=tf.train.Features(
+                            feature={
+                                "signal": tf.train.Feature(
+                                    bytes_list=tf.train.BytesList(value=[signal.tobytes()])
+                                ),
+                                "label": integer(int(label)),
+                                "index": integer(index),
+                            }
+                        )
+                    ).SerializeToString()
+                )
     except tf.errors.OpError as error:
         raise OSError(error.message) from error
 

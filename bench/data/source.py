@@ -92,7 +92,9 @@ class Source(Protocol):
 
 def at_most(spec: Spec, limit: Spec) -> Spec:
     """A dataset of no more samples than another."""
-    return replace(spec, train=min(spec.train, limit.train), evaluation=min(spec.evaluation, limit.evaluation))
+    return replace(
+        spec, train=min(spec.train, limit.train), evaluation=min(spec.evaluation, limit.evaluation)
+    )
 
 
 def shuffled(signal: np.ndarray, labels: np.ndarray, generator: np.random.Generator) -> Samples:

@@ -21,7 +21,14 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from bench.data.shards import Shard, read_shard_summary, sha256, shards_of, shard_summary_name, write_shard
+from bench.data.shards import (
+    Shard,
+    read_shard_summary,
+    sha256,
+    shard_summary_name,
+    shards_of,
+    write_shard,
+)
 from bench.data.source import SPLITS, Source, Spec
 from bench.process.forkserver import with_forkserver
 from bench.process.group import call_in_child
@@ -47,18 +54,35 @@ def open_dataset(source: Source, spec: Spec) -> Dataset | None:
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         with ThreadPoolExecutor() as pool:
-            if list(pool.map(lambda name: sha256(folder / name), manifest["sha256"])) != list(manifest["sha256"].values()):
+            if list(pool.map(lambda name: sha256(folder / name), manifest["sha256"])) != list(
+                manifest["sha256"].values()
+            ):
                 return None
         arrays = np.load(folder / "arrays.npz", allow_pickle=False)
-        splits = [Split([str(folder / name) for name in manifest["files"][split]], manifest["samples"][split]) for split in SPLITS]
+        splits = [
+            Split(
+                [str(folder / name) for name in manifest["files"][split]],
+                manifest["samples"][split],
+            )
+            for split in SPLITS
+        ]
         return Dataset(
-            spec.name, spec.length, spec.classes, spec.values, _digest(source, spec), *splits, arrays["evaluation_labels"],
-            Batch(arrays["probe_signal"].astype(np.float32), arrays["probe_labels"]))
+            spec.name,
+            spec.length,
+            spec.classes,
+            spec.values,
+            _digest(source, spec),
+            *splits,
+            arrays["evaluation_labels"],
+            Batch(arrays["probe_signal"].astype(np.float32), arrays["probe_labels"]),
+        )
     except (OSError, ValueError, KeyError):
         return None
 
 
-def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None] = lambda share: None) -> Dataset:
+def make_dataset(
+    source: Source, spec: Spec, on_progress: Callable[[float], None] = lambda share: None
+) -> Dataset:
     """The dataset, drawn and written now, in place of a damaged one that is there, unless another process has made it meanwhile;
     its shards in processes of their own, one a core. `on_progress` is told the share that is done.
 
@@ -78,7 +102,9 @@ def make_dataset(source: Source, spec: Spec, on_progress: Callable[[float], None
                 shutil.rmtree(folder)
             making.rename(folder)
     except OSError as error:
-        raise UserError(f"cannot write the dataset to {folder.parent}: {error.strerror or error}") from error
+        raise UserError(
+            f"cannot write the dataset to {folder.parent}: {error.strerror or error}"
+        ) from error
     dataset = open_dataset(source, spec)
     if dataset is None:
         raise UserError(f"{folder} was damaged while it was written; is the disk failing?")
@@ -113,15 +139,29 @@ def _check_space(needed: int, folder: Path) -> None:
     made = sum(path.stat().st_size for path in folder.iterdir())
     free = shutil.disk_usage(folder).free
     if needed - made > free:
-        raise UserError(f"cannot write the dataset to {folder.parent}: it takes {needed / 2**20:,.1f} MiB, and {free / 2**20:,.1f} MiB "
-                        "are free; the environment variable XDG_CACHE_HOME names another place")
+        raise UserError(
+            f"cannot write the dataset to {folder.parent}: it takes {needed / 2**20:,.1f} MiB, and {free / 2**20:,.1f} MiB "
+            "are free; the environment variable XDG_CACHE_HOME names another place"
+        )
 
 
-def _write_shards(source: Source, spec: Spec, shards: list[Shard], folder: Path, on_progress: Callable[[float], None]) -> None:
+def _write_shards(
+    source: Source,
+    spec: Spec,
+    shards: list[Shard],
+    folder: Path,
+    on_progress: Callable[[float], None],
+) -> None:
     missing = [shard for shard in shards if not _is_whole(folder, shard)]
     done = len(shards) - len(missing)
-    with with_forkserver(), ThreadPoolExecutor(os.cpu_count()) as pool:  # each thread waits for a process
-        jobs = [pool.submit(call_in_child, write_shard, source, spec, shard, folder) for shard in missing]
+    with (
+        with_forkserver(),
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):  # each thread waits for a process
+        jobs = [
+            pool.submit(call_in_child, write_shard, source, spec, shard, folder)
+            for shard in missing
+        ]
         try:
             for job in as_completed(jobs):
                 job.result()
@@ -146,18 +186,32 @@ def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
     first = next(side for shard, side in sides.items() if shard.split == "train")
     np.savez(
         folder / "arrays.npz",
-        evaluation_labels=np.concatenate([side.labels for shard, side in sides.items() if shard.split == "evaluation"]),
+        evaluation_labels=np.concatenate(
+            [side.labels for shard, side in sides.items() if shard.split == "evaluation"]
+        ),
         probe_signal=first.head,
-        probe_labels=first.labels[:len(first.head)],
+        probe_labels=first.labels[: len(first.head)],
     )
     for path in folder.iterdir():  # of an attempt that was killed
-        if path.name not in {"arrays.npz", *(shard.name for shard in shards), *(shard_summary_name(shard) for shard in shards)}:
+        if path.name not in {
+            "arrays.npz",
+            *(shard.name for shard in shards),
+            *(shard_summary_name(shard) for shard in shards),
+        }:
             path.unlink()
     manifest = {
         "fingerprint": fingerprint,
-        "samples": {split: sum(len(side.labels) for shard, side in sides.items() if shard.split == split) for split in SPLITS},
-        "files": {split: [shard.name for shard in shards if shard.split == split] for split in SPLITS},
-        "sha256": {"arrays.npz": sha256(folder / "arrays.npz"), **{shard.name: side.sha256 for shard, side in sides.items()}},
+        "samples": {
+            split: sum(len(side.labels) for shard, side in sides.items() if shard.split == split)
+            for split in SPLITS
+        },
+        "files": {
+            split: [shard.name for shard in shards if shard.split == split] for split in SPLITS
+        },
+        "sha256": {
+            "arrays.npz": sha256(folder / "arrays.npz"),
+            **{shard.name: side.sha256 for shard, side in sides.items()},
+        },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
     for shard in shards:
@@ -165,9 +219,20 @@ def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
 
 
 def _fingerprint(source: Source, spec: Spec) -> dict:
-    return {"format": FORMAT, "name": spec.name, "length": spec.length, "train": spec.train, "evaluation": spec.evaluation,
-            "classes": spec.classes, "values": spec.values, "shard_bytes": spec.shard_bytes, **source.fingerprint(spec)}
+    return {
+        "format": FORMAT,
+        "name": spec.name,
+        "length": spec.length,
+        "train": spec.train,
+        "evaluation": spec.evaluation,
+        "classes": spec.classes,
+        "values": spec.values,
+        "shard_bytes": spec.shard_bytes,
+        **source.fingerprint(spec),
+    }
 
 
 def _digest(source: Source, spec: Spec) -> str:
-    return hashlib.sha256(json.dumps(_fingerprint(source, spec), sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(
+        json.dumps(_fingerprint(source, spec), sort_keys=True).encode()
+    ).hexdigest()[:16]

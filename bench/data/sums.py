@@ -37,7 +37,9 @@ def check_sums(data: Path, paths: Iterable[Path]) -> None:
     sums = _read(path)
     for file in paths:
         if file.name in sums and sha256(file) != sums[file.name]:
-            raise UserError(f"{file}: damaged or changed: its SHA-256 is not the one in {path.name}")
+            raise UserError(
+                f"{file}: damaged or changed: its SHA-256 is not the one in {path.name}"
+            )
 
 
 def folder_digest(folder: Path, suffixes: set[str]) -> str:
@@ -59,7 +61,11 @@ def _read(path: Path) -> dict[str, str]:
     sums = {}
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         digest, _, name = line.strip().partition(" ")
-        if len(digest) != 64 or not set(digest.lower()) <= set("0123456789abcdef") or not name.strip(" *"):
+        if (
+            len(digest) != 64
+            or not set(digest.lower()) <= set("0123456789abcdef")
+            or not name.strip(" *")
+        ):
             raise UserError(f"{path}, line {number}: is not 'SHA-256  NAME': the file is damaged")
         sums[name.strip(" *").removeprefix("./")] = digest.lower()
     return sums

@@ -34,8 +34,11 @@ class Synthetic:
     def draw(self, spec: Spec, split: str, start: int, stop: int) -> Samples:
         """A whole shard: every one has patients and a generator of its own."""
         place, number = SPLITS.index(split), start // spec.shard_samples
-        generator = (np.random.default_rng([self.seed, spec.length, place, number]) if number else
-                     np.random.default_rng([self.seed, spec.length]).spawn(2)[place])
+        generator = (
+            np.random.default_rng([self.seed, spec.length, place, number])
+            if number
+            else np.random.default_rng([self.seed, spec.length]).spawn(2)[place]
+        )
         return _shard(spec, stop - start, generator)
 
 
@@ -45,8 +48,10 @@ def _shard(spec: Spec, samples: int, generator: np.random.Generator) -> Samples:
     draw = _beats if spec.size == "small" else _strips
     patients = []
     for start in range(0, samples, each):
-        beats = draw(spec.length, labels[start:start + each], generator)
-        patients.append(as_counts(np.round((beats + ecg.noise(*beats.shape, generator)) * COUNTS_PER_MV)))
+        beats = draw(spec.length, labels[start : start + each], generator)
+        patients.append(
+            as_counts(np.round((beats + ecg.noise(*beats.shape, generator)) * COUNTS_PER_MV))
+        )
     return shuffled(np.concatenate(patients), labels, generator)
 
 
@@ -62,10 +67,14 @@ def _beats(length: int, labels: np.ndarray, generator: np.random.Generator) -> n
     beats = np.empty((len(labels), length))
     for label, waves in ((0, patient.normal), (1, patient.premature)):
         beats[labels == label] = ecg.beat_waveforms(times[labels == label], waves, generator)
-    return generator.uniform(*GAIN, (len(labels), 1)) * beats + generator.uniform(*OFFSET, (len(labels), 1))
+    return generator.uniform(*GAIN, (len(labels), 1)) * beats + generator.uniform(
+        *OFFSET, (len(labels), 1)
+    )
 
 
 def _strips(length: int, labels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """One patient's strips in mV, [samples, length]."""
     patient = ecg.draw_patient(generator)
-    return np.stack([ecg.strip(length / FREQUENCY, length, patient, bool(label), generator) for label in labels])
+    return np.stack(
+        [ecg.strip(length / FREQUENCY, length, patient, bool(label), generator) for label in labels]
+    )

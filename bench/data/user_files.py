@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.durable import sync
 from bench.data.formats import csv, npz, parquet, tfrecords
 from bench.data.formats.chunk import Chunk, Unreadable
 from bench.data.scan import Scan, scan
@@ -26,6 +25,7 @@ from bench.data.shards import sha256
 from bench.data.source import SPLITS, Samples, Spec
 from bench.data.store import cache_folder, cache_lock
 from bench.data.sums import check_sums, files_digest
+from bench.durable import sync
 from bench.task import UserError
 
 FORMATS = {".npz": npz, ".csv": csv, ".parquet": parquet}
@@ -77,14 +77,20 @@ def check_file(own: UserFile) -> None:
     if not own.path.exists():
         raise UserError(f"--data {own.path}: there is no such file or folder")
     if own.path.is_dir() and not own.files():
-        raise UserError(f"--data {own.path}: there is neither a WFDB record (.hea) nor a TFRecord file (.tfrecord) in it")
+        raise UserError(
+            f"--data {own.path}: there is neither a WFDB record (.hea) nor a TFRecord file (.tfrecord) in it"
+        )
     if not own.path.is_dir() and own.path.suffix.lower() not in FORMATS:
-        raise UserError(f"--data {own.path}: {own.path.suffix or 'no suffix'} is no known format; known are {', '.join(FORMATS)}, and "
-                        "folders of TFRecords or of WFDB records")
+        raise UserError(
+            f"--data {own.path}: {own.path.suffix or 'no suffix'} is no known format; known are {', '.join(FORMATS)}, and "
+            "folders of TFRecords or of WFDB records"
+        )
     check_sums(own.path, own.files())
 
 
-def scan_file(own: UserFile, on_progress: Callable[[float], None] = lambda share: None, rows=None) -> Scan:
+def scan_file(
+    own: UserFile, on_progress: Callable[[float], None] = lambda share: None, rows=None
+) -> Scan:
     """What a file holds; see `bench.data.scan.scan`.
 
     Raises:
@@ -115,15 +121,25 @@ class UserData:
         try:
             found = self._found() or self._read(own, on_progress)
         except OSError as error:
-            raise UserError(f"cannot write the rows of {own.path} to {self.folder.parent}: {error.strerror or error}") from error
+            raise UserError(
+                f"cannot write the rows of {own.path} to {self.folder.parent}: {error.strerror or error}"
+            ) from error
         self.classes, self.balance = found["classes"], found["balance"]
         for name, samples in zip(self.classes, self.balance):
             if samples < 2:
-                raise UserError(f"--data {own.path} has a single sample of class {name!r}; two are needed, one for evaluation")
+                raise UserError(
+                    f"--data {own.path} has a single sample of class {name!r}; two are needed, one for evaluation"
+                )
         self.spec = self._spec(_slug(own.path.stem) or "data", found["length"], found["values"])
 
     def fingerprint(self, spec: Spec) -> dict:
-        return {"source": self.name, "version": VERSION, "seed": SEED, "sha256": self.digest, "columns": self.columns}
+        return {
+            "source": self.name,
+            "version": VERSION,
+            "seed": SEED,
+            "sha256": self.digest,
+            "columns": self.columns,
+        }
 
     def sizes(self, spec: Spec) -> dict[str, int]:
         return {"train": spec.train, "evaluation": spec.evaluation}
@@ -139,13 +155,19 @@ class UserData:
 
     def _spec(self, name: str, length: int, values: str) -> Spec:
         evaluation = sum(map(held_out, self.balance))
-        return Spec(name, length, sum(self.balance) - evaluation, evaluation, len(self.classes), values)
+        return Spec(
+            name, length, sum(self.balance) - evaluation, evaluation, len(self.classes), values
+        )
 
     def _found(self) -> dict | None:
         """What was found when the file was read, or None if it was not, or if what is left of that is damaged."""
         try:
             found = json.loads((self.folder / "scan.json").read_text())
-            return found if found["sha256"] == [sha256(self.folder / name) for name in ARRAYS] else None
+            return (
+                found
+                if found["sha256"] == [sha256(self.folder / name) for name in ARRAYS]
+                else None
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -170,8 +192,13 @@ def _write(own: UserFile, folder: Path, on_progress: Callable[[float], None]) ->
     with (folder / "rows.f32").open("wb") as rows:
         scanned = scan_file(own, on_progress, rows)
     np.save(folder / "labels.npy", scanned.labels, allow_pickle=False)
-    found = {"length": scanned.length, "values": scanned.values, "classes": scanned.classes, "balance": scanned.balance,
-             "sha256": [sha256(folder / name) for name in ARRAYS]}
+    found = {
+        "length": scanned.length,
+        "values": scanned.values,
+        "classes": scanned.classes,
+        "balance": scanned.balance,
+        "sha256": [sha256(folder / name) for name in ARRAYS],
+    }
     (folder / "scan.json").write_text(json.dumps(found))
     for path in (*folder.iterdir(), folder):
         sync(path)

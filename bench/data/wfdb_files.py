@@ -51,23 +51,33 @@ def read_header(path: Path, channel: str = "0") -> Header:
     """
     where = f"{path.parent}: record {path.stem}"
     if path.stat().st_size > HEADER_BYTES:
-        raise UserError(f"{where}: {path.name} is larger than {HEADER_BYTES // 1024} KiB, and no header")
+        raise UserError(
+            f"{where}: {path.name} is larger than {HEADER_BYTES // 1024} KiB, and no header"
+        )
     _check_lines(path, where)
     try:
         header = wfdb.rdheader(str(path.with_suffix("")))
         names, formats = list(header.file_name or []), list(header.fmt or [])
     except Exception as error:  # wfdb raises whatever its parsing runs into
-        raise UserError(f"{where} cannot be read: {path.name} is damaged ({_reason(error)})") from error
+        raise UserError(
+            f"{where} cannot be read: {path.name} is damaged ({_reason(error)})"
+        ) from error
     if not names or not header.sig_len or header.sig_len < 0 or not header.fs or not header.fs > 0:
-        raise UserError(f"{where} cannot be read: {path.name} is damaged: it names no signal, length or frequency")
+        raise UserError(
+            f"{where} cannot be read: {path.name} is damaged: it names no signal, length or frequency"
+        )
     _check_sizes(path.parent, header, names, formats, where)
     place = _channel(header, channel, where)
     gain, baseline = header.adc_gain[place], header.baseline[place]
     if not gain or not np.isfinite(gain) or gain < 0 or baseline is None:
         raise UserError(f"{where}: {path.name} gives no gain for signal {place}")
     if header.checksum is None or header.checksum[place] is None:
-        raise UserError(f"{where}: {path.name} has no checksum for signal {place}, without which damage would go unnoticed")
-    return Header(path.stem, int(header.sig_len), float(header.fs), place, float(gain), int(baseline))
+        raise UserError(
+            f"{where}: {path.name} has no checksum for signal {place}, without which damage would go unnoticed"
+        )
+    return Header(
+        path.stem, int(header.sig_len), float(header.fs), place, float(gain), int(baseline)
+    )
 
 
 def read_counts(folder: Path, header: Header) -> np.ndarray:
@@ -80,16 +90,22 @@ def read_counts(folder: Path, header: Header) -> np.ndarray:
     try:
         record = wfdb.rdrecord(str(folder / header.name), physical=False, channels=[header.channel])
     except Exception as error:
-        raise UserError(f"{where} cannot be read: its signal file is damaged, missing or cut short ({_reason(error)})") from error
+        raise UserError(
+            f"{where} cannot be read: its signal file is damaged, missing or cut short ({_reason(error)})"
+        ) from error
     if record.checksum != record.calc_checksum():
         raise UserError(f"{where}: {header.name}.hea disagrees with the signal file (checksum)")
     if len(record.d_signal) != header.length:
-        raise UserError(f"{where}: its signal file holds {len(record.d_signal)} values of {header.length}")
+        raise UserError(
+            f"{where}: its signal file holds {len(record.d_signal)} values of {header.length}"
+        )
     counts, kind = record.d_signal[:, 0], record.fmt[0]
-    missing = np.flatnonzero(counts == -2**(BITS[kind] - 1)) if kind != DIFFERENCES else []
+    missing = np.flatnonzero(counts == -(2 ** (BITS[kind] - 1))) if kind != DIFFERENCES else []
     if len(missing):
-        raise UserError(f"{where}: signal {header.channel} has no valid value at sample {missing[0]} (counted from 0), and at "
-                        f"{len(missing)} in all, marked by the lowest value of format {kind}: choose another signal")
+        raise UserError(
+            f"{where}: signal {header.channel} has no valid value at sample {missing[0]} (counted from 0), and at "
+            f"{len(missing)} in all, marked by the lowest value of format {kind}: choose another signal"
+        )
     return counts
 
 
@@ -104,16 +120,24 @@ def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarr
         raise UserError(f"{where} has no annotation file {path.name}")
     check_inside(folder, path.name, where)
     if path.stat().st_size > ANNOTATION_BYTES:
-        raise UserError(f"{where}: {path.name} is larger than {ANNOTATION_BYTES // 2**20} MiB, and no annotations of a record")
+        raise UserError(
+            f"{where}: {path.name} is larger than {ANNOTATION_BYTES // 2**20} MiB, and no annotations of a record"
+        )
     if not _is_whole(path.read_bytes()):
         raise UserError(f"{where} cannot be read: {path.name} is damaged or cut short")
     try:
         annotation = wfdb.rdann(str(folder / header.name), "atr")
     except Exception as error:
-        raise UserError(f"{where} cannot be read: {path.name} is damaged ({_reason(error)})") from error
+        raise UserError(
+            f"{where} cannot be read: {path.name} is damaged ({_reason(error)})"
+        ) from error
     places = np.asarray(annotation.sample)
-    if len(places) and (np.any(np.diff(places) < 0) or places[0] < 0 or places[-1] >= header.length):
-        raise UserError(f"{where}: {path.name} is damaged: its annotations are out of order or out of the signal")
+    if len(places) and (
+        np.any(np.diff(places) < 0) or places[0] < 0 or places[-1] >= header.length
+    ):
+        raise UserError(
+            f"{where}: {path.name} is damaged: its annotations are out of order or out of the signal"
+        )
     return places, np.asarray(annotation.symbol)
 
 
@@ -130,12 +154,20 @@ def check_inside(folder: Path, name: str, where: str) -> None:
 
 def _check_lines(path: Path, where: str) -> None:
     """The first line names the record, which may consist of others (NAME/SEGMENTS), and every other line a file."""
-    lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip() and not line.startswith("#")]
+    lines = [
+        line
+        for line in path.read_text(errors="replace").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
     name = lines[0].split()[0] if lines else ""
     if re.fullmatch(r"[\w-]+/\d+", name):
-        raise UserError(f"{where} consists of several segments; give their folder, with a header each")
+        raise UserError(
+            f"{where} consists of several segments; give their folder, with a header each"
+        )
     if name != path.stem:
-        raise UserError(f"{where} cannot be read: {path.name} is damaged: it begins with {name[:40]!r}")
+        raise UserError(
+            f"{where} cannot be read: {path.name} is damaged: it begins with {name[:40]!r}"
+        )
     for line in lines[1:]:
         check_inside(path.parent, line.split()[0], where)
 
@@ -144,14 +176,20 @@ def _check_sizes(folder: Path, header, names: list[str], formats: list[str], whe
     for name in dict.fromkeys(names):
         signals = [place for place, other in enumerate(names) if other == name]
         if any(formats[place] not in BITS for place in signals):
-            raise UserError(f"{where}: {name} is of format {formats[signals[0]]}; formats {', '.join(BITS)} can be read")
+            raise UserError(
+                f"{where}: {name} is of format {formats[signals[0]]}; formats {', '.join(BITS)} can be read"
+            )
         values = header.sig_len * sum(header.samps_per_frame[place] or 1 for place in signals)
-        needed = (values * BITS[formats[signals[0]]] + 7) // 8 + (header.byte_offset[signals[0]] or 0)
+        needed = (values * BITS[formats[signals[0]]] + 7) // 8 + (
+            header.byte_offset[signals[0]] or 0
+        )
         if not (folder / name).is_file():
             raise UserError(f"{where} cannot be read: there is no file {name}")
         held = (folder / name).stat().st_size
         if held < needed:
-            raise UserError(f"{where} cannot be read: {name} is cut short: it holds {held:,} bytes of {needed:,}")
+            raise UserError(
+                f"{where} cannot be read: {name} is cut short: it holds {held:,} bytes of {needed:,}"
+            )
 
 
 def _channel(header, channel: str, where: str) -> int:
@@ -160,14 +198,17 @@ def _channel(header, channel: str, where: str) -> int:
         return names.index(channel)
     if channel.isdecimal() and int(channel) < len(header.file_name):
         return int(channel)
-    raise UserError(f"{where} has no signal {channel!r}; it has " + ", ".join(f"{place} ({name})" for place, name in enumerate(names)))
+    raise UserError(
+        f"{where} has no signal {channel!r}; it has "
+        + ", ".join(f"{place} ({name})" for place, name in enumerate(names))
+    )
 
 
 def _is_whole(content: bytes) -> bool:
     """Whether a file of annotations ends where its end is marked: a word of 0 that is no part of an annotation."""
     place = 0
     while place + 2 <= len(content):
-        word = int.from_bytes(content[place:place + 2], "little")
+        word = int.from_bytes(content[place : place + 2], "little")
         code, number = word >> 10, word & 0x3FF
         place += 2
         if word == 0:

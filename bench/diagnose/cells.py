@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.diagnose.outputs import FinalState, explain_outputs
-from bench.results import cells as raw
 from bench.parity.result import Explanation
+from bench.results import cells as raw
 from bench.task import UserError
 
 
@@ -15,8 +15,14 @@ def read_ended(folder: Path, record: raw.CellRecord) -> FinalState:
     outputs = raw.read_outputs(folder, record.name)
     final = outputs[outputs["batch"] == "evaluation"]
     last = record.evaluations[-1]
-    return FinalState(raw.class_outputs(final), final["label"].to_numpy(), last["loss"], last["accuracy"], last["gradient_norm"],
-                 raw.read_steps(folder, record.name)["loss"].to_numpy())
+    return FinalState(
+        raw.class_outputs(final),
+        final["label"].to_numpy(),
+        last["loss"],
+        last["accuracy"],
+        last["gradient_norm"],
+        raw.read_steps(folder, record.name)["loss"].to_numpy(),
+    )
 
 
 def diagnose_cell(path: Path) -> tuple[raw.CellRecord, FinalState, list[Explanation]]:
@@ -29,6 +35,8 @@ def diagnose_cell(path: Path) -> tuple[raw.CellRecord, FinalState, list[Explanat
     folder, name = path.parent.parent, path.stem
     record = raw.read_cell(folder, name)
     if not record.measured:
-        raise UserError(f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}")
+        raise UserError(
+            f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}"
+        )
     ended = read_ended(folder, record)
     return record, ended, explain_outputs(ended)

@@ -39,7 +39,11 @@ class DiagnosisSetting:
     timeout: float = TIMEOUT_S
 
 
-def diagnose(port: str, setting: DiagnosisSetting = DiagnosisSetting(), on_stage: Callable[[str], None] = lambda name: None) -> Diagnosis:
+def diagnose(
+    port: str,
+    setting: DiagnosisSetting = DiagnosisSetting(),
+    on_stage: Callable[[str], None] = lambda name: None,
+) -> Diagnosis:
     """Trains a port named as for `bench.parity.compare` and says what is wrong with it.
 
     Raises:
@@ -53,23 +57,38 @@ def diagnose(port: str, setting: DiagnosisSetting = DiagnosisSetting(), on_stage
         kind = side("load")
         on_stage("training")
         if kind == "contract":
-            diagnosis = side("apply_to_target", "bench.diagnose.in_port_process:examine_contract", _task(setting))
+            diagnosis = side(
+                "apply_to_target", "bench.diagnose.in_port_process:examine_contract", _task(setting)
+            )
         elif kind == "program":
-            diagnosis = side("apply_to_target", "bench.diagnose.in_port_process:examine_program", WATCHED * setting.timeout)
+            diagnosis = side(
+                "apply_to_target",
+                "bench.diagnose.in_port_process:examine_program",
+                WATCHED * setting.timeout,
+            )
         else:
             inputs = given or _declared(side, port)
-            diagnosis = side("apply_to_target", "bench.diagnose.in_port_process:examine_function", inputs, setting.steps)
+            diagnosis = side(
+                "apply_to_target",
+                "bench.diagnose.in_port_process:examine_function",
+                inputs,
+                setting.steps,
+            )
     return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
 
 
 def _task(setting: DiagnosisSetting) -> Task:
     spec = setting.spec or DATASETS[setting.dataset]
     dataset = open_dataset(setting.source, spec) or make_dataset(setting.source, spec)
-    return Task(dataset, setting.outputs, setting.seed, setting.epochs or EPOCHS[spec.size], Path("."))
+    return Task(
+        dataset, setting.outputs, setting.seed, setting.epochs or EPOCHS[spec.size], Path(".")
+    )
 
 
 def _declared(side: RemotePort, port: str) -> Inputs:
     spec = side("input_spec")
     if spec is None:
-        raise UserError(f"{port} declares no input shapes: give --batch FILE.npz with an array 'labels' and one for every feature")
+        raise UserError(
+            f"{port} declares no input shapes: give --batch FILE.npz with an array 'labels' and one for every feature"
+        )
     return draw_inputs(spec)

@@ -29,8 +29,29 @@ class Diagnosis:
 
     def to_json(self) -> str:
         """One object, without the outputs; numbers that JSON does not know are null."""
-        looks = [{"step": look.step, "gradient_norm": look.gradient_norm, "gradient_norms": look.gradient_norms,
-                  "weight_norms": look.weight_norms, "dead": look.dead, "saturated": look.saturated} for look in self.looks]
-        return json.dumps(finite({"port": self.port, "state": self.state, "facts": self.facts,
-                                  "explanations": [asdict(found) for found in self.explanations], "looks": looks,
-                                  "losses": self.losses, "seconds": self.seconds, "slowed": self.slowed}), indent=1)
+        looks = [
+            {
+                "step": look.step,
+                "gradient_norm": look.gradient_norm,
+                "gradient_norms": look.gradient_norms,
+                "weight_norms": look.weight_norms,
+                "dead": look.dead,
+                "saturated": look.saturated,
+            }
+            for look in self.looks
+        ]
+        return json.dumps(
+            finite(
+                {
+                    "port": self.port,
+                    "state": self.state,
+                    "facts": self.facts,
+                    "explanations": [asdict(found) for found in self.explanations],
+                    "looks": looks,
+                    "losses": self.losses,
+                    "seconds": self.seconds,
+                    "slowed": self.slowed,
+                }
+            ),
+            indent=1,
+        )

@@ -63,38 +63,91 @@ def _moved(one_hot: np.ndarray, by: int) -> np.ndarray:
 
 
 MULTICLASS = (
-    Formula("softmax cross-entropy of logits", "logits", lambda z, y: -(y * log_softmax(z)).sum(axis=1)),
-    Formula("cross-entropy of probabilities", "probabilities", lambda z, y: -(y * np.log(_rescaled(z))).sum(axis=1)),
-    Formula("cross-entropy of probabilities", "probabilities",
-            lambda z, y: -(y * log_softmax(np.log(np.clip(z, CLIP, 1 - CLIP)))).sum(axis=1)),
-    Formula("-log of the right class's output", "probabilities", lambda z, y: -np.log(np.clip((y * z).sum(axis=1), CLIP, 1.0))),
+    Formula(
+        "softmax cross-entropy of logits", "logits", lambda z, y: -(y * log_softmax(z)).sum(axis=1)
+    ),
+    Formula(
+        "cross-entropy of probabilities",
+        "probabilities",
+        lambda z, y: -(y * np.log(_rescaled(z))).sum(axis=1),
+    ),
+    Formula(
+        "cross-entropy of probabilities",
+        "probabilities",
+        lambda z, y: -(y * log_softmax(np.log(np.clip(z, CLIP, 1 - CLIP)))).sum(axis=1),
+    ),
+    Formula(
+        "-log of the right class's output",
+        "probabilities",
+        lambda z, y: -np.log(np.clip((y * z).sum(axis=1), CLIP, 1.0)),
+    ),
     Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).mean(axis=1)),
     Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).sum(axis=1)),
-    Formula("binary cross-entropy of probabilities", "probabilities", lambda z, y: _binary_of_probabilities(z, y).mean(axis=1)),
+    Formula(
+        "binary cross-entropy of probabilities",
+        "probabilities",
+        lambda z, y: _binary_of_probabilities(z, y).mean(axis=1),
+    ),
     Formula("squared error", "values", lambda z, y: np.square(z - y).mean(axis=1)),
     Formula("absolute error", "values", lambda z, y: np.abs(z - y).mean(axis=1)),
-    Formula("softmax cross-entropy with labels and logits swapped", "logits",
-            lambda z, y: -(z * log_softmax(y)).sum(axis=1), "swapped_arguments"),
-    Formula("cross-entropy of probabilities with labels and outputs swapped", "probabilities",
-            lambda z, y: -(z * np.log(np.clip(y, CLIP, 1 - CLIP))).sum(axis=1), "swapped_arguments"),
-    Formula("softmax cross-entropy with labels broadcast over the classes", "logits",
-            lambda z, y: -(_column(y) * log_softmax(z)).sum(axis=1), "broadcast_labels"),
-    Formula("sigmoid cross-entropy with labels broadcast over the outputs", "logits",
-            lambda z, y: _binary(z, _column(y)).mean(axis=1), "broadcast_labels"),
-    Formula("binary cross-entropy of probabilities with labels broadcast over the outputs", "probabilities",
-            lambda z, y: _binary_of_probabilities(z, _column(y)).mean(axis=1), "broadcast_labels"),
-    Formula("squared error with labels broadcast over the outputs", "values",
-            lambda z, y: np.square(z - _column(y)).mean(axis=1), "broadcast_labels"),
-    Formula("softmax cross-entropy with labels - 1", "logits", lambda z, y: -(_moved(y, -1) * log_softmax(z)).sum(axis=1),
-            "shifted_labels"),
-    Formula("softmax cross-entropy with labels + 1", "logits", lambda z, y: -(_moved(y, 1) * log_softmax(z)).sum(axis=1),
-            "shifted_labels"),
+    Formula(
+        "softmax cross-entropy with labels and logits swapped",
+        "logits",
+        lambda z, y: -(z * log_softmax(y)).sum(axis=1),
+        "swapped_arguments",
+    ),
+    Formula(
+        "cross-entropy of probabilities with labels and outputs swapped",
+        "probabilities",
+        lambda z, y: -(z * np.log(np.clip(y, CLIP, 1 - CLIP))).sum(axis=1),
+        "swapped_arguments",
+    ),
+    Formula(
+        "softmax cross-entropy with labels broadcast over the classes",
+        "logits",
+        lambda z, y: -(_column(y) * log_softmax(z)).sum(axis=1),
+        "broadcast_labels",
+    ),
+    Formula(
+        "sigmoid cross-entropy with labels broadcast over the outputs",
+        "logits",
+        lambda z, y: _binary(z, _column(y)).mean(axis=1),
+        "broadcast_labels",
+    ),
+    Formula(
+        "binary cross-entropy of probabilities with labels broadcast over the outputs",
+        "probabilities",
+        lambda z, y: _binary_of_probabilities(z, _column(y)).mean(axis=1),
+        "broadcast_labels",
+    ),
+    Formula(
+        "squared error with labels broadcast over the outputs",
+        "values",
+        lambda z, y: np.square(z - _column(y)).mean(axis=1),
+        "broadcast_labels",
+    ),
+    Formula(
+        "softmax cross-entropy with labels - 1",
+        "logits",
+        lambda z, y: -(_moved(y, -1) * log_softmax(z)).sum(axis=1),
+        "shifted_labels",
+    ),
+    Formula(
+        "softmax cross-entropy with labels + 1",
+        "logits",
+        lambda z, y: -(_moved(y, 1) * log_softmax(z)).sum(axis=1),
+        "shifted_labels",
+    ),
 )
 """Of outputs [samples, classes] and one-hot labels."""
 
 BINARY = (
     Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).mean(axis=1)),
-    Formula("binary cross-entropy of probabilities", "probabilities", lambda z, y: _binary_of_probabilities(z, y).mean(axis=1)),
+    Formula(
+        "binary cross-entropy of probabilities",
+        "probabilities",
+        lambda z, y: _binary_of_probabilities(z, y).mean(axis=1),
+    ),
     Formula("squared error", "values", lambda z, y: np.square(z - y).mean(axis=1)),
     Formula("absolute error", "values", lambda z, y: np.abs(z - y).mean(axis=1)),
 )
@@ -133,13 +186,20 @@ def _agree(expected: np.ndarray, losses: np.ndarray) -> bool:
     weighed = losses != 0
     if weighed.any() and not weighed.all() and np.abs(expected[weighed]).min() > 0:
         expected, losses = expected[weighed], losses[weighed]
-    return bool(np.all(np.isfinite(expected)) and np.all(np.abs(expected - losses) <= TOLERANCE * (1 + np.abs(losses))))
+    return bool(
+        np.all(np.isfinite(expected))
+        and np.all(np.abs(expected - losses) <= TOLERANCE * (1 + np.abs(losses)))
+    )
 
 
 def _targets(labels: np.ndarray, columns: int) -> np.ndarray | None:
     """Labels as the formulas take them: one-hot, or a column."""
     if columns == 1:
-        return labels.reshape(len(labels), -1).astype(np.float64) if labels.size == len(labels) else None
+        return (
+            labels.reshape(len(labels), -1).astype(np.float64)
+            if labels.size == len(labels)
+            else None
+        )
     if labels.ndim == 2 and labels.shape[1] == columns:
         return labels.astype(np.float64)
     flat = labels.reshape(len(labels), -1)

@@ -17,7 +17,9 @@ MOST = 3
 def lines_of(explanations: list[Explanation], port: str) -> list[Explanation]:
     """The explanations with the lines of the port to look at."""
     sources = source_files(port)
-    return [replace(found, lines=_lines(sources, CAUSES[found.cause].names)) for found in explanations]
+    return [
+        replace(found, lines=_lines(sources, CAUSES[found.cause].names)) for found in explanations
+    ]
 
 
 def with_lines(diagnosis, port: str):
@@ -46,7 +48,9 @@ def _lines(files: list[Path], names: tuple[str, ...]) -> list[str]:
     """Lines that use the first of the names which the files have, up to `MOST`."""
     uses = [(name, path, number, text) for path in files for name, number, text in _uses(path)]
     for wanted in names:
-        found = dict.fromkeys(f"{path.name}:{number}: {text}" for name, path, number, text in uses if name == wanted)
+        found = dict.fromkeys(
+            f"{path.name}:{number}: {text}" for name, path, number, text in uses if name == wanted
+        )
         if found:
             return list(found)[:MOST]
     return []
@@ -63,8 +67,16 @@ def _uses(path: Path) -> list[tuple[str, int, str]]:
     for node in ast.walk(tree):
         names = {ast.Name: "id", ast.Attribute: "attr", ast.keyword: "arg"}
         if type(node) in names and getattr(node, "lineno", 0):
-            number = getattr(node, "end_lineno", node.lineno) if isinstance(node, ast.Attribute) else node.lineno
+            number = (
+                getattr(node, "end_lineno", node.lineno)
+                if isinstance(node, ast.Attribute)
+                else node.lineno
+            )
             uses.append((getattr(node, names[type(node)]), number, lines[number - 1].strip()))
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value.isidentifier()
+        ):
             uses.append((node.value, node.lineno, lines[node.lineno - 1].strip()))
     return uses

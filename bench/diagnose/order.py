@@ -10,19 +10,21 @@ from bench.parity.port import Received
 def epochs_of(received: Received) -> tuple[list[str], list[str]]:
     """The samples of the first and of the second epoch, in order."""
     half = len(received.digests) // 2
-    return received.digests[:half], received.digests[half:2 * half]
+    return received.digests[:half], received.digests[half : 2 * half]
 
 
 def passes_of(received: Received) -> tuple[list[str], list[str]]:
     """The first two passes over the data, which have as many samples as there are different ones."""
     length = len(set(received.digests))
-    return received.digests[:length], received.digests[length:2 * length]
+    return received.digests[:length], received.digests[length : 2 * length]
 
 
 def neighbours(received: Received) -> float:
     """The share of batches that come again with the same samples."""
     ends = np.cumsum(received.sizes)
-    batches = [frozenset(received.digests[end - size:end]) for end, size in zip(ends, received.sizes)]
+    batches = [
+        frozenset(received.digests[end - size : end]) for end, size in zip(ends, received.sizes)
+    ]
     counts: dict[frozenset, int] = {}
     for batch in batches:
         counts[batch] = counts.get(batch, 0) + 1

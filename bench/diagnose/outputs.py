@@ -43,34 +43,54 @@ def near_chance(accuracy: float, labels: np.ndarray) -> bool:
 
 def diverged(ended: FinalState) -> bool:
     """Whether a loss or an output is not finite."""
-    return not (np.isfinite(ended.losses).all() and np.isfinite(ended.outputs).all() and np.isfinite(ended.loss))
+    return not (
+        np.isfinite(ended.losses).all()
+        and np.isfinite(ended.outputs).all()
+        and np.isfinite(ended.loss)
+    )
 
 
 def state_of(ended: FinalState) -> str:
     """`trained`, `not trained` or `diverged`."""
-    return "diverged" if diverged(ended) else "not trained" if near_chance(ended.accuracy, ended.labels) else "trained"
+    return (
+        "diverged"
+        if diverged(ended)
+        else "not trained"
+        if near_chance(ended.accuracy, ended.labels)
+        else "trained"
+    )
 
 
 def explain_outputs(ended: FinalState) -> list[Explanation]:
     """The causes that outputs, loss and gradient tell apart, the likeliest first."""
     if diverged(ended):
-        return loss_not_finite(ended.losses) or [explanation("rate_too_high", "curve", "an output is not finite")]
+        return loss_not_finite(ended.losses) or [
+            explanation("rate_too_high", "curve", "an output is not finite")
+        ]
     return _activated(ended) or (_dead(ended) if near_chance(ended.accuracy, ended.labels) else [])
 
 
 def _activated(ended: FinalState) -> list[Explanation]:
     """Outputs that lie in [0, 1], whose loss is that of logits."""
     outputs = ended.outputs.astype(np.float64)
-    if outputs.shape[1] < 2 or outputs.min() < 0 or outputs.max() > 1 or np.ptp(outputs) < 0.01 and not near_chance(ended.accuracy, ended.labels):
+    if (
+        outputs.shape[1] < 2
+        or outputs.min() < 0
+        or outputs.max() > 1
+        or np.ptp(outputs) < 0.01
+        and not near_chance(ended.accuracy, ended.labels)
+    ):
         return []
     as_logits = float(-log_softmax(outputs)[np.arange(len(outputs)), ended.labels].mean())
     if not np.isclose(as_logits, ended.loss, rtol=LOSS_TOLERANCE):
         return []
     saturated = float(np.mean((outputs < EPSILON) | (np.abs(outputs - 1) <= EPSILON)))
     error = 1 - ended.accuracy
-    text = (f"outputs lie in [0, 1] ({saturated:.0%} of them are 0 or 1), and the loss reported, {ended.loss:.6g}, is the softmax "
-            f"cross-entropy of them as if they were logits (loss - error rate = {ended.loss - error:.4f}; saturated and one-hot: "
-            f"{right(outputs.shape[1])}; all alike: {alike(outputs.shape[1])})")
+    text = (
+        f"outputs lie in [0, 1] ({saturated:.0%} of them are 0 or 1), and the loss reported, {ended.loss:.6g}, is the softmax "
+        f"cross-entropy of them as if they were logits (loss - error rate = {ended.loss - error:.4f}; saturated and one-hot: "
+        f"{right(outputs.shape[1])}; all alike: {alike(outputs.shape[1])})"
+    )
     if ended.gradient_norm is not None and ended.gradient_norm < NO_GRADIENT:
         text += f"; the gradient's norm is {ended.gradient_norm:.1g}"
     return [explanation("activated_outputs", "loss", text)]
@@ -82,7 +102,17 @@ def _dead(ended: FinalState) -> list[Explanation]:
     spread = float(np.ptp(ended.outputs, axis=0).max())
     if spread > ALIKE_OUTPUTS * max(size, 1e-30):
         return []
-    gradient = "" if ended.gradient_norm is None else f"; the gradient's norm is {ended.gradient_norm:.2g}, that of the last biases"
+    gradient = (
+        ""
+        if ended.gradient_norm is None
+        else f"; the gradient's norm is {ended.gradient_norm:.2g}, that of the last biases"
+    )
     first = ", ".join(f"{value:.4g}" for value in ended.outputs[0])
-    return [explanation("dead_relus", "gradients", f"all {len(ended.outputs)} samples have the same outputs ({first}), not saturated, so "
-                        f"nothing of the input arrives; loss {ended.loss:.5g}{gradient}")]
+    return [
+        explanation(
+            "dead_relus",
+            "gradients",
+            f"all {len(ended.outputs)} samples have the same outputs ({first}), not saturated, so "
+            f"nothing of the input arrives; loss {ended.loss:.5g}{gradient}",
+        )
+    ]

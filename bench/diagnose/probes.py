@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.diagnose.formulas import Formula, losses_of, recognise
 from bench.parity.pairing import View
-from bench.parity.port import Activation, PortBatch, Loss, Weights
+from bench.parity.port import Activation, Loss, PortBatch, Weights
 from bench.parity.rounding import same_bits
 
 SAMPLES = 16
@@ -47,7 +47,11 @@ class Modes:
         """The first operation that draws at random in training, and the share of the values it was given that it drops."""
         for before, first, again in zip(self.training, self.training[1:], self.training_again[1:]):
             if not same_bits(first.value, again.value):
-                alive = before.value != 0 if before.value.shape == first.value.shape else np.ones(first.value.shape, bool)
+                alive = (
+                    before.value != 0
+                    if before.value.shape == first.value.shape
+                    else np.ones(first.value.shape, bool)
+                )
                 return first.name, float(np.mean(first.value[alive] == 0)) if alive.any() else 0.0
         return None
 
@@ -55,14 +59,22 @@ class Modes:
 def differ(first: list[Activation], second: list[Activation]) -> bool:
     """Whether activations have other values anywhere."""
     values = [[activation.value for activation in side] for side in (first, second)]
-    return len(first) != len(second) or any(not same_bits(one, other) for one, other in zip(*values))
+    return len(first) != len(second) or any(
+        not same_bits(one, other) for one, other in zip(*values)
+    )
 
 
 def modes_of(view: View, weights: Weights, batch: PortBatch) -> Modes:
     """Runs the network in both modes, twice with other random numbers."""
     features = {name: value[:SAMPLES] for name, value in batch.features.items()}
     view.set_weights(weights)
-    return Modes(*(view.ask("forward", features, training, draw) for draw in (0, 1) for training in (False, True)))
+    return Modes(
+        *(
+            view.ask("forward", features, training, draw)
+            for draw in (0, 1)
+            for training in (False, True)
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,11 @@ class LossFacts:
     @property
     def activated(self) -> str:
         """The operation that made probabilities of what the loss takes, or nothing."""
-        return self.of.operation if self.of is not None and self.of.operation in ("Sigmoid", "Softmax") else ""
+        return (
+            self.of.operation
+            if self.of is not None and self.of.operation in ("Sigmoid", "Softmax")
+            else ""
+        )
 
     @property
     def cause(self) -> str:
@@ -100,15 +116,23 @@ class LossFacts:
             return self.formula.cause
         if self.formula.takes == "logits" and (self.activated or self._looks_activated()):
             return "activated_outputs"
-        if self.formula.takes == "probabilities" and not self.activated and not self._looks_activated():
+        if (
+            self.formula.takes == "probabilities"
+            and not self.activated
+            and not self._looks_activated()
+        ):
             return "probabilities_expected"
         return ""
 
     def _looks_activated(self) -> bool:
         """Whether what the loss takes lies in [0, 1] with rows that add up to 1."""
         values = self.of.value
-        return bool(values.min() >= 0 and values.max() <= 1 and np.allclose(values.sum(axis=1), 1, atol=1e-4)
-                    and values.shape[1] > 1)
+        return bool(
+            values.min() >= 0
+            and values.max() <= 1
+            and np.allclose(values.sum(axis=1), 1, atol=1e-4)
+            and values.shape[1] > 1
+        )
 
 
 def moderation(view: View, weights: Weights, batch: PortBatch) -> float:
@@ -116,7 +140,11 @@ def moderation(view: View, weights: Weights, batch: PortBatch) -> float:
     saturated ones."""
     view.set_weights(weights)
     last = view.ask("forward", view.batch(batch).features, False, 0)[-LAST:]
-    linear = [activation.value for activation in last if activation.operation in LINEAR and activation.value.ndim == 2]
+    linear = [
+        activation.value
+        for activation in last
+        if activation.operation in LINEAR and activation.value.ndim == 2
+    ]
     size = float(np.abs(linear[-1]).max()) if linear else 0.0
     return MODERATE / size if np.isfinite(size) and size > MODERATE else 1.0
 
@@ -142,13 +170,17 @@ def value_of_hidden_logits(facts: LossFacts) -> tuple[float, float] | None:
     if losses is None or facts.of is None or not np.isfinite(facts.loss.value):
         return None
     rest = facts.loss.value - facts.loss.regularisation
-    if np.isclose(rest, losses.mean(), rtol=1e-3, atol=1e-5) or np.isclose(rest, losses.sum(), rtol=1e-3, atol=1e-5):
+    if np.isclose(rest, losses.mean(), rtol=1e-3, atol=1e-5) or np.isclose(
+        rest, losses.sum(), rtol=1e-3, atol=1e-5
+    ):
         return None
     place = next(place for place, activation in enumerate(facts.outputs) if activation is facts.of)
     for before in facts.outputs[:place]:
-        if before.value.shape == facts.of.value.shape and recognise(before.value, facts.labels, losses) is None:
+        if (
+            before.value.shape == facts.of.value.shape
+            and recognise(before.value, facts.labels, losses) is None
+        ):
             hidden = losses_of(facts.formula, before.value, facts.labels)
             if hidden is not None and np.isclose(rest, hidden.mean(), rtol=1e-3, atol=1e-5):
                 return rest, float(losses.mean())
     return None
-

@@ -18,9 +18,17 @@ from tensorflow.python.client import session as session_module
 from bench.diagnose.training_watch import TrainingWatch
 from bench.parity.inputs import part
 from bench.parity.port import PortBatch
-from bench.parity.ports.api_hooks import data_tensors, network_of, predicts, replaced, settings, trains, variables
-from bench.parity.ports.keras import KerasPort
+from bench.parity.ports.api_hooks import (
+    data_tensors,
+    network_of,
+    predicts,
+    replaced,
+    settings,
+    trains,
+    variables,
+)
 from bench.parity.ports.capture import session_port
+from bench.parity.ports.keras import KerasPort
 from bench.process.reason import one_line
 
 PROBE = 32
@@ -156,7 +164,9 @@ def _first_batch(x, y, size: int) -> tuple[PortBatch, object]:
         x = itertools.chain([first], x)
     else:
         first = tf.nest.map_structure(lambda values: np.asarray(values)[:size], (x, y))
-    features, labels, _ = tf.keras.utils.unpack_x_y_sample_weight(tf.nest.map_structure(np.asarray, first))
+    features, labels, _ = tf.keras.utils.unpack_x_y_sample_weight(
+        tf.nest.map_structure(np.asarray, first)
+    )
     if not isinstance(features, dict):
         features = {f"x{place}": value for place, value in enumerate(tf.nest.flatten(features))}
     return PortBatch(features, tf.nest.flatten(labels)[0]), x
@@ -192,11 +202,15 @@ def _watched_sessions(watcher: ProgramWatch) -> Iterator[None]:
             return plainly()
         if watcher.session is None:
             with_loss = [losses[graph], fetches] if graph in losses else [fetches]
-            watcher.network, watcher.data = network_of(graph, with_loss, fed), data_tensors(graph, with_loss, fed)
+            watcher.network, watcher.data = (
+                network_of(graph, with_loss, fed),
+                data_tensors(graph, with_loss, fed),
+            )
         named = {variable.op.name: variable for variable in variables(graph)}
         before = original(session, named) if watcher.session is None else None
         result, values, loss = original(
-            session, (fetches, watcher.data, watcher.network.loss), feed_dict, *arguments, **options)
+            session, (fetches, watcher.data, watcher.network.loss), feed_dict, *arguments, **options
+        )
         batch = PortBatch({"signal": values[0]}, values[1])
         if watcher.session is None:
             watcher.session, watcher.probe = session, part(batch, 0, PROBE)

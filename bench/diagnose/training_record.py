@@ -23,7 +23,7 @@ class Look:
     @property
     def gradient_norm(self) -> float:
         """Over all variables."""
-        return float(np.sqrt(sum(norm ** 2 for norm in self.gradient_norms.values())))
+        return float(np.sqrt(sum(norm**2 for norm in self.gradient_norms.values())))
 
     @property
     def saturated(self) -> float:
@@ -116,7 +116,7 @@ class TrainingRecord:
     @property
     def last_losses(self) -> np.ndarray:
         """Of the last tenth of the steps, 5 at least."""
-        return self.losses[-max(5, len(self.losses) // 10):]
+        return self.losses[-max(5, len(self.losses) // 10) :]
 
     @property
     def accuracy(self) -> float | None:
@@ -124,7 +124,12 @@ class TrainingRecord:
         logits) or of the middle between both labels. None for a regression, for labels of several classes at once, and
         where outputs are not known."""
         classes = _classes(self.targets)
-        if self.outputs is None or not np.isfinite(self.outputs).all() or self.regression or classes is None:
+        if (
+            self.outputs is None
+            or not np.isfinite(self.outputs).all()
+            or self.regression
+            or classes is None
+        ):
             return None
         if self.outputs.shape[1] > 1:
             return float(np.mean(self.outputs.argmax(axis=1) == classes))
@@ -136,17 +141,31 @@ class TrainingRecord:
     def chance(self) -> float:
         """The accuracy of always predicting the most frequent class."""
         classes = _classes(self.targets)
-        return float(np.unique(classes, return_counts=True)[1].max() / len(classes)) if classes is not None else 0.0
+        return (
+            float(np.unique(classes, return_counts=True)[1].max() / len(classes))
+            if classes is not None
+            else 0.0
+        )
 
     @property
     def gained(self) -> float | None:
         """Of what can be gained over a constant prediction, the share that was: of accuracy, or, in a regression, of variance."""
         if not self.regression:
-            return None if self.accuracy is None else (self.accuracy - self.chance) / max(1 - self.chance, 1e-9)
+            return (
+                None
+                if self.accuracy is None
+                else (self.accuracy - self.chance) / max(1 - self.chance, 1e-9)
+            )
         targets = self.targets.reshape(len(self.targets), -1).astype(np.float64)
-        if self.outputs is None or self.outputs.shape != targets.shape or not np.isfinite(self.outputs).all():
+        if (
+            self.outputs is None
+            or self.outputs.shape != targets.shape
+            or not np.isfinite(self.outputs).all()
+        ):
             return None
-        return float(1 - np.mean((self.outputs - targets) ** 2) / max(targets.var(axis=0).mean(), 1e-30))
+        return float(
+            1 - np.mean((self.outputs - targets) ** 2) / max(targets.var(axis=0).mean(), 1e-30)
+        )
 
 
 def _classes(labels: np.ndarray) -> np.ndarray | None:

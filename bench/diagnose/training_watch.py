@@ -16,10 +16,24 @@ import numpy as np
 from bench.diagnose.probes import SAMPLES
 from bench.diagnose.training_record import Look
 from bench.parity.inputs import part
-from bench.parity.port import PortBatch, Port, Weights
-from bench.parity.ports.api_hooks import data_tensors, network_of, predicts, replaced, settings, trains, variables
+from bench.parity.port import Port, PortBatch, Weights
+from bench.parity.ports.api_hooks import (
+    data_tensors,
+    network_of,
+    predicts,
+    replaced,
+    settings,
+    trains,
+    variables,
+)
+from bench.parity.ports.capture import (
+    Listener,
+    ReceivedBatches,
+    estimator_port,
+    keep_steps,
+    session_port,
+)
 from bench.parity.ports.keras import KerasPort
-from bench.parity.ports.capture import ReceivedBatches, Listener, estimator_port, keep_steps, session_port
 from bench.task import Evaluation, Probe, Task
 
 SHARE = 0.03
@@ -124,19 +138,30 @@ def look(port: Port, batch: PortBatch, step: int) -> Look:
     weights = port.weights()
     gradients = port.gradients(batch, 0)
     activations = port.forward(batch.features, False, 0)
-    dead = {activation.name: float(np.mean(~(activation.value > 0).reshape(-1, activation.value.shape[-1]).any(axis=0)))
-            for activation in activations if activation.operation.startswith("Relu")}
+    dead = {
+        activation.name: float(
+            np.mean(~(activation.value > 0).reshape(-1, activation.value.shape[-1]).any(axis=0))
+        )
+        for activation in activations
+        if activation.operation.startswith("Relu")
+    }
     flat = [activation.value for activation in activations if activation.value.ndim == 2]
-    return Look(step, {name: _norm(weights[name]) for name in gradients},
-                {name: 0.0 if value is None else _norm(value) for name, value in gradients.items()}, dead,
-                flat[-1] if flat else np.zeros((len(batch), 0)))
+    return Look(
+        step,
+        {name: _norm(weights[name]) for name in gradients},
+        {name: 0.0 if value is None else _norm(value) for name, value in gradients.items()},
+        dead,
+        flat[-1] if flat else np.zeros((len(batch), 0)),
+    )
 
 
 def _norm(values: np.ndarray) -> float:
     return float(np.linalg.norm(values.astype(np.float64)))
 
 
-def watch_training(train: Callable[[Task | None, Listener], object], task: Task | None, watcher: TrainingWatch):
+def watch_training(
+    train: Callable[[Task | None, Listener], object], task: Task | None, watcher: TrainingWatch
+):
     """Runs `train` to its end under the eyes of `watcher`; what it returns."""
 
     def fit(model, *arguments, **options):
@@ -162,10 +187,14 @@ def watch_training(train: Callable[[Task | None, Listener], object], task: Task 
             watcher.data = data_tensors(session.graph, fetches, feed_dict or {})
             if watcher.port is None:
                 values = original(session, named)
-                watcher.see(session_port(network, values, {}), lambda: values_of(original, session, named))
+                watcher.see(
+                    session_port(network, values, {}), lambda: values_of(original, session, named)
+                )
             else:
                 watcher.live_from(lambda: values_of(original, session, named))
-        result, values = original(session, (fetches, watcher.data), feed_dict, *arguments, **options)
+        result, values = original(
+            session, (fetches, watcher.data), feed_dict, *arguments, **options
+        )
         watcher.kept.keep(*values)
         return result
 

@@ -20,7 +20,11 @@ TIMED_FUNCTIONS = (
     ("api_s", "tensorflow.python.client.session", "BaseSession.run"),
     ("api_s", "tensorflow.python.client.session", "BaseSession._Callable.__call__"),
     ("api_s", "tensorflow.python.training.monitored_session", "_MonitoredSession.run"),
-    ("api_s", "tensorflow.python.eager.polymorphic_function.polymorphic_function", "Function.__call__"),
+    (
+        "api_s",
+        "tensorflow.python.eager.polymorphic_function.polymorphic_function",
+        "Function.__call__",
+    ),
     ("api_s", "keras.src.callbacks", "CallbackList.on_train_batch_begin"),
     ("api_s", "keras.src.callbacks", "CallbackList.on_train_batch_end"),
 )

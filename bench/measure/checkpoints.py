@@ -10,12 +10,18 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def timed_checkpoints(seconds: list[float], clock: Callable[[], float] = time.perf_counter) -> Iterator[None]:
+def timed_checkpoints(
+    seconds: list[float], clock: Callable[[], float] = time.perf_counter
+) -> Iterator[None]:
     """While it lasts, every checkpoint that `tf.compat.v1.train.Saver`, a `CheckpointManager` or Keras writes adds its time to
     `seconds`."""
     import tensorflow as tf
 
-    classes = [(tf.compat.v1.train.Saver, "save"), (tf.train.CheckpointManager, "save"), (tf.keras.Model, "save_weights")]
+    classes = [
+        (tf.compat.v1.train.Saver, "save"),
+        (tf.train.CheckpointManager, "save"),
+        (tf.keras.Model, "save_weights"),
+    ]
     originals = [getattr(owner, name) for owner, name in classes]
     for (owner, name), original in zip(classes, originals):
         setattr(owner, name, _timed(original, seconds, clock))

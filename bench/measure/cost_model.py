@@ -28,7 +28,9 @@ class CostModel:
     stops: tuple[float, float]
 
 
-def fit_cost_model(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0) -> CostModel | None:
+def fit_cost_model(
+    values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0
+) -> CostModel | None:
     """The law through the medians of each size, none of whose two costs is negative; relative errors weigh the same at all sizes.
 
     `values` are the sizes, [sizes]; `step_ms` the milliseconds of a step in every round, one array a size. None for fewer than
@@ -39,13 +41,27 @@ def fit_cost_model(values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0)
     generator = np.random.default_rng(seed)
     medians = np.array([np.median(rounds) for rounds in step_ms])
     fixed, slope = _fit(values, medians)
-    drawn = np.array([_fit(values, np.array([np.median(generator.choice(rounds, len(rounds))) for rounds in step_ms]))
-                      for _ in range(RESAMPLES)])
+    drawn = np.array(
+        [
+            _fit(
+                values,
+                np.array([np.median(generator.choice(rounds, len(rounds))) for rounds in step_ms]),
+            )
+            for _ in range(RESAMPLES)
+        ]
+    )
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     error = np.max(np.abs(fixed + slope * values - medians) / medians)
     stops = np.quantile([_stops(*pair) for pair in drawn], [0.025, 0.975])
-    return CostModel(fixed, (low[0], high[0]), slope * 1e6, (low[1] * 1e6, high[1] * 1e6), float(error), _stops(fixed, slope),
-               (float(stops[0]), float(stops[1])))
+    return CostModel(
+        fixed,
+        (low[0], high[0]),
+        slope * 1e6,
+        (low[1] * 1e6, high[1] * 1e6),
+        float(error),
+        _stops(fixed, slope),
+        (float(stops[0]), float(stops[1])),
+    )
 
 
 def _stops(fixed_ms: float, value_ms: float) -> float:

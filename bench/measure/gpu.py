@@ -17,7 +17,10 @@ class Gpus:
             if nvml is None:
                 import pynvml as nvml
             nvml.nvmlInit()
-            self._handles = [nvml.nvmlDeviceGetHandleByIndex(number) for number in range(nvml.nvmlDeviceGetCount())]
+            self._handles = [
+                nvml.nvmlDeviceGetHandleByIndex(number)
+                for number in range(nvml.nvmlDeviceGetCount())
+            ]
             self._nvml = nvml
         except ImportError:
             self.reason = "nvidia-ml-py is not installed"
@@ -34,9 +37,15 @@ class Gpus:
         s, by the driver), `gpu_memory_mib` in use by all processes. Empty without a GPU; a value that a GPU does not tell
         is left out."""
         readings = {
-            "gpu_energy_j": lambda handle: self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3,
-            "gpu_utilisation": lambda handle: self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100,
-            "gpu_memory_mib": lambda handle: self._nvml.nvmlDeviceGetMemoryInfo(handle).used / 2**20,
+            "gpu_energy_j": lambda handle: (
+                self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
+            ),
+            "gpu_utilisation": lambda handle: (
+                self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+            ),
+            "gpu_memory_mib": lambda handle: (
+                self._nvml.nvmlDeviceGetMemoryInfo(handle).used / 2**20
+            ),
         }
         found = {}
         for name, reading in readings.items() if self._handles else ():

@@ -44,28 +44,32 @@ class Recorder:
     def step(self, loss: float, steps: int = 1) -> None:
         ended = self.clock()
         samples = samples_of(self.task, self._done, steps)
-        self.steps.append({
-            "global_step": self._done + steps,
-            "epoch": self._done // self.task.steps_per_epoch + 1,
-            "loss": float(loss),
-            "steps": steps,
-            "samples": samples,
-            "began_s": self._mark,
-            "ended_s": ended,
-            "kind": self._kind(steps, samples),
-        })
+        self.steps.append(
+            {
+                "global_step": self._done + steps,
+                "epoch": self._done // self.task.steps_per_epoch + 1,
+                "loss": float(loss),
+                "steps": steps,
+                "samples": samples,
+                "began_s": self._mark,
+                "ended_s": ended,
+                "kind": self._kind(steps, samples),
+            }
+        )
         self._done += steps
         self._mark = self.clock()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         ended = self.clock()
-        self.evaluations.append({
-            "epoch": len(self.evaluations) + 1,
-            **{name: _TYPES[name](value) for name, value in asdict(evaluation).items()},
-            "gradient_norm": float(probe.gradient_norm),
-            "began_s": self._mark,
-            "ended_s": ended,
-        })
+        self.evaluations.append(
+            {
+                "epoch": len(self.evaluations) + 1,
+                **{name: _TYPES[name](value) for name, value in asdict(evaluation).items()},
+                "gradient_norm": float(probe.gradient_norm),
+                "began_s": self._mark,
+                "ended_s": ended,
+            }
+        )
         self.probes.append(probe)
         self.on_epoch()
         self._mark = self.clock()

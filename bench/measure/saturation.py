@@ -76,7 +76,10 @@ def saturated_rows(outputs: np.ndarray, labels: np.ndarray) -> Rows | None:
     ones, target = ends.sum(axis=1), ends[np.arange(samples), labels]
     one_hot, all_alike = ones == 1, (ones == 0) | (ones == classes)
     loss = np.log(ones * math.e + classes - ones) - target
-    kinds = [int(np.count_nonzero(rows)) for rows in (one_hot & target, one_hot & ~target, all_alike, ~one_hot & ~all_alike)]
+    kinds = [
+        int(np.count_nonzero(rows))
+        for rows in (one_hot & target, one_hot & ~target, all_alike, ~one_hot & ~all_alike)
+    ]
     return Rows(classes, *kinds, float(loss.mean()))
 
 

@@ -34,12 +34,19 @@ def bytes_per_step(parameters: int, workers: int, servers: int) -> int:
 def exchange_s(parameters: int, workers: int, servers: int, link: Link) -> float:
     """Seconds that the exchange adds to a step."""
     if servers:
-        return 2 * link.latency + bytes_per_step(parameters, workers, servers) / servers / link.bandwidth / 2  # both ways at once
+        return (
+            2 * link.latency
+            + bytes_per_step(parameters, workers, servers) / servers / link.bandwidth / 2
+        )  # both ways at once
     messages = 2 * (workers - 1)
     return messages * (link.latency + BYTES * parameters / workers / link.bandwidth)
 
 
-def expected_efficiency(step_s: float, parameters: int, workers: int, servers: int, link: Link) -> float:
+def expected_efficiency(
+    step_s: float, parameters: int, workers: int, servers: int, link: Link
+) -> float:
     """Throughput over so many times that of one worker; `step_s` is one worker's step without the link, and with a parameter
     server one worker, too, has something to exchange."""
-    return (step_s + exchange_s(parameters, 1, servers, link)) / (step_s + exchange_s(parameters, workers, servers, link))
+    return (step_s + exchange_s(parameters, 1, servers, link)) / (
+        step_s + exchange_s(parameters, workers, servers, link)
+    )

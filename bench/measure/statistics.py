@@ -61,8 +61,16 @@ def ratio_of_medians(values: np.ndarray, base: np.ndarray, seed: int = 0) -> Rat
     if rounds < FEWEST_ROUNDS:
         return Ratio(value, float("nan"), float("nan"), rounds)
     interval = stats.bootstrap(
-        (values, base), _ratio, paired=True, vectorized=True, n_resamples=RESAMPLES, batch=DRAWN // rounds, method="percentile",
-        confidence_level=CONFIDENCE, random_state=np.random.default_rng(seed)).confidence_interval
+        (values, base),
+        _ratio,
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=DRAWN // rounds,
+        method="percentile",
+        confidence_level=CONFIDENCE,
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
     return Ratio(value, float(interval.low), float(interval.high), rounds)
 
 
@@ -73,8 +81,16 @@ def ratio_of_independent_medians(values: np.ndarray, base: np.ndarray, seed: int
     if rounds < FEWEST_ROUNDS:
         return Ratio(value, float("nan"), float("nan"), rounds)
     interval = stats.bootstrap(
-        (values, base), _ratio, paired=False, vectorized=True, n_resamples=RESAMPLES, batch=DRAWN // rounds, method="percentile",
-        confidence_level=CONFIDENCE, random_state=np.random.default_rng(seed)).confidence_interval
+        (values, base),
+        _ratio,
+        paired=False,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=DRAWN // rounds,
+        method="percentile",
+        confidence_level=CONFIDENCE,
+        random_state=np.random.default_rng(seed),
+    ).confidence_interval
     return Ratio(value, float(interval.low), float(interval.high), rounds)
 
 

@@ -42,14 +42,20 @@ def _row(clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
     rounds = clocked.groupby("round").median()
     extremes = [_parts(rounds, shares) for shares in (middle, *ends)]
     for name, value in _parts(clocked.median(), middle).items():
-        row |= {name: value, f"{name}_low": min(parts[name].min() for parts in extremes),
-                f"{name}_high": max(parts[name].max() for parts in extremes)}
+        row |= {
+            name: value,
+            f"{name}_low": min(parts[name].min() for parts in extremes),
+            f"{name}_high": max(parts[name].max() for parts in extremes),
+        }
     of_trace = _per_step(traced, batch, [])["wall"].mean()
     row["tracing"] = of_trace / wall - 1
     if "gpu_ms" in traced and traced["gpu_ms"].notna().all():
         steps = traced["samples"].sum() / batch
-        row |= {"gpu": traced["gpu_ms"].sum() / steps, "gpu_copy": traced["gpu_copy_ms"].sum() / steps,
-                "gpu_busy": traced["gpu_ms"].sum() / steps / of_trace}
+        row |= {
+            "gpu": traced["gpu_ms"].sum() / steps,
+            "gpu_copy": traced["gpu_copy_ms"].sum() / steps,
+            "gpu_busy": traced["gpu_ms"].sum() / steps / of_trace,
+        }
     return row
 
 
@@ -64,15 +70,31 @@ def _shares(traced: pd.DataFrame) -> list[dict[str, float]]:
     """Of the time in C++: over all traced calls, and the quartiles over them."""
     runtime = traced["runtime_ms"]
     parts = {name: traced[f"{name}_ms"] for name in ("kernels", "input")}
-    overall = {name: part.sum() / runtime.sum() if runtime.sum() else np.nan for name, part in parts.items()}
-    return [overall, *({name: (part / runtime).quantile(quantile) for name, part in parts.items()} for quantile in (0.25, 0.75))]
+    overall = {
+        name: part.sum() / runtime.sum() if runtime.sum() else np.nan
+        for name, part in parts.items()
+    }
+    return [
+        overall,
+        *(
+            {name: (part / runtime).quantile(quantile) for name, part in parts.items()}
+            for quantile in (0.25, 0.75)
+        ),
+    ]
 
 
-def _parts(clocked: pd.DataFrame | pd.Series, shares: dict[str, float]) -> dict[str, pd.Series | float]:
+def _parts(
+    clocked: pd.DataFrame | pd.Series, shares: dict[str, float]
+) -> dict[str, pd.Series | float]:
     """The parts of the clocked times, which add up to their `wall`; of several rounds, or of one set of medians."""
     runtime, api = clocked["runtime_s"], clocked["api_s"]
     kernels, waiting = runtime * shares["kernels"], runtime * shares["input"]
-    return dict(zip(PARTS, (kernels, waiting, runtime - kernels - waiting, api, clocked["wall"] - runtime - api)))
+    return dict(
+        zip(
+            PARTS,
+            (kernels, waiting, runtime - kernels - waiting, api, clocked["wall"] - runtime - api),
+        )
+    )
 
 
 def top_kernels(kernels: pd.DataFrame, variant: str, count: int = 10) -> pd.DataFrame:
@@ -80,6 +102,10 @@ def top_kernels(kernels: pd.DataFrame, variant: str, count: int = 10) -> pd.Data
     own = kernels[kernels["variant"] == variant]
     sums = own.groupby(["kernel", "device"], sort=False)[["total_ms", "count"]].sum()
     steps = own.groupby("round")["steps"].first().sum()
-    sums = sums.assign(share=sums["total_ms"] / sums["total_ms"].sum()).sort_values("total_ms", ascending=False).head(count)
+    sums = (
+        sums.assign(share=sums["total_ms"] / sums["total_ms"].sum())
+        .sort_values("total_ms", ascending=False)
+        .head(count)
+    )
     sums[["total_ms", "count"]] /= steps
     return sums.reset_index()

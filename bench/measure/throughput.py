@@ -20,9 +20,14 @@ class Throughput:
 
     def __init__(self, calls: pd.DataFrame):
         calls = calls[calls["mode"] == "steady"]
-        sums = calls.assign(seconds=calls["ended_s"] - calls["began_s"]).groupby(["variant", "round"], sort=False)[
-            ["samples", "seconds"]].sum()
-        self.by_round = (sums["samples"] / sums["seconds"]).unstack("variant") if len(sums) else pd.DataFrame()
+        sums = (
+            calls.assign(seconds=calls["ended_s"] - calls["began_s"])
+            .groupby(["variant", "round"], sort=False)[["samples", "seconds"]]
+            .sum()
+        )
+        self.by_round = (
+            (sums["samples"] / sums["seconds"]).unstack("variant") if len(sums) else pd.DataFrame()
+        )
 
     @property
     def variants(self) -> list[str]:
@@ -48,7 +53,9 @@ class Throughput:
 
     def ratios(self) -> list[Ratio]:
         """Every comparison that the report makes."""
-        pairs = [(variant, base) for variant in self.variants for base in self.bases(variant).values()]
+        pairs = [
+            (variant, base) for variant in self.variants for base in self.bases(variant).values()
+        ]
         return [ratio for ratio in (self.ratio(*pair) for pair in pairs) if ratio is not None]
 
     def bases(self, variant: str) -> dict[str, str]:
@@ -57,7 +64,9 @@ class Throughput:
         bases = {"relative": self.reference, "of_floor": f"{FLOOR}-{FLOOR}"}
         if profile == "tuned":
             bases["over_default"] = f"{implementation}-default"
-        return {name: base for name, base in bases.items() if base in self.by_round and base != variant}
+        return {
+            name: base for name, base in bases.items() if base in self.by_round and base != variant
+        }
 
     @property
     def reference(self) -> str:

@@ -10,8 +10,15 @@ from pathlib import Path
 KERNEL = re.compile(r"[A-Za-z0-9.][\w.>/-]*:[A-Z_]\w*")
 """An op's event is named `name:type` (TensorFlow, profiler/utils/tf_op_utils.cc, `ParseTfOpFullname`)."""
 
-NO_KERNELS = {"While", "If", "PartitionedCall", "StatefulPartitionedCall", "StatelessWhile", "StatelessIf",
-              "IteratorGetNext"}
+NO_KERNELS = {
+    "While",
+    "If",
+    "PartitionedCall",
+    "StatefulPartitionedCall",
+    "StatelessWhile",
+    "StatelessIf",
+    "IteratorGetNext",
+}
 """Ops whose event spans those of other ops, or a wait for the input pipeline."""
 
 
@@ -95,11 +102,16 @@ def read_trace(trace: bytes) -> tuple[list[dict], list[dict]]:
         within = _common([call], _union(runtime))
         kernels = _common(within, _union(interval for _, interval in cpu))
         busy = _union([*kernels, *_common(within, _union(waits))])
-        row = {"runtime_ms": _length_ms(within), "kernels_ms": _length_ms(kernels),
-               "input_ms": _length_ms(busy) - _length_ms(kernels)}
+        row = {
+            "runtime_ms": _length_ms(within),
+            "kernels_ms": _length_ms(kernels),
+            "input_ms": _length_ms(busy) - _length_ms(kernels),
+        }
         if gpus:
             row["gpu_ms"] = _length_ms(_common([call], _union(interval for _, interval in gpu)))
-            row["gpu_copy_ms"] = _length_ms(_common([call], _union(interval for _, interval in copies)))
+            row["gpu_copy_ms"] = _length_ms(
+                _common([call], _union(interval for _, interval in copies))
+            )
         rows.append(row)
     return rows, [*_by_type(cpu, calls, "CPU"), *_by_type(gpu, calls, "GPU")]
 
@@ -110,23 +122,31 @@ def _by_type(kernels: list[tuple[str, Interval]], calls: list[Interval], device:
     for name, (start, end) in kernels:
         if any(began <= start < ended for began, ended in calls):
             totals.setdefault(name.rsplit(":", 1)[-1], []).append(end - start)
-    return [{"kernel": kernel, "device": device, "count": len(times), "total_ms": sum(times) / 1e9}
-            for kernel, times in sorted(totals.items(), key=lambda item: -sum(item[1]))]
+    return [
+        {"kernel": kernel, "device": device, "count": len(times), "total_ms": sum(times) / 1e9}
+        for kernel, times in sorted(totals.items(), key=lambda item: -sum(item[1]))
+    ]
 
 
 def _gpu_kernels(plane, copies: bool = False) -> Iterable[tuple[str, Interval]]:
     """Kernels of a GPU's streams, or their copies and fills."""
     for line in plane.lines:
         if line.name.startswith("Stream"):
-            yield from (event for event in _events(plane, line)
-                        if event[0].lower().startswith(("memcpy", "memset")) == copies)
+            yield from (
+                event
+                for event in _events(plane, line)
+                if event[0].lower().startswith(("memcpy", "memset")) == copies
+            )
 
 
 def _cpu_kernels(plane) -> Iterable[tuple[str, Interval]]:
     for line in plane.lines:
         if not line.name.startswith("tf_data"):
-            yield from (event for event in _events(plane, line)
-                        if KERNEL.fullmatch(event[0]) and event[0].rsplit(":", 1)[1] not in NO_KERNELS)
+            yield from (
+                event
+                for event in _events(plane, line)
+                if KERNEL.fullmatch(event[0]) and event[0].rsplit(":", 1)[1] not in NO_KERNELS
+            )
 
 
 def _events(plane, line) -> Iterable[tuple[str, Interval]]:
@@ -149,8 +169,12 @@ def _union(intervals: Iterable[Interval]) -> list[Interval]:
 
 def _common(some: list[Interval], others: list[Interval]) -> list[Interval]:
     """The time that two unions have in common."""
-    return [(max(start, begin), min(end, stop)) for start, end in some for begin, stop in others
-            if max(start, begin) < min(end, stop)]
+    return [
+        (max(start, begin), min(end, stop))
+        for start, end in some
+        for begin, stop in others
+        if max(start, begin) < min(end, stop)
+    ]
 
 
 def _length_ms(union: list[Interval]) -> float:

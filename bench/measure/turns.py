@@ -64,8 +64,19 @@ class TurnTaker:
     """An `Observer` that takes turns, as the other end of `connection` says: it sends a `Turn` or None, and receives a
     `TurnRecord` for every turn, the first of them, without rows, when the training is warm."""
 
-    def __init__(self, task: Task, connection: Connection, resident: bool, clock: Callable[[], float] = time.monotonic):
-        self._task, self._connection, self._resident, self._clock = task, connection, resident, clock
+    def __init__(
+        self,
+        task: Task,
+        connection: Connection,
+        resident: bool,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._task, self._connection, self._resident, self._clock = (
+            task,
+            connection,
+            resident,
+            clock,
+        )
         self._done = 0  # steps
         self._calls = 0
         self._unrecorded = 0  # calls left in a block without recording
@@ -114,8 +125,15 @@ class TurnTaker:
 
     def _record(self, steps: int, ended: float) -> None:
         if self._mark is not None:
-            self._rows.append({"steps": steps, "samples": self._samples(self._done - steps, steps), "began_s": self._mark,
-                               "ended_s": ended, **(self._timers.take() if self._timers else {})})
+            self._rows.append(
+                {
+                    "steps": steps,
+                    "samples": self._samples(self._done - steps, steps),
+                    "began_s": self._mark,
+                    "ended_s": ended,
+                    **(self._timers.take() if self._timers else {}),
+                }
+            )
         if self._turn.mode == "clocks":
             self._toggle_timers()
         if self._turn.mode == "blocks":
@@ -151,8 +169,15 @@ class TurnTaker:
     def _end_block(self, recorded: bool) -> None:
         """Ends a block of calls, and begins one of the other kind."""
         ended = self._clock()
-        self._blocks.append({"recorded": recorded, "steps": self._done - self._block_done, "began_s": self._block_began,
-                             "samples": self._samples(self._block_done, self._done - self._block_done), "ended_s": ended})
+        self._blocks.append(
+            {
+                "recorded": recorded,
+                "steps": self._done - self._block_done,
+                "began_s": self._block_began,
+                "samples": self._samples(self._block_done, self._done - self._block_done),
+                "ended_s": ended,
+            }
+        )
         self._rows = []
         if len(self._blocks) % 2 == 0 and ended - self._began >= self._turn.seconds:
             self._rows = self._blocks
@@ -172,4 +197,6 @@ class TurnTaker:
         self._resumed = self._clock()
 
     def _samples(self, done: int, steps: int) -> int:
-        return steps * self._task.batch_size if self._resident else samples_of(self._task, done, steps)
+        return (
+            steps * self._task.batch_size if self._resident else samples_of(self._task, done, steps)
+        )

@@ -22,19 +22,33 @@ OTHERS = 0.10
 """Share of a core that other processes may take."""
 
 
-def warnings_of(calls: pd.DataFrame, turns: pd.DataFrame, threads: dict[str, tuple], precision: float | None,
-             governors: list[str]) -> list[str]:
+def warnings_of(
+    calls: pd.DataFrame,
+    turns: pd.DataFrame,
+    threads: dict[str, tuple],
+    precision: float | None,
+    governors: list[str],
+) -> list[str]:
     """One line a doubt, about the rounds of one dataset. `threads` has the settings of each variant; `precision` is what was asked
     for, if anything was; `governors` are those of the CPU's cores, none where the system does not tell."""
     throughput = Throughput(calls)
     if not throughput.variants:
         return []
-    lines = [*_rounds(throughput, precision), *_per_variant(throughput), *_short_calls(calls), *_others(turns)]
+    lines = [
+        *_rounds(throughput, precision),
+        *_per_variant(throughput),
+        *_short_calls(calls),
+        *_others(turns),
+    ]
     if governors and governors != ["performance"]:
-        lines.append(f"the CPU's governor is {' and '.join(governors)}, which changes its clock rate with the load: "
-                     "'cpupower frequency-set -g performance' fixes it.")
+        lines.append(
+            f"the CPU's governor is {' and '.join(governors)}, which changes its clock rate with the load: "
+            "'cpupower frequency-set -g performance' fixes it."
+        )
     if len(set(threads.values())) > 1:
-        settings = "; ".join(f"{name} {intra} and {inter}" for name, (intra, inter) in threads.items())
+        settings = "; ".join(
+            f"{name} {intra} and {inter}" for name, (intra, inter) in threads.items()
+        )
         lines.append(f"threads within and between ops differ: {settings}.")
     return lines
 
@@ -53,8 +67,10 @@ def _rounds(throughput: Throughput, precision: float | None) -> Iterable[str]:
     elif precision is not None:
         widest = max((ratio.precision for ratio in throughput.ratios()), default=0.0)
         if widest > precision:
-            yield (f"{rounds} rounds were too few for the precision of {precision:.1%} that was asked for: the widest interval is "
-                   f"±{widest:.1%}. Give a larger --budget.")
+            yield (
+                f"{rounds} rounds were too few for the precision of {precision:.1%} that was asked for: the widest interval is "
+                f"±{widest:.1%}. Give a larger --budget."
+            )
 
 
 def _per_variant(throughput: Throughput) -> Iterable[str]:
@@ -84,8 +100,11 @@ def _short_calls(calls: pd.DataFrame) -> Iterable[str]:
     shortest = (steady["ended_s"] - steady["began_s"]).groupby(steady["variant"], sort=False).min()
     short = shortest[shortest < SHORTEST_S]
     if len(short):
-        yield ("calls of less than 1 ms, of which single ones are not to be trusted (a round's sum is): "
-               + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in short.items()) + ".")
+        yield (
+            "calls of less than 1 ms, of which single ones are not to be trusted (a round's sum is): "
+            + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in short.items())
+            + "."
+        )
 
 
 def _others(turns: pd.DataFrame) -> Iterable[str]:

@@ -13,20 +13,20 @@ import numpy as np
 from bench.data.source import Source, Spec, at_most
 from bench.data.store import make_dataset, open_dataset
 from bench.data.synthetic import Synthetic
+from bench.parity.fixed_weights import fixed_weights_task
 from bench.parity.inputs import Inputs, draw_inputs, read_inputs
 from bench.parity.matching import Match, check_map, match_variables, read_map
 from bench.parity.pairing import Pairing, View
 from bench.parity.port import Received, Weights
 from bench.parity.ports.standard import Standard
-from bench.parity.result import STAGES, Explanation, Parity, Stage
 from bench.parity.remote_port import RemotePort, together
+from bench.parity.result import STAGES, Explanation, Parity, Stage
 from bench.parity.stages import structure
 from bench.parity.stages.curve import curve_stage
 from bench.parity.stages.forward import forward_stage
 from bench.parity.stages.metrics import evaluations_stage, metrics_stage
 from bench.parity.stages.objective import gradients_stage, loss_stage
 from bench.parity.stages.update import update_stage
-from bench.parity.fixed_weights import fixed_weights_task
 from bench.process.forkserver import with_forkserver
 from bench.process.group import call_in_child
 from bench.task import BATCH_SIZE, LEARNING_RATE, Dataset, Task, UserError, initial_weights
@@ -94,9 +94,13 @@ class Scene:
 Explain = Callable[[Scene, Stage], list[Explanation]]
 
 
-def compare(reference: str | RemotePort, candidate: str, setting: ComparisonSetting = ComparisonSetting(),
-            on_stage: Callable[[str], None] = lambda name: None,
-            explain: Explain = lambda scene, stage: []) -> Parity:
+def compare(
+    reference: str | RemotePort,
+    candidate: str,
+    setting: ComparisonSetting = ComparisonSetting(),
+    on_stage: Callable[[str], None] = lambda name: None,
+    explain: Explain = lambda scene, stage: [],
+) -> Parity:
     """Compares two ports, each named as `module:object`, `file.py:object` or a module of the implementation contract. The
     reference may be a side that is open already, and stays so: with the same setting, it serves many comparisons faster.
 
@@ -110,23 +114,45 @@ def compare(reference: str | RemotePort, candidate: str, setting: ComparisonSett
     began = time.monotonic()
     names = read_map(setting.names) if setting.names else {}
     given = read_inputs(setting.batch) if setting.batch else None
-    with with_forkserver(), _opened(reference, setting) as first, RemotePort("candidate", candidate, setting.timeout) as second:
+    with (
+        with_forkserver(),
+        _opened(reference, setting) as first,
+        RemotePort("candidate", candidate, setting.timeout) as second,
+    ):
         comparison = _Comparison(first, second, setting, names, given, explain)
         try:
             stages = comparison.run(on_stage)
         finally:
             comparison.close()
-    return Parity(first.name, candidate, comparison.inputs.source, stages, time.monotonic() - began,
-                  max(side.peak_rss_mib for side in (first, second)), comparison.explanations)
+    return Parity(
+        first.name,
+        candidate,
+        comparison.inputs.source,
+        stages,
+        time.monotonic() - began,
+        max(side.peak_rss_mib for side in (first, second)),
+        comparison.explanations,
+    )
 
 
 def _opened(reference: str | RemotePort, setting: ComparisonSetting):
-    return contextlib.nullcontext(reference) if isinstance(reference, RemotePort) else RemotePort("reference", reference, setting.timeout)
+    return (
+        contextlib.nullcontext(reference)
+        if isinstance(reference, RemotePort)
+        else RemotePort("reference", reference, setting.timeout)
+    )
 
 
 class _Comparison:
-    def __init__(self, reference: RemotePort, candidate: RemotePort, setting: ComparisonSetting, names: dict[str, str], given: Inputs | None,
-                 explain: Explain):
+    def __init__(
+        self,
+        reference: RemotePort,
+        candidate: RemotePort,
+        setting: ComparisonSetting,
+        names: dict[str, str],
+        given: Inputs | None,
+        explain: Explain,
+    ):
         self._sides = [reference, candidate]
         self._setting = setting
         self._names = names
@@ -141,8 +167,10 @@ class _Comparison:
         self._kinds = together(self._sides, "load")
         for side, kind in zip(self._sides, self._kinds):
             if kind == "program":
-                raise UserError(f"{side}: it has no train(task, observer), and a program cannot be compared; name a function of it "
-                                "(file.py:function), or diagnose it")
+                raise UserError(
+                    f"{side}: it has no train(task, observer), and a program cannot be compared; name a function of it "
+                    "(file.py:function), or diagnose it"
+                )
         self._contracts = [kind == "contract" for kind in self._kinds]
         self._task = self._make_task() if any(self._contracts) else None
         self.inputs = self._find_inputs()
@@ -151,12 +179,16 @@ class _Comparison:
         for name in STAGES:
             on_stage(name)
             stages.append(getattr(self, f"_{name.replace(' ', '_')}")())
-            if stages[-1].verdict == "different" and all(stage.verdict != "different" for stage in stages[:-1]):
+            if stages[-1].verdict == "different" and all(
+                stage.verdict != "different" for stage in stages[:-1]
+            ):
                 self.explanations = self._explain(self._scene, stages[-1])
                 if self._setting.first_only:
                     return stages
             if name == "initial weights" and not self._match.complete:
-                return stages + [Stage(rest, "not seen", "the variables do not match") for rest in STAGES[3:]]
+                return stages + [
+                    Stage(rest, "not seen", "the variables do not match") for rest in STAGES[3:]
+                ]
         return stages
 
     def close(self) -> None:
@@ -168,25 +200,39 @@ class _Comparison:
         spec, source = setting.spec or DATASETS[setting.dataset], setting.source
         dataset: Dataset = open_dataset(source, spec) or make_dataset(source, spec)
         rate = SGD_LEARNING_RATE if setting.optimizer == "sgd" else LEARNING_RATE
-        return Task(dataset, setting.outputs, setting.seed, 2, Path("."), optimizer=setting.optimizer, learning_rate=rate)
+        return Task(
+            dataset,
+            setting.outputs,
+            setting.seed,
+            2,
+            Path("."),
+            optimizer=setting.optimizer,
+            learning_rate=rate,
+        )
 
     def _find_inputs(self) -> Inputs:
         """Common inputs: given, the dataset's, or drawn as one of the ports declares."""
         inputs = self._given
         if inputs is None and self._task is not None:
-            inputs = self._sides[0]("dataset_inputs", self._task.dataset, self._task.batch_size, self._setting.steps)
+            inputs = self._sides[0](
+                "dataset_inputs", self._task.dataset, self._task.batch_size, self._setting.steps
+            )
         if inputs is None:
             spec = next(filter(None, together(self._sides, "input_spec")), None)
             if spec is None:
-                raise UserError(f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give "
-                                "--batch FILE.npz with an array 'labels' and one for every feature")
+                raise UserError(
+                    f"neither {self._sides[0]} nor {self._sides[1]} declares its input shapes: give "
+                    "--batch FILE.npz with an array 'labels' and one for every feature"
+                )
             inputs = draw_inputs(spec)
         return inputs
 
     def _data(self) -> Stage:
         if not all(self._contracts):
             self._received = [None, None]
-            return structure.data_stage(None, None, f"a function brings no data; both are given {self.inputs.source}")
+            return structure.data_stage(
+                None, None, f"a function brings no data; both are given {self.inputs.source}"
+            )
         still = call_in_child(fixed_weights_task, self._task)
         self._scene.still = still
         self._received = self._scene.received = together(self._sides, "received", still)
@@ -198,8 +244,10 @@ class _Comparison:
         check_map(self._names, *variables)
         self._match = self._scene.match = match_variables(*variables, self._names)
         if not self._match.pairs:
-            raise UserError(f"no variable of {self._sides[1]} has the shape of one of {self._sides[0]}: are these ports of one "
-                            "network?")
+            raise UserError(
+                f"no variable of {self._sides[1]} has the shape of one of {self._sides[0]}: are these ports of one "
+                "network?"
+            )
         self._reference_variables = variables[0]
         return structure.variables_stage(self._match)
 
@@ -211,8 +259,14 @@ class _Comparison:
         self._scene.weights_given = all(given)
         stage = structure.initial_stage(*weights, self._match, given)
         self._pairing = Pairing(
-            View(self._sides[0]), View(self._sides[1], self._match), self._match, self.inputs, shaken(weights[0][0]),
-            self._exact_view, self._setting.steps)
+            View(self._sides[0]),
+            View(self._sides[1], self._match),
+            self._match,
+            self.inputs,
+            shaken(weights[0][0]),
+            self._exact_view,
+            self._setting.steps,
+        )
         self._scene.pairing = self._pairing
         if self._match.complete:
             self._check_loss()
@@ -243,8 +297,10 @@ class _Comparison:
         self._pairing.reference.set_weights(self._pairing.weights)
         loss = self._sides[0]("loss", self.inputs.batches[0], True, 0).value
         if not np.isfinite(loss):
-            raise UserError(f"{self._sides[0]}: its loss is {loss} at the start; look at the features ({self.inputs.source}) and "
-                            "at what its loss divides by or takes the logarithm of")
+            raise UserError(
+                f"{self._sides[0]}: its loss is {loss} at the start; look at the features ({self.inputs.source}) and "
+                "at what its loss divides by or takes the logarithm of"
+            )
 
     def _exact_view(self) -> View | None:
         """The float64 reference: the standard network in NumPy, or the reference port rebuilt in float64 if it can be."""
@@ -259,11 +315,15 @@ class _Comparison:
         except UserError:
             return None
         narrow = [variable for variable in variables if variable.dtype == "float32"]
-        same_names = [variable.name for variable in variables] == [variable.name for variable in self._reference_variables]
+        same_names = [variable.name for variable in variables] == [
+            variable.name for variable in self._reference_variables
+        ]
         return wide if same_names and not narrow else None
 
     def _standard_view(self) -> View | None:
-        own = initial_weights(self._task.dataset.length, self._task.dataset.classes, self._task.seed)
+        own = initial_weights(
+            self._task.dataset.length, self._task.dataset.classes, self._task.seed
+        )
         shapes = {variable.name: variable.shape for variable in self._reference_variables}
         if shapes != {name: value.shape for name, value in own.items()}:
             return None
@@ -275,5 +335,9 @@ def shaken(weights: Weights) -> Weights:
     """Weights of which none is all alike: a missing bias would not show while all are 0. What is added is not negative,
     since it may be a variance."""
     generator = np.random.default_rng(0)
-    return {name: (value + 0.1 * generator.random(value.shape)).astype(value.dtype)
-            if value.dtype.kind == "f" and np.ptp(value) == 0 else value for name, value in weights.items()}
+    return {
+        name: (value + 0.1 * generator.random(value.shape)).astype(value.dtype)
+        if value.dtype.kind == "f" and np.ptp(value) == 0
+        else value
+        for name, value in weights.items()
+    }

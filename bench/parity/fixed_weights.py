@@ -40,7 +40,9 @@ def fixed_weights_task(task: Task) -> FixedWeightsTask:
     network = Standard(task)
     network.set_weights(weights)
     batches = evaluation_batches(task.dataset, task.batch_size)
-    outputs = np.concatenate([network.forward(batch.features, False, 0)[-1].value for batch in batches])
+    outputs = np.concatenate(
+        [network.forward(batch.features, False, 0)[-1].value for batch in batches]
+    )
     labels = np.concatenate([batch.labels for batch in batches])
     still = {**vars(task), "learning_rate": 0.0}
     if task.dataset.classes != 2 or len(labels) < FEWEST:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.parity.port import PortBatch, InputSpec
+from bench.parity.port import InputSpec, PortBatch
 from bench.task import Dataset, Split, UserError
 
 LABEL_NAMES = ("labels", "label", "y")
@@ -37,15 +37,24 @@ def read_inputs(path: Path) -> Inputs:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: _narrowed(file[name]) for name in file.files}
     except (OSError, ValueError, zipfile.BadZipFile, AttributeError) as error:
-        raise UserError(f"--batch {path} cannot be read as an npz file of plain arrays: {error}") from error
+        raise UserError(
+            f"--batch {path} cannot be read as an npz file of plain arrays: {error}"
+        ) from error
     labels = next((arrays.pop(name) for name in LABEL_NAMES if name in arrays), None)
     if labels is None or not arrays:
-        raise UserError(f"--batch {path} needs an array 'labels' and at least one other; it has "
-                        f"{', '.join([*arrays] + ['labels'] * (labels is not None)) or 'none'}")
-    sizes = {name: value.shape[0] if value.ndim else 0 for name, value in {**arrays, "labels": labels}.items()}
+        raise UserError(
+            f"--batch {path} needs an array 'labels' and at least one other; it has "
+            f"{', '.join([*arrays] + ['labels'] * (labels is not None)) or 'none'}"
+        )
+    sizes = {
+        name: value.shape[0] if value.ndim else 0
+        for name, value in {**arrays, "labels": labels}.items()
+    }
     if len(set(sizes.values())) > 1 or not labels.size:
-        raise UserError(f"--batch {path}: arrays differ in their number of samples or are empty: "
-                        + ", ".join(f"{name} {size}" for name, size in sizes.items()))
+        raise UserError(
+            f"--batch {path}: arrays differ in their number of samples or are empty: "
+            + ", ".join(f"{name} {size}" for name, size in sizes.items())
+        )
     batch = PortBatch(arrays, labels)
     return Inputs([batch], _with_partial_last(batch), f"{len(batch)} samples of {path.name}")
 
@@ -55,12 +64,18 @@ def draw_inputs(spec: InputSpec) -> Inputs:
     generator = np.random.default_rng(SEED)
     samples = SAMPLES * BATCHES
     features = {
-        name: generator.standard_normal((samples, *shape)).astype(dtype) if limit is None
+        name: generator.standard_normal((samples, *shape)).astype(dtype)
+        if limit is None
         else generator.integers(0, limit, (samples, *shape)).astype(dtype)
-        for name, (shape, dtype, limit) in spec.features.items()}
+        for name, (shape, dtype, limit) in spec.features.items()
+    }
     whole = PortBatch(features, draw_labels(spec.labels, spec.outputs, samples, generator))
     batches = [part(whole, start, start + SAMPLES) for start in range(0, samples, SAMPLES)]
-    return Inputs(batches, _with_partial_last(part(whole, 0, SAMPLES * 2)), f"{BATCHES} batches of {SAMPLES} drawn samples")
+    return Inputs(
+        batches,
+        _with_partial_last(part(whole, 0, SAMPLES * 2)),
+        f"{BATCHES} batches of {SAMPLES} drawn samples",
+    )
 
 
 def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
@@ -68,8 +83,11 @@ def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
     wanted = min(dataset.train.samples, batch_size * batches)
     whole = _read(dataset, dataset.train, wanted)
     starts = range(0, wanted - batch_size + 1, batch_size)
-    return Inputs([part(whole, start, start + batch_size) for start in starts],
-                  _with_partial_last(part(whole, 0, batch_size)), f"{len(starts)} batches of {dataset.name}")
+    return Inputs(
+        [part(whole, start, start + batch_size) for start in starts],
+        _with_partial_last(part(whole, 0, batch_size)),
+        f"{len(starts)} batches of {dataset.name}",
+    )
 
 
 def evaluation_batches(dataset: Dataset, batch_size: int) -> list[PortBatch]:
@@ -85,17 +103,23 @@ def _read(dataset: Dataset, split: Split, wanted: int) -> PortBatch:
     signal, labels = [], []
     for record in tf.data.TFRecordDataset(split.files).take(wanted).as_numpy_iterator():
         example = tf.train.Example.FromString(record).features.feature
-        signal.append(np.frombuffer(example["signal"].bytes_list.value[0], values).astype(np.float32))
+        signal.append(
+            np.frombuffer(example["signal"].bytes_list.value[0], values).astype(np.float32)
+        )
         labels.append(example["label"].int64_list.value[0])
     return PortBatch({"signal": np.stack(signal)}, np.array(labels))
 
 
-def draw_labels(kind: str, outputs: tuple[int, ...], samples: int, generator: np.random.Generator) -> np.ndarray:
+def draw_labels(
+    kind: str, outputs: tuple[int, ...], samples: int, generator: np.random.Generator
+) -> np.ndarray:
     """Labels of a kind that `bench.parity.port.InputSpec` names, for outputs of a shape."""
     if kind == "classes":
         return generator.integers(0, outputs[-1], (samples, *outputs[:-1]))
     if kind == "one-hot":
-        return np.eye(outputs[-1], dtype=np.float32)[generator.integers(0, outputs[-1], (samples, *outputs[:-1]))]
+        return np.eye(outputs[-1], dtype=np.float32)[
+            generator.integers(0, outputs[-1], (samples, *outputs[:-1]))
+        ]
     if kind == "binary":
         return generator.integers(0, 2, (samples, *outputs)).astype(np.float32)
     return generator.standard_normal((samples, *outputs)).astype(np.float32)
@@ -103,7 +127,9 @@ def draw_labels(kind: str, outputs: tuple[int, ...], samples: int, generator: np
 
 def part(batch: PortBatch, start: int, end: int) -> PortBatch:
     """Samples `start` to `end` of a batch."""
-    return PortBatch({name: value[start:end] for name, value in batch.features.items()}, batch.labels[start:end])
+    return PortBatch(
+        {name: value[start:end] for name, value in batch.features.items()}, batch.labels[start:end]
+    )
 
 
 def _narrowed(array: np.ndarray) -> np.ndarray:

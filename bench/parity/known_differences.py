@@ -47,26 +47,43 @@ def adam_allowances(pairing: Pairing, reference: dict[str, np.ndarray]) -> dict[
 
 def update_notes(pairing: Pairing, judged: Judged) -> list[str]:
     """What is to be said of optimizers that are known to differ."""
-    if _two_adams(pairing) and any(judgement.verdict == "rounding" for judgement in judged.judgements.values()):
-        return [f"known difference: one Adam takes 1-β₂ in float32, the other in float64 ({ADAM_COMPLEMENT:.1e} of the "
-                "second moment); what differs is no more than that"]
+    if _two_adams(pairing) and any(
+        judgement.verdict == "rounding" for judgement in judged.judgements.values()
+    ):
+        return [
+            f"known difference: one Adam takes 1-β₂ in float32, the other in float64 ({ADAM_COMPLEMENT:.1e} of the "
+            "second moment); what differs is no more than that"
+        ]
     return []
 
 
-def explain_momentum(pairing: Pairing, judged: Judged, after_change: str) -> tuple[Judged, list[str]]:
+def explain_momentum(
+    pairing: Pairing, judged: Judged, after_change: str
+) -> tuple[Judged, list[str]]:
     """The judgements without those after a change of the learning rate, if the forms of momentum alone are different and
     neither port ever changes its rate."""
-    different = [key for key, judgement in judged.judgements.items() if judgement.verdict == "different"]
+    different = [
+        key for key, judgement in judged.judgements.items() if judgement.verdict == "different"
+    ]
     optimizers = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     names = [optimizer.name if optimizer else "" for optimizer in optimizers]
     rates = [answer["learning rate"] for answer in (judged.reference, judged.candidate)]
-    if not (different and all(key.startswith(after_change) for key in different) and sorted(names) == ["Momentum", "SGD"]
-            and all(rate is not None and np.ptp(rate) == 0 for rate in rates)):
+    if not (
+        different
+        and all(key.startswith(after_change) for key in different)
+        and sorted(names) == ["Momentum", "SGD"]
+        and all(rate is not None and np.ptp(rate) == 0 for rate in rates)
+    ):
         return judged, []
-    kept = {key: judgement for key, judgement in judged.judgements.items() if not key.startswith(after_change)}
+    kept = {
+        key: judgement
+        for key, judgement in judged.judgements.items()
+        if not key.startswith(after_change)
+    }
     return replace(judged, judgements=kept), [
         "known difference: Keras's momentum holds the learning rate, that of TensorFlow 1 does not; it would show after a "
-        "change of the rate, and both keep theirs"]
+        "change of the rate, and both keep theirs"
+    ]
 
 
 def curve_notes(pairing: Pairing, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
@@ -75,8 +92,10 @@ def curve_notes(pairing: Pairing, reference: np.ndarray, candidate: np.ndarray) 
     if all(kind is None or kind.fused for kind in kinds):
         return []
     losses = candidate if kinds[1] is not None and not kinds[1].fused else reference
-    return [f"Keras's fit would show {running_mean(losses)[-1]:.4g}, the mean over the epoch so far, for the last step's loss "
-            f"of {losses[-1]:.4g}"]
+    return [
+        f"Keras's fit would show {running_mean(losses)[-1]:.4g}, the mean over the epoch so far, for the last step's loss "
+        f"of {losses[-1]:.4g}"
+    ]
 
 
 def running_mean(losses: np.ndarray) -> np.ndarray:
@@ -87,13 +106,18 @@ def running_mean(losses: np.ndarray) -> np.ndarray:
 def explain_evaluation_loss(pairing: Pairing, stage: Stage, judged: Judged) -> Stage:
     """The stage, not different any more if all that differs is `loss`, and one side's is the mean over batches and the
     other's the mean over samples."""
-    different = [key for key, judgement in judged.judgements.items() if judgement.verdict == "different"]
+    different = [
+        key for key, judgement in judged.judgements.items() if judgement.verdict == "different"
+    ]
     if different != ["loss"]:
         return stage
     pairing.reference.set_weights(pairing.weights)
     batches = pairing.inputs.evaluation
     losses = [pairing.reference.ask("loss", batch, False, 0).value for batch in batches]
-    means = {"batches": np.mean(losses), "samples": np.average(losses, weights=[len(batch) for batch in batches])}
+    means = {
+        "batches": np.mean(losses),
+        "samples": np.average(losses, weights=[len(batch) for batch in batches]),
+    }
     kinds = []
     for answer in (judged.reference, judged.candidate):
         near = min(means, key=lambda kind: abs(means[kind] - float(answer["loss"])))
@@ -102,8 +126,10 @@ def explain_evaluation_loss(pairing: Pairing, stage: Stage, judged: Judged) -> S
         kinds.append(near)
     if kinds[0] == kinds[1]:
         return stage
-    note = (f"known difference: loss is the mean over {kinds[0]} in the reference ({means[kinds[0]]:.8g}) and over {kinds[1]} "
-            f"in the candidate ({means[kinds[1]]:.8g}); the last batch is partial")
+    note = (
+        f"known difference: loss is the mean over {kinds[0]} in the reference ({means[kinds[0]]:.8g}) and over {kinds[1]} "
+        f"in the candidate ({means[kinds[1]]:.8g}); the last batch is partial"
+    )
     return replace(stage, verdict="rounding", difference=None, notes=[*stage.notes, note])
 
 
@@ -111,7 +137,8 @@ def _two_adams(pairing: Pairing) -> bool:
     """Whether both use Adam, one of them in TensorFlow's fused kernel and the other not."""
     optimizers = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     return all(optimizer is not None and optimizer.name == "Adam" for optimizer in optimizers) and (
-        optimizers[0].fused != optimizers[1].fused)
+        optimizers[0].fused != optimizers[1].fused
+    )
 
 
 def _rms(values: np.ndarray) -> float:

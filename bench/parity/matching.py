@@ -43,36 +43,66 @@ class Match:
         return not self.reference_only and not self.candidate_only
 
     def to_candidate(self, weights: Weights) -> Weights:
-        return {pair.candidate.name: pair.to_candidate(weights[pair.reference.name])
-                for pair in self.pairs if pair.reference.name in weights}
+        return {
+            pair.candidate.name: pair.to_candidate(weights[pair.reference.name])
+            for pair in self.pairs
+            if pair.reference.name in weights
+        }
 
     def to_reference(self, weights: Weights) -> Weights:
-        return {pair.reference.name: None if weights[pair.candidate.name] is None
-                else pair.to_reference(weights[pair.candidate.name])
-                for pair in self.pairs if pair.candidate.name in weights}
+        return {
+            pair.reference.name: None
+            if weights[pair.candidate.name] is None
+            else pair.to_reference(weights[pair.candidate.name])
+            for pair in self.pairs
+            if pair.candidate.name in weights
+        }
 
 
-def match_variables(reference: list[Variable], candidate: list[Variable], names: dict[str, str]) -> Match:
+def match_variables(
+    reference: list[Variable], candidate: list[Variable], names: dict[str, str]
+) -> Match:
     """By `names` (reference to candidate), then by name, then by order and shape; a kernel in another layout has the same
     shape where it is used."""
     free = list(candidate)
     partners: dict[str, tuple[Variable, str]] = {}
     for variable in reference:
         if variable.name in names:
-            _take(partners, free, variable, "map", lambda other, name=names[variable.name]: other.name == name)
+            _take(
+                partners,
+                free,
+                variable,
+                "map",
+                lambda other, name=names[variable.name]: other.name == name,
+            )
     for rule in (_full_name, _last_name):
         counts = Counter(map(rule, [*reference, *candidate]))
         for variable in reference:
             if counts[rule(variable)] == 2:
-                _take(partners, free, variable, "name",
-                      lambda other, rule=rule, name=rule(variable): rule(other) == name)
+                _take(
+                    partners,
+                    free,
+                    variable,
+                    "name",
+                    lambda other, rule=rule, name=rule(variable): rule(other) == name,
+                )
     for trainable in (True, False):
         for variable in reference:
             if variable.trainable == trainable:
-                _take(partners, free, variable, "order and shape", lambda other, own=trainable: other.trainable == own)
+                _take(
+                    partners,
+                    free,
+                    variable,
+                    "order and shape",
+                    lambda other, own=trainable: other.trainable == own,
+                )
     for variable in reference:  # one side may have frozen what the other trains
         _take(partners, free, variable, "order and shape", lambda other: True)
-    pairs = [Pair(variable, *partners[variable.name]) for variable in reference if variable.name in partners]
+    pairs = [
+        Pair(variable, *partners[variable.name])
+        for variable in reference
+        if variable.name in partners
+    ]
     return Match(pairs, [variable for variable in reference if variable.name not in partners], free)
 
 
@@ -87,27 +117,39 @@ def read_map(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise UserError(f"--map {path} cannot be read as JSON: {error}") from error
     if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
-        raise UserError(f'--map {path} must be an object like {{"reference/name": "candidate/name"}}')
+        raise UserError(
+            f'--map {path} must be an object like {{"reference/name": "candidate/name"}}'
+        )
     return names
 
 
 def check_map(names: dict[str, str], reference: list[Variable], candidate: list[Variable]) -> None:
     """Raises UserError where a name of the map is nobody's."""
-    for role, given, variables in (("reference", names.keys(), reference), ("candidate", names.values(), candidate)):
+    for role, given, variables in (
+        ("reference", names.keys(), reference),
+        ("candidate", names.values(), candidate),
+    ):
         known = [variable.name for variable in variables]
         for name in given:
             if name not in known:
-                raise UserError(f"--map names {name!r}, which the {role} does not have; it has {', '.join(known)}")
+                raise UserError(
+                    f"--map names {name!r}, which the {role} does not have; it has {', '.join(known)}"
+                )
 
 
-def align_activations(reference: list[Activation], candidate: list[Activation]) -> list[tuple[int, int]]:
+def align_activations(
+    reference: list[Activation], candidate: list[Activation]
+) -> list[tuple[int, int]]:
     """Places of matching activations, in order: the longest common sequence of shapes in which equal operations count
     more than unequal ones, and later ones win over earlier ones (a layer's last operation is its output)."""
     scores = np.zeros((len(reference) + 1, len(candidate) + 1))
     for row, first in enumerate(reference):
         for column, second in enumerate(candidate):
             scores[row + 1, column + 1] = max(
-                scores[row, column + 1], scores[row + 1, column], scores[row, column] + _similarity(first, second))
+                scores[row, column + 1],
+                scores[row + 1, column],
+                scores[row, column] + _similarity(first, second),
+            )
     pairs = []
     row, column = len(reference), len(candidate)
     while row and column:
@@ -124,10 +166,17 @@ def align_activations(reference: list[Activation], candidate: list[Activation]) 
 
 def same_operation(first: Activation, second: Activation) -> bool:
     """Whether two activations come from the same kind of operation."""
-    return _KINDS.get(first.operation, first.operation) == _KINDS.get(second.operation, second.operation)
+    return _KINDS.get(first.operation, first.operation) == _KINDS.get(
+        second.operation, second.operation
+    )
 
 
-_KINDS = {"Add": "BiasAdd", "AddV2": "BiasAdd", "BatchMatMulV2": "MatMul", "FusedBatchNorm": "FusedBatchNormV3"}
+_KINDS = {
+    "Add": "BiasAdd",
+    "AddV2": "BiasAdd",
+    "BatchMatMulV2": "MatMul",
+    "FusedBatchNorm": "FusedBatchNormV3",
+}
 
 
 def _similarity(first: Activation, second: Activation) -> float:

@@ -32,8 +32,13 @@ class View:
     """A port as the stages see it. `ask` calls its methods by name; `match` translates, None for the reference's own
     names; `generator` moves weights and features by one ULP each."""
 
-    def __init__(self, ask: Callable, match: Match | None = None, generator: np.random.Generator | None = None,
-                 dtype=None):
+    def __init__(
+        self,
+        ask: Callable,
+        match: Match | None = None,
+        generator: np.random.Generator | None = None,
+        dtype=None,
+    ):
         self.ask = ask
         self._match = match
         self._generator = generator
@@ -45,8 +50,11 @@ class View:
 
     def batch(self, batch: PortBatch) -> PortBatch:
         """A batch as this port is given it."""
-        return replace(batch, features={name: self._moved(value) for name, value in batch.features.items()},
-                       labels=self._widened(batch.labels))
+        return replace(
+            batch,
+            features={name: self._moved(value) for name, value in batch.features.items()},
+            labels=self._widened(batch.labels),
+        )
 
     def own(self, values: Weights) -> Weights:
         """Values by the reference's names, in this port's names and layout."""
@@ -65,23 +73,35 @@ class View:
         slots = self.ask("slots")
         if not self._match:
             return slots
-        return {pair.reference.name: [(role, pair.to_reference(value)) for role, value in slots[pair.candidate.name]]
-                for pair in self._match.pairs if pair.candidate.name in slots}
+        return {
+            pair.reference.name: [
+                (role, pair.to_reference(value)) for role, value in slots[pair.candidate.name]
+            ]
+            for pair in self._match.pairs
+            if pair.candidate.name in slots
+        }
 
     def _moved(self, value: np.ndarray) -> np.ndarray:
         value = self._widened(value)
         return value if self._generator is None else rounding.nudged(value, self._generator)
 
     def _widened(self, value: np.ndarray) -> np.ndarray:
-        return value.astype(self._dtype) if self._dtype is not None and value.dtype.kind == "f" else value
+        return (
+            value.astype(self._dtype)
+            if self._dtype is not None and value.dtype.kind == "f"
+            else value
+        )
 
 
 def with_outputs(weights: Weights, variables: list[Variable], factor: float) -> Weights:
     """Weights under which outputs are `factor` times as large: the last kernel's times that, and what comes after it."""
     names = [variable.name for variable in variables if variable.trainable]
     kernels = [name for name in names if weights[name].ndim > 1]
-    last = set(names[names.index(kernels[-1]):] if kernels else names)
-    return {name: (value * factor).astype(value.dtype) if name in last else value for name, value in weights.items()}
+    last = set(names[names.index(kernels[-1]) :] if kernels else names)
+    return {
+        name: (value * factor).astype(value.dtype) if name in last else value
+        for name, value in weights.items()
+    }
 
 
 @dataclass
@@ -121,16 +141,26 @@ class Pairing:
 
     def perturbed(self, measurement: Callable[[View], dict]) -> list[dict]:
         """The measurement of the reference port moved by one ULP."""
-        return [measurement(View(self.reference.ask, generator=np.random.default_rng(seed)))
-                for seed in range(PERTURBATIONS)]
+        return [
+            measurement(View(self.reference.ask, generator=np.random.default_rng(seed)))
+            for seed in range(PERTURBATIONS)
+        ]
 
-    def judge(self, measurement: Callable[[View], dict], allowances: Callable[[dict], dict] | None = None,
-              align: Callable[[dict, dict], dict] = lambda reference, other: other) -> Judged:
+    def judge(
+        self,
+        measurement: Callable[[View], dict],
+        allowances: Callable[[dict], dict] | None = None,
+        align: Callable[[dict, dict], dict] = lambda reference, other: other,
+    ) -> Judged:
         """The measurement of both ports, each quantity judged. `align` brings another view's answer to the reference's
         keys; `allowances` gives the size of known differences."""
         reference, candidate = self.measure(measurement)
         candidate = align(reference, candidate)
-        keys = [key for key in reference if key in candidate and reference[key] is not None and candidate[key] is not None]
+        keys = [
+            key
+            for key in reference
+            if key in candidate and reference[key] is not None and candidate[key] is not None
+        ]
         if all(rounding.same_bits(reference[key], candidate[key]) for key in keys):
             return Judged(reference, candidate, {key: Judgement("bit") for key in keys})
         exact = align(reference, measurement(self.exact)) if self.exact is not None else {}
@@ -139,13 +169,19 @@ class Pairing:
         judgements = {}
         for key in keys:
             if reference[key].shape != candidate[key].shape:
-                judgements[key] = Judgement("different", np.inf, values=(list(reference[key].shape),
-                                                                        list(candidate[key].shape)), ulps=np.inf)
+                judgements[key] = Judgement(
+                    "different",
+                    np.inf,
+                    values=(list(reference[key].shape), list(candidate[key].shape)),
+                    ulps=np.inf,
+                )
                 continue
             noise = rounding.movement([other[key] for other in moved], reference[key])
             wide = exact.get(key)
             wide = wide if wide is not None and wide.shape == reference[key].shape else None
-            judgements[key] = rounding.judge(reference[key], candidate[key], wide, noise, allowed.get(key, 0.0))
+            judgements[key] = rounding.judge(
+                reference[key], candidate[key], wide, noise, allowed.get(key, 0.0)
+            )
         return Judged(reference, candidate, judgements)
 
 
@@ -162,12 +198,20 @@ class Judged:
         differences = self.differences()
         if differences:
             return Stage(name, "different", compared, differences[0], notes=list(notes))
-        largest = max((item for item in self.judgements.items() if item[1].verdict == "rounding"),
-                      key=lambda item: item[1].ratio, default=None)
+        largest = max(
+            (item for item in self.judgements.items() if item[1].verdict == "rounding"),
+            key=lambda item: item[1].ratio,
+            default=None,
+        )
         if largest:
-            return Stage(name, "rounding", compared, largest=difference_of(*largest), notes=list(notes))
+            return Stage(
+                name, "rounding", compared, largest=difference_of(*largest), notes=list(notes)
+            )
         return Stage(name, "bit" if self.judgements else "not seen", compared, notes=list(notes))
 
     def differences(self) -> list[Difference]:
-        return [difference_of(key, judgement) for key, judgement in self.judgements.items()
-                if judgement.verdict == "different"]
+        return [
+            difference_of(key, judgement)
+            for key, judgement in self.judgements.items()
+            if judgement.verdict == "different"
+        ]

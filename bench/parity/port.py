@@ -170,5 +170,9 @@ def train_curve(port: Port, batches: list[PortBatch], steps: int) -> Curve:
 
 def global_norm(gradients: dict[str, np.ndarray | None]) -> float:
     """The root of the sum of squares over all variables, summed in float64 in the order of the variables."""
-    squares = (np.sum(np.square(value, dtype=np.float64)) for value in gradients.values() if value is not None)
+    squares = (
+        np.sum(np.square(value, dtype=np.float64))
+        for value in gradients.values()
+        if value is not None
+    )
     return float(np.sqrt(sum(squares)))

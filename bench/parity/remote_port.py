@@ -19,7 +19,18 @@ from bench.process.group import Group
 from bench.process.reason import one_line
 from bench.task import Task, UserError
 
-ASKED_ONCE = frozenset({"load", "dataset_inputs", "input_spec", "received", "open", "variables", "initial_weights", "weights_given"})
+ASKED_ONCE = frozenset(
+    {
+        "load",
+        "dataset_inputs",
+        "input_spec",
+        "received",
+        "open",
+        "variables",
+        "initial_weights",
+        "weights_given",
+    }
+)
 
 
 class PortError(UserError):
@@ -63,7 +74,11 @@ class RemotePort:
 
     def send(self, method: str, *arguments) -> None:
         """Starts a call, to be ended by `receive`: both sides can work at once."""
-        key = hashlib.sha1(pickle.dumps((method, arguments))).digest() if method in ASKED_ONCE else None
+        key = (
+            hashlib.sha1(pickle.dumps((method, arguments))).digest()
+            if method in ASKED_ONCE
+            else None
+        )
         self._pending.append((method, key))
         if key is None or key not in self._known:
             with contextlib.suppress(OSError):  # the process died; `receive` says how
@@ -82,12 +97,16 @@ class RemotePort:
         try:
             if not self._pipe.poll(self._timeout):
                 self.close()
-                raise UserError(f"{self} did not return from {method!r} within {self._timeout:g} s: does it train or wait "
-                                "when it is called? Give more time with --timeout SECONDS")
+                raise UserError(
+                    f"{self} did not return from {method!r} within {self._timeout:g} s: does it train or wait "
+                    "when it is called? Give more time with --timeout SECONDS"
+                )
             outcome, value, self.peak_rss_mib = self._pipe.recv()
         except (EOFError, ConnectionResetError):
-            raise UserError(f"{self} ended its process (exit code {self._group.exitcode}) in {method!r}; out of memory? "
-                            f"{self._last_words()}") from None
+            raise UserError(
+                f"{self} ended its process (exit code {self._group.exitcode}) in {method!r}; out of memory? "
+                f"{self._last_words()}"
+            ) from None
         if outcome == "error":
             raise UserError(f"{self}: {value}")
         if outcome == "raised":
@@ -164,9 +183,14 @@ class _PortServer:
         self._port = None
 
     def call(self, method: str, *arguments):
-        own: dict[str, Callable] = {"open": self._open, "load": self._load, "received": self._received,
-                                    "input_spec": self._input_spec, "dataset_inputs": self._dataset_inputs,
-                                    "apply_to_target": self._apply_to_target}
+        own: dict[str, Callable] = {
+            "open": self._open,
+            "load": self._load,
+            "received": self._received,
+            "input_spec": self._input_spec,
+            "dataset_inputs": self._dataset_inputs,
+            "apply_to_target": self._apply_to_target,
+        }
         return own[method](*arguments) if method in own else self._of_port(method, *arguments)
 
     def _load(self) -> str:
@@ -215,10 +239,23 @@ def _own_frames(error: BaseException) -> str:
     """The traceback from the first frame that is not of this package."""
     frames = traceback.extract_tb(error.__traceback__)
     own = os.path.dirname(bench.__file__)
-    first = next((place for place, frame in enumerate(frames)
-                  if not os.path.abspath(frame.filename).startswith((own, os.path.dirname(os.__file__) + "/importlib"))
-                  and not frame.filename.startswith("<frozen")), 0)
-    return "".join([*traceback.format_list(frames[first:]), *traceback.format_exception_only(type(error), error)])
+    first = next(
+        (
+            place
+            for place, frame in enumerate(frames)
+            if not os.path.abspath(frame.filename).startswith(
+                (own, os.path.dirname(os.__file__) + "/importlib")
+            )
+            and not frame.filename.startswith("<frozen")
+        ),
+        0,
+    )
+    return "".join(
+        [
+            *traceback.format_list(frames[first:]),
+            *traceback.format_exception_only(type(error), error),
+        ]
+    )
 
 
 def _keep_one_thread() -> None:
@@ -228,4 +265,6 @@ def _keep_one_thread() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     for module in (tf.config.threading, tf.compat.v1.config.threading):
-        module.set_intra_op_parallelism_threads = module.set_inter_op_parallelism_threads = lambda num_threads: None
+        module.set_intra_op_parallelism_threads = module.set_inter_op_parallelism_threads = (
+            lambda num_threads: None
+        )

@@ -8,7 +8,17 @@ from dataclasses import asdict, dataclass, field
 
 from bench.parity.rounding import Judgement
 
-STAGES = ("data", "variables", "initial weights", "forward", "loss", "gradients", "update", "curve", "metrics")
+STAGES = (
+    "data",
+    "variables",
+    "initial weights",
+    "forward",
+    "loss",
+    "gradients",
+    "update",
+    "curve",
+    "metrics",
+)
 
 VERDICTS = {
     "bit": "same to the bit",
@@ -31,7 +41,11 @@ class Difference:
     of_tolerance: float | None = None
 
     def __str__(self) -> str:
-        size = "" if self.ulps is None else f", {count(self.ulps)} ULP, {count(self.of_tolerance)} x the tolerance"
+        size = (
+            ""
+            if self.ulps is None
+            else f", {count(self.ulps)} ULP, {count(self.of_tolerance)} x the tolerance"
+        )
         return f"{self.what}: {self.reference} against {self.candidate}{size}"
 
 
@@ -85,15 +99,25 @@ class Parity:
     def to_json(self) -> str:
         """One object; numbers that JSON does not know are null."""
         first = self.first_different
-        return json.dumps({**finite(asdict(self)), "same": self.same, "first_different": first.name if first else None},
-                          indent=1)
+        return json.dumps(
+            {
+                **finite(asdict(self)),
+                "same": self.same,
+                "first_different": first.name if first else None,
+            },
+            indent=1,
+        )
 
 
 def difference_of(what: str, judgement: Judgement) -> Difference:
     """A judgement as a difference with values side by side."""
     place = f" at {list(judgement.place)}" if judgement.place else ""
-    reference, candidate = (", ".join(f"{value:.8g}" for value in values) for values in judgement.values)
-    return Difference(f"{what}{place}", f"[{reference}]", f"[{candidate}]", judgement.ulps, judgement.ratio)
+    reference, candidate = (
+        ", ".join(f"{value:.8g}" for value in values) for values in judgement.values
+    )
+    return Difference(
+        f"{what}{place}", f"[{reference}]", f"[{candidate}]", judgement.ulps, judgement.ratio
+    )
 
 
 def count(value: float | None) -> str:

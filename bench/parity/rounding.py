@@ -35,16 +35,25 @@ class Judgement:
     @property
     def ratio(self) -> float:
         """The error relative to the tolerance."""
-        return self.error / self.tolerance if self.tolerance else (0.0 if not self.error else np.inf)
+        return (
+            self.error / self.tolerance if self.tolerance else (0.0 if not self.error else np.inf)
+        )
 
 
 def same_bits(reference: np.ndarray, candidate: np.ndarray) -> bool:
     """Equal values in equal shapes, without asking how they are stored."""
-    return reference.shape == candidate.shape and bool(np.array_equal(reference, candidate, equal_nan=True))
+    return reference.shape == candidate.shape and bool(
+        np.array_equal(reference, candidate, equal_nan=True)
+    )
 
 
-def judge(reference: np.ndarray, candidate: np.ndarray, exact: np.ndarray | None, noise: float,
-          allowance: float = 0.0) -> Judgement:
+def judge(
+    reference: np.ndarray,
+    candidate: np.ndarray,
+    exact: np.ndarray | None,
+    noise: float,
+    allowance: float = 0.0,
+) -> Judgement:
     """Compares two ports' arrays of the same shape.
 
     `exact` is the float64 reference's array or None; `noise` the root mean square movement of the reference port's
@@ -63,7 +72,9 @@ def judge(reference: np.ndarray, candidate: np.ndarray, exact: np.ndarray | None
             better, error = 0.0, _rms(candidate - reference)
     tolerance = multiple(reference.size) * max(better, noise, floor) + allowance
     within = finite.all() and error <= tolerance
-    return Judgement("rounding" if within else "different", error, tolerance, *_largest(reference, candidate))
+    return Judgement(
+        "rounding" if within else "different", error, tolerance, *_largest(reference, candidate)
+    )
 
 
 def multiple(size: int) -> float:
@@ -101,5 +112,11 @@ def _largest(reference: np.ndarray, candidate: np.ndarray):
         distance = np.nan_to_num(np.abs(reference - candidate), nan=np.inf)
     place = np.unravel_index(int(distance.argmax()), distance.shape)
     start = max(0, min(int(distance.argmax()) - 1, reference.size - SHOWN))
-    shown = tuple(values.reshape(-1)[start:start + SHOWN].tolist() for values in (reference, candidate))
-    return ulps_between(reference[place], candidate[place]), shown, tuple(int(axis) for axis in place)
+    shown = tuple(
+        values.reshape(-1)[start : start + SHOWN].tolist() for values in (reference, candidate)
+    )
+    return (
+        ulps_between(reference[place], candidate[place]),
+        shown,
+        tuple(int(axis) for axis in place),
+    )

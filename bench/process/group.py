@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection, wait
 import psutil
 
 from bench.process.forkserver import CONTEXT
+from bench.process.reaper import ended_with_runner, reaper
 from bench.process.sessions import kill_tree, memory_of
-from bench.process.reaper import reaper, ended_with_runner
 from bench.task import UserError
 
 
@@ -29,11 +29,16 @@ class Group:
         self._watched = contextlib.ExitStack()
         self._scratch = tempfile.mkdtemp(dir=reaper().scratch)
         own, theirs = CONTEXT.Pipe()
-        self._process = CONTEXT.Process(target=_lead, args=(theirs, self._scratch, target, arguments))
+        self._process = CONTEXT.Process(
+            target=_lead, args=(theirs, self._scratch, target, arguments)
+        )
         try:
             self._process.start()
             theirs.close()
-            with contextlib.suppress(EOFError, OSError), own:  # if it has died, its exit code says so
+            with (
+                contextlib.suppress(EOFError, OSError),
+                own,
+            ):  # if it has died, its exit code says so
                 own.recv()  # it leads its session
                 self._watched.enter_context(ended_with_runner(self.pid, self._scratch))
                 own.send(None)  # it may begin; had this process been killed before, it would end
@@ -96,7 +101,9 @@ def call_in_child(function: Callable, *arguments):
                 raise EOFError
             returned, value = receiver.recv()
         except EOFError:
-            raise UserError(f"the process for {function.__name__} died; was it killed, or out of memory?") from None
+            raise UserError(
+                f"the process for {function.__name__} died; was it killed, or out of memory?"
+            ) from None
     if returned:
         return value
     raise value

@@ -30,12 +30,22 @@ class Reaper:
 
     def __init__(self):
         self._process = subprocess.Popen(
-            [sys.executable, "-c",
-             f"import sys; sys.path[:] = {sys.path!r}; from bench.process.reaper import run_reaper; run_reaper()"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True)
+            [
+                sys.executable,
+                "-c",
+                f"import sys; sys.path[:] = {sys.path!r}; from bench.process.reaper import run_reaper; run_reaper()",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
+        )
         told = self._process.stdout.readline().decode().strip()
         if not told:
-            raise UserError(f"{tempfile.gettempdir()}: temporary files cannot be written there; is the disk full?")
+            raise UserError(
+                f"{tempfile.gettempdir()}: temporary files cannot be written there; is the disk full?"
+            )
         self.scratch = Path(told)
         """For temporary files of this run."""
 

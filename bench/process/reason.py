@@ -11,7 +11,10 @@ def one_line(error: BaseException) -> str:
     does. Of an error in a compiled graph, TensorFlow first tells where the operation was made; that is left out."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[0] == "Graph execution error:":
-        told = max((number for number, line in enumerate(lines, start=1) if line.startswith(FRAME)), default=0)
+        told = max(
+            (number for number, line in enumerate(lines, start=1) if line.startswith(FRAME)),
+            default=0,
+        )
         lines = lines[told:]
     lines = [line for line in lines if not line.startswith("[[")]
     if not lines:

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from bench.parity.result import STAGES
-from bench.results.comparisons import StoredComparison
 from bench.report.cost import cost_answer
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts
 from bench.report.tables import SECOND_STEP, Answer, power
+from bench.results.comparisons import StoredComparison
 
 EQUAL_ACCURACY = 1e-3
 """Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32
@@ -21,8 +21,13 @@ here and float64 there; another optimizer, order or initialisation gives differe
 NOT_MEASURED = "Not measured in this run."
 
 
-def answers(folder: Path, results: pd.DataFrame, throughput: pd.DataFrame, agreement: pd.DataFrame,
-            comparisons: list[StoredComparison]) -> list[Answer]:
+def answers(
+    folder: Path,
+    results: pd.DataFrame,
+    throughput: pd.DataFrame,
+    agreement: pd.DataFrame,
+    comparisons: list[StoredComparison],
+) -> list[Answer]:
     """One answer per question of the project; `throughput` is that of the rounds, under the names that tables show."""
     ok = results[results["status"] == "ok"]
     same = _compared(comparisons, agreement) if comparisons else _same_network(ok, agreement)
@@ -34,17 +39,29 @@ def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> A
     different = [compared for compared in comparisons if compared.differs]
     unknown = [compared for compared in comparisons if compared.parity is None]
     if different:
-        names = ", ".join(f"{compared.implementation} on {compared.dataset}" for compared in different)
+        names = ", ".join(
+            f"{compared.implementation} on {compared.dataset}" for compared in different
+        )
         return Answer(question, f"No: {names} differs.", parity_texts(different)[0])
     if unknown:
         return Answer(question, "Not all could be compared.", parity_texts(unknown)[0])
-    verdicts = Counter(stage.verdict for compared in comparisons for stage in compared.parity.stages)
-    later = "" if agreement.empty else (f" With equal seeds and all threads, losses differ by at most "
-                                        f"{power(agreement['evaluations'].max())} at any evaluation.")
+    verdicts = Counter(
+        stage.verdict for compared in comparisons for stage in compared.parity.stages
+    )
+    later = (
+        ""
+        if agreement.empty
+        else (
+            f" With equal seeds and all threads, losses differ by at most "
+            f"{power(agreement['evaluations'].max())} at any evaluation."
+        )
+    )
     return Answer(
-        question, "Yes, stage by stage.",
+        question,
+        "Yes, stage by stage.",
         f"{len(comparisons)} comparisons of {len(STAGES)} stages: {verdicts['bit']} same to the bit, {verdicts['rounding']} "
-        f"within rounding or a known difference.{later}")
+        f"within rounding or a known difference.{later}",
+    )
 
 
 def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
@@ -52,13 +69,18 @@ def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
     if agreement.empty:
         return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
     same = (ok.groupby("dataset")["parameters"].nunique() == 1).all()
-    first, second, later = (agreement[column].max() for column in ("first step", SECOND_STEP, "evaluations"))
+    first, second, later = (
+        agreement[column].max() for column in ("first step", SECOND_STEP, "evaluations")
+    )
     equal = same and max(first, second) < EQUAL_ACCURACY
     return Answer(
         question,
-        "Yes: same weights, same order, same update." if equal else "No: the ports part in the first two steps.",
+        "Yes: same weights, same order, same update."
+        if equal
+        else "No: the ports part in the first two steps.",
         f"{'Equal' if same else 'Different'} parameter counts. With equal seeds the losses differ by at most {power(first)} "
-        f"at the first step, {power(second)} of their size after one update, {power(later)} at any evaluation.")
+        f"at the first step, {power(second)} of their size after one update, {power(later)} at any evaluation.",
+    )
 
 
 def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:
@@ -74,7 +96,8 @@ def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:
         question,
         "Activated outputs go into a loss that takes logits.",
         f"{len(frozen)} cells on {where} are frozen: outputs saturated, no gradient. Cure: pass the logits. "
-        f"{_trained_counts(verdicts)}")
+        f"{_trained_counts(verdicts)}",
+    )
 
 
 def _trained_counts(verdicts: list[Verdict]) -> str:

@@ -7,31 +7,36 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.results import cells as raw
-from bench.results.files import left_out
 from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.step_breakdown import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
 from bench.report.rounds import Rounds, is_yardstick, parts_of
 from bench.report.tables import Answer, spread
+from bench.results import cells as raw
+from bench.results.files import left_out
 
 QUESTION = "What does each API cost?"
 _NAMES = {FLOOR: "(the floor)", AGAIN: "(again, A/A)"}
 THROUGHPUT_NOTE = (
     "Throughput: medians over rounds in which all variants take turns, with 95 % intervals by bootstrap over rounds; ratios are "
     f"paired by round; equivalent means that the interval lies within {MARGIN:.0%} of 1. The floor is the same network looping in one "
-    "call on one batch; again is the first row's program measured a second time.")
+    "call on one batch; again is the first row's program measured a second time."
+)
 TAX_NOTE = (
     "Milliseconds of a steady step, medians with the range over rounds and quartiles of traced calls: kernels at work; ops waiting "
     "for input; the runtime's own "
     "time; Python of sessions, hooks, callbacks and functions; other Python. Residual: what the parts leave of the step "
-    "without clocks.")
+    "without clocks."
+)
 GATE_NOTE = (
     "Sessions and Estimator hold the gradients of an op back, by default, until all of them are there (Optimizer.GATE_OP), Keras's "
     "GradientTape does not: with large batches on several cores that costs the first two more than all their Python. The tuned profiles "
-    "switch it off (GATE_NONE).")
-GPU_NOTE = ("kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, the share of the step it was "
-            "busy; by its driver, utilisation, energy; peak memory as TensorFlow counts it.")
+    "switch it off (GATE_NONE)."
+)
+GPU_NOTE = (
+    "kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, the share of the step it was "
+    "busy; by its driver, utilisation, energy; peak memory as TensorFlow counts it."
+)
 NO_GPU_NOTE = "No GPU was there: GPU columns are left out here and empty in results.csv, and kernels ran on the CPU."
 
 
@@ -39,12 +44,17 @@ def throughput_table(throughput: pd.DataFrame) -> pd.DataFrame:
     """A row a variant: samples per second, and its ratios."""
     rows = []
     for _, row in throughput.iterrows():
-        rows.append({
-            "dataset": row["dataset"], "implementation": row["implementation"], "profile": _shown(row["profile"]),
-            "samples/s": _with_interval(row, "samples_per_second", 0),
-            f"relative to {reference_of(throughput)}": _with_verdict(row, "relative"),
-            "of the floor": _with_interval(row, "of_floor", 2), "tuned over default": _with_interval(row, "over_default", 2),
-        })
+        rows.append(
+            {
+                "dataset": row["dataset"],
+                "implementation": row["implementation"],
+                "profile": _shown(row["profile"]),
+                "samples/s": _with_interval(row, "samples_per_second", 0),
+                f"relative to {reference_of(throughput)}": _with_verdict(row, "relative"),
+                "of the floor": _with_interval(row, "of_floor", 2),
+                "tuned over default": _with_interval(row, "over_default", 2),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -53,15 +63,31 @@ def tax_table(throughput: pd.DataFrame) -> pd.DataFrame:
     parts = parts_of(throughput)
     rows = []
     for _, row in parts.iterrows():
-        rows.append({
-            "dataset": row["dataset"], "implementation": row["implementation"], "profile": _shown(row["profile"]),
-            "step ms": f"{row['wall_ms']:.3f}",
-            **{name: f"{row[f'{name}_ms']:.3f} [{row[f'{name}_low_ms']:.3f}, {row[f'{name}_high_ms']:.3f}]" for name in PARTS},
-            "residual": f"{row['residual_ms']:+.3f} ({row['residual_ms'] / row['wall_ms']:+.1%})",
-            **({"GPU": f"{row['gpu_ms']:.3f}", "GPU copies": f"{row['gpu_copy_ms']:.3f}", "GPU busy": f"{row['gpu_busy']:.0%}",
-                "GPU utilisation": _of_driver(row, "gpu_utilisation", ".0%"), "GPU MiB": _of_driver(row, "gpu_peak_mib", ",.0f"),
-                "J a turn": _of_driver(row, "gpu_energy_j", ".1f")} if has_gpu(parts) else {}),
-        })
+        rows.append(
+            {
+                "dataset": row["dataset"],
+                "implementation": row["implementation"],
+                "profile": _shown(row["profile"]),
+                "step ms": f"{row['wall_ms']:.3f}",
+                **{
+                    name: f"{row[f'{name}_ms']:.3f} [{row[f'{name}_low_ms']:.3f}, {row[f'{name}_high_ms']:.3f}]"
+                    for name in PARTS
+                },
+                "residual": f"{row['residual_ms']:+.3f} ({row['residual_ms'] / row['wall_ms']:+.1%})",
+                **(
+                    {
+                        "GPU": f"{row['gpu_ms']:.3f}",
+                        "GPU copies": f"{row['gpu_copy_ms']:.3f}",
+                        "GPU busy": f"{row['gpu_busy']:.0%}",
+                        "GPU utilisation": _of_driver(row, "gpu_utilisation", ".0%"),
+                        "GPU MiB": _of_driver(row, "gpu_peak_mib", ",.0f"),
+                        "J a turn": _of_driver(row, "gpu_energy_j", ".1f"),
+                    }
+                    if has_gpu(parts)
+                    else {}
+                ),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -72,31 +98,51 @@ def kernel_tables(rounds: list[Rounds]) -> dict[str, pd.DataFrame]:
         for record in one.ok:
             top = top_kernels(one.kernels, record.name)
             if len(top) and record.profile != AGAIN:
-                tables[f"{one.dataset}: {record.implementation} {_shown(record.profile)}"] = pd.DataFrame({
-                    "kernel": top["kernel"], "device": top["device"], "ms a step": top["total_ms"].map("{:.4f}".format),
-                    "times a step": top["count"].map("{:.1f}".format), "share": top["share"].map("{:.1%}".format)})
+                tables[f"{one.dataset}: {record.implementation} {_shown(record.profile)}"] = (
+                    pd.DataFrame(
+                        {
+                            "kernel": top["kernel"],
+                            "device": top["device"],
+                            "ms a step": top["total_ms"].map("{:.4f}".format),
+                            "times a step": top["count"].map("{:.1f}".format),
+                            "share": top["share"].map("{:.1%}".format),
+                        }
+                    )
+                )
     return tables
 
 
 def other_costs_table(ok: pd.DataFrame, imports: pd.DataFrame) -> pd.DataFrame:
     """What is no step, a row a dataset, implementation and profile: medians over cells, or timed imports, with the range."""
     rows = []
-    for (dataset, implementation, profile), cells in ok.groupby(["dataset", "implementation", "profile"], sort=False):
+    for (dataset, implementation, profile), cells in ok.groupby(
+        ["dataset", "implementation", "profile"], sort=False
+    ):
         timed = imports.loc[imports["implementation"] == implementation.split(" (")[0], "import_s"]
-        rows.append({
-            "dataset": dataset, "implementation": implementation, "profile": profile, "cells": len(cells),
-            "import s": spread(timed, 1), "graph s": spread(cells["graph_s"], 2),
-            "first step s": spread(cells["first_step_s"], 2),
-            "evaluation s": spread(cells["evaluation_s"], 2), "checkpoint ms": spread(cells["checkpoint_s"] * 1e3, 0),
-            "checkpoint KiB": spread(cells["checkpoint_kib"], 0), "peak MiB": spread(cells["peak_rss_mib"], 0),
-        })
+        rows.append(
+            {
+                "dataset": dataset,
+                "implementation": implementation,
+                "profile": profile,
+                "cells": len(cells),
+                "import s": spread(timed, 1),
+                "graph s": spread(cells["graph_s"], 2),
+                "first step s": spread(cells["first_step_s"], 2),
+                "evaluation s": spread(cells["evaluation_s"], 2),
+                "checkpoint ms": spread(cells["checkpoint_s"] * 1e3, 0),
+                "checkpoint KiB": spread(cells["checkpoint_kib"], 0),
+                "peak MiB": spread(cells["peak_rss_mib"], 0),
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def code_table(ok: pd.DataFrame) -> pd.DataFrame:
     """How much code each implementation is: counts, which have no uncertainty."""
     columns = {"code_lines": "code lines", "statements": "statements", "api_names": "API names"}
-    first = ok.groupby(["implementation", "profile"], sort=False)[list(columns)].first().reset_index()
+    first = (
+        ok.groupby(["implementation", "profile"], sort=False)[list(columns)].first().reset_index()
+    )
     return first.drop_duplicates(["implementation", "profile"]).rename(columns=columns)
 
 
@@ -118,24 +164,38 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     """What is to be said of costs in words."""
     texts = []
     for dataset, rows in throughput.groupby("dataset", sort=False):
-        texts.append(f"{dataset}, samples per second: " + "; ".join(_in_words(row) for _, row in rows.iterrows()) + ".")
+        texts.append(
+            f"{dataset}, samples per second: "
+            + "; ".join(_in_words(row) for _, row in rows.iterrows())
+            + "."
+        )
     for one in rounds:
         again, recording, share = one.again, one.recording, one.recording_share
         if again is not None and not math.isnan(again.low):
-            texts.append(f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: differences of less than "
-                         f"{max(again.high - 1, 1 - again.low):.1%} say nothing here, whatever their verdict.")
+            texts.append(
+                f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: differences of less than "
+                f"{max(again.high - 1, 1 - again.low):.1%} say nothing here, whatever their verdict."
+            )
         if recording is not None and share is not None and not math.isnan(recording.low):
-            texts.append(f"{one.dataset}: recording a call takes {share:.2%} of it; throughput while every call is "
-                         f"recorded, relative to none being: {_text(recording)}.")
-        texts += [f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
-                  for record in one.records if record.status != "ok"]
+            texts.append(
+                f"{one.dataset}: recording a call takes {share:.2%} of it; throughput while every call is "
+                f"recorded, relative to none being: {_text(recording)}."
+            )
+        texts += [
+            f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
+            for record in one.records
+            if record.status != "ok"
+        ]
     return texts
 
 
 def caution_texts(rounds: list[Rounds], environment: dict) -> list[str]:
     """Doubts about the rounds."""
-    return [f"{one.dataset}: {text}" for one in rounds
-            for text in one.warnings_of(environment.get("precision"), environment.get("governor", []))]
+    return [
+        f"{one.dataset}: {text}"
+        for one in rounds
+        for text in one.warnings_of(environment.get("precision"), environment.get("governor", []))
+    ]
 
 
 def cost_answer(throughput: pd.DataFrame) -> Answer:
@@ -143,28 +203,53 @@ def cost_answer(throughput: pd.DataFrame) -> Answer:
     if len(throughput):
         default = throughput[(throughput["profile"] == "default") & throughput["relative"].notna()]
     if not len(throughput) or not len(default):
-        return Answer(QUESTION, "Not measured in this run.", "It takes two implementations, and rounds.")
+        return Answer(
+            QUESTION, "Not measured in this run.", "It takes two implementations, and rounds."
+        )
     worst = default.loc[default["relative"].idxmin()]
     tuned = throughput[throughput["profile"] == "tuned"]
-    own = tuned[(tuned["dataset"] == worst["dataset"]) & (tuned["implementation"] == worst["implementation"])
-                & tuned["over_default"].notna()]
-    won = f" Its own settings make it {own['over_default'].iloc[0]:.1f} times faster." if len(own) else ""
+    own = tuned[
+        (tuned["dataset"] == worst["dataset"])
+        & (tuned["implementation"] == worst["implementation"])
+        & tuned["over_default"].notna()
+    ]
+    won = (
+        f" Its own settings make it {own['over_default'].iloc[0]:.1f} times faster."
+        if len(own)
+        else ""
+    )
     reference = reference_of(throughput)
-    parts = [f"{dataset}: " + ", ".join(
-                 f"{row['implementation']} {_with_verdict(row, 'relative')}" for _, row in rows.iterrows())
-             for dataset, rows in default.groupby("dataset", sort=False)]
+    parts = [
+        f"{dataset}: "
+        + ", ".join(
+            f"{row['implementation']} {_with_verdict(row, 'relative')}"
+            for _, row in rows.iterrows()
+        )
+        for dataset, rows in default.groupby("dataset", sort=False)
+    ]
     return Answer(
         QUESTION,
         f"At worst {worst['implementation']} reaches {worst['relative']:.0%} of {reference}'s throughput, on {worst['dataset']}."
         f"{won}",
         f"Throughput relative to {reference}, [95 % interval], default settings. {'; '.join(parts)}."
-        + ("" if tuned.empty else " Tuned, of the floor: " + ", ".join(
-            f"{row['dataset']} {row['implementation']} {row['of_floor']:.2f}" for _, row in tuned.iterrows()) + "."))
+        + (
+            ""
+            if tuned.empty
+            else " Tuned, of the floor: "
+            + ", ".join(
+                f"{row['dataset']} {row['implementation']} {row['of_floor']:.2f}"
+                for _, row in tuned.iterrows()
+            )
+            + "."
+        ),
+    )
 
 
 def reference_of(throughput: pd.DataFrame) -> str:
     """The implementation that has an A/A twin."""
-    return next(iter(throughput.loc[throughput["profile"] == AGAIN, "implementation"]), "").split(" (")[0]
+    return next(iter(throughput.loc[throughput["profile"] == AGAIN, "implementation"]), "").split(
+        " ("
+    )[0]
 
 
 def _shown(profile: str) -> str:
@@ -173,7 +258,11 @@ def _shown(profile: str) -> str:
 
 
 def _in_words(row: pd.Series) -> str:
-    name = row["implementation"] if row["profile"] == "default" else f"{row['implementation']} {_shown(row['profile'])}"
+    name = (
+        row["implementation"]
+        if row["profile"] == "default"
+        else f"{row['implementation']} {_shown(row['profile'])}"
+    )
     if row["profile"] == FLOOR:
         name = "the floor"
     extra = []
@@ -193,7 +282,9 @@ def _text(ratio: Ratio) -> str:
 
 
 def _with_interval(row: pd.Series, column: str, digits: int) -> str:
-    low, high = ("low", "high") if column == "samples_per_second" else (f"{column}_low", f"{column}_high")
+    low, high = (
+        ("low", "high") if column == "samples_per_second" else (f"{column}_low", f"{column}_high")
+    )
     if pd.isna(row[column]):
         return "-"
     if pd.isna(row[low]):
@@ -204,4 +295,3 @@ def _with_interval(row: pd.Series, column: str, digits: int) -> str:
 def _with_verdict(row: pd.Series, column: str) -> str:
     text = _with_interval(row, column, 2)
     return f"{text} {row[f'{column}_verdict']}" if "[" in text else text
-

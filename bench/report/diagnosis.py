@@ -10,8 +10,8 @@ import pandas as pd
 from bench.diagnose.cells import read_ended
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.outputs import explain_outputs, state_of
-from bench.results import cells as raw
 from bench.parity.result import Explanation
+from bench.results import cells as raw
 
 WHY = "Why does it not train?"
 UNKNOWN = "not known: no rule applies; compare it with a port that trains (python -m bench parity)"
@@ -20,15 +20,29 @@ WIDTH = 110
 
 def as_lines(explanations: list[Explanation], most: int = 3) -> str:
     """Causes with their evidence, cure and lines, the likeliest first."""
-    return "\n\n".join(_one(place, found) for place, found in enumerate(explanations[:most], start=1))
+    return "\n\n".join(
+        _one(place, found) for place, found in enumerate(explanations[:most], start=1)
+    )
 
 
 def _one(place: int, found: Explanation) -> str:
-    fields = [("evidence", found.evidence), ("cure", found.cure), *(("look at", line) for line in found.lines)]
+    fields = [
+        ("evidence", found.evidence),
+        ("cure", found.cure),
+        *(("look at", line) for line in found.lines),
+    ]
     shown = [f"Cause {place}: {found.title} (stage: {found.stage})"]
     for name, text in fields:
-        shown.append(textwrap.fill(text, WIDTH, initial_indent=f"  {name:9} ", subsequent_indent=" " * 12,
-                                   break_long_words=False, break_on_hyphens=False))
+        shown.append(
+            textwrap.fill(
+                text,
+                WIDTH,
+                initial_indent=f"  {name:9} ",
+                subsequent_indent=" " * 12,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
     return "\n".join(shown)
 
 
@@ -57,21 +71,52 @@ def cell_causes(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
         if state == "trained":
             continue
         found = explain_outputs(ended)
-        rows.append({"implementation": record.implementation, "profile": record.profile, "dataset": record.dataset,
-                     "outputs": record.outputs, "seed": record.seed, "state": state,
-                     "cause": found[0].title if found else UNKNOWN, "evidence": found[0].evidence if found else "",
-                     "cure": found[0].cure if found else ""})
-    columns = ["implementation", "profile", "dataset", "outputs", "seed", "state", "cause", "evidence", "cure"]
+        rows.append(
+            {
+                "implementation": record.implementation,
+                "profile": record.profile,
+                "dataset": record.dataset,
+                "outputs": record.outputs,
+                "seed": record.seed,
+                "state": state,
+                "cause": found[0].title if found else UNKNOWN,
+                "evidence": found[0].evidence if found else "",
+                "cure": found[0].cure if found else "",
+            }
+        )
+    columns = [
+        "implementation",
+        "profile",
+        "dataset",
+        "outputs",
+        "seed",
+        "state",
+        "cause",
+        "evidence",
+        "cure",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
 def causes_table(causes: pd.DataFrame) -> pd.DataFrame:
     """A row for every dataset, outputs and cause: which cells, and the evidence of the first."""
     rows = []
-    for (dataset, outputs, cause), cells in causes.groupby(["dataset", "outputs", "cause"], sort=False):
-        by_name = cells.groupby("implementation", sort=False)["seed"].apply(lambda seeds: ", ".join(map(str, sorted(set(seeds)))))
-        rows.append({"dataset": dataset, "outputs": outputs, "cells": "; ".join(f"{name} seed {seeds}" for name, seeds in by_name.items()),
-                     "cause": cause, "evidence (first cell)": cells["evidence"].iloc[0], "cure": cells["cure"].iloc[0]})
+    for (dataset, outputs, cause), cells in causes.groupby(
+        ["dataset", "outputs", "cause"], sort=False
+    ):
+        by_name = cells.groupby("implementation", sort=False)["seed"].apply(
+            lambda seeds: ", ".join(map(str, sorted(set(seeds))))
+        )
+        rows.append(
+            {
+                "dataset": dataset,
+                "outputs": outputs,
+                "cells": "; ".join(f"{name} seed {seeds}" for name, seeds in by_name.items()),
+                "cause": cause,
+                "evidence (first cell)": cells["evidence"].iloc[0],
+                "cure": cells["cure"].iloc[0],
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -79,7 +124,9 @@ def with_causes(results: pd.DataFrame, causes: pd.DataFrame) -> pd.DataFrame:
     """The results with the column `cause`, empty for cells that trained."""
     keys = ["implementation", "profile", "dataset", "outputs", "seed"]
     found = {tuple(row[key] for key in keys): row["cause"] for _, row in causes.iterrows()}
-    return results.assign(cause=[found.get(tuple(row[key] for key in keys), "") for _, row in results.iterrows()])
+    return results.assign(
+        cause=[found.get(tuple(row[key] for key in keys), "") for _, row in results.iterrows()]
+    )
 
 
 def draw_diagnosis(diagnosis: Diagnosis, path: Path) -> None:
@@ -90,17 +137,35 @@ def draw_diagnosis(diagnosis: Diagnosis, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     figure, panels = plt.subplots(1, 3, figsize=(13, 3.6), constrained_layout=True)
-    panels[0].plot(range(1, len(diagnosis.losses) + 1), diagnosis.losses, linewidth=1, color="#1f77b4")
+    panels[0].plot(
+        range(1, len(diagnosis.losses) + 1), diagnosis.losses, linewidth=1, color="#1f77b4"
+    )
     panels[0].set(title="loss of the step", xlabel="step", yscale="log")
     steps = [look.step for look in diagnosis.looks]
-    panels[1].plot(steps, [max(look.gradient_norm, 1e-12) for look in diagnosis.looks], marker="o", color="#d62728")
-    panels[1].set(title="gradient norm (1e-12: exactly 0)", xlabel="step", xscale="symlog", yscale="log")
-    panels[2].plot(steps, [look.saturated for look in diagnosis.looks], marker="o", label="outputs at 0 or 1", color="#9467bd")
+    panels[1].plot(
+        steps,
+        [max(look.gradient_norm, 1e-12) for look in diagnosis.looks],
+        marker="o",
+        color="#d62728",
+    )
+    panels[1].set(
+        title="gradient norm (1e-12: exactly 0)", xlabel="step", xscale="symlog", yscale="log"
+    )
+    panels[2].plot(
+        steps,
+        [look.saturated for look in diagnosis.looks],
+        marker="o",
+        label="outputs at 0 or 1",
+        color="#9467bd",
+    )
     dead = [max(look.dead.values(), default=0.0) for look in diagnosis.looks]
     panels[2].plot(steps, dead, marker="s", label="dead units, worst layer", color="#7f7f7f")
     panels[2].set(title="shares", xlabel="step", xscale="symlog", ylim=(-0.03, 1.03))
     panels[2].legend(frameon=False)
-    figure.suptitle(f"{diagnosis.port}: {diagnosis.state}"
-                    + (f" - {diagnosis.explanations[0].title}" if diagnosis.explanations else ""), fontsize=10)
+    figure.suptitle(
+        f"{diagnosis.port}: {diagnosis.state}"
+        + (f" - {diagnosis.explanations[0].title}" if diagnosis.explanations else ""),
+        fontsize=10,
+    )
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from bench.diagnose.outputs import near_chance
-from bench.results import cells as raw
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
-from bench.results.comparisons import StoredComparison
 from bench.report.parity import parity_texts
 from bench.report.tables import power, reference, spread
+from bench.results import cells as raw
+from bench.results.comparisons import StoredComparison
 
 
 @dataclass(frozen=True)
@@ -36,47 +36,85 @@ class Verdict:
 
 def label(cell: pd.Series) -> str:
     """A cell's implementation, and its profile unless it is the default one."""
-    return cell["implementation"] if cell["profile"] == "default" else f"{cell['implementation']} {cell['profile']}"
+    return (
+        cell["implementation"]
+        if cell["profile"] == "default"
+        else f"{cell['implementation']} {cell['profile']}"
+    )
 
 
 def judge(folder: Path, cell: pd.Series) -> Verdict:
     """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
-    name = "-".join(str(cell[key]) for key in ("implementation", "profile", "dataset", "outputs", "seed"))
+    name = "-".join(
+        str(cell[key]) for key in ("implementation", "profile", "dataset", "outputs", "seed")
+    )
     final = raw.read_outputs(folder, name).query("batch == 'evaluation'")
     outputs, labels = raw.class_outputs(final), final["label"].to_numpy()
     rows = saturated_rows(outputs, labels) if cell["outputs"] == "activated" else None
     chance = near_chance(cell["accuracy"], labels)
     frozen = chance and rows is not None and cell["gradient_norm"] < NO_GRADIENT
-    return Verdict(cell, outputs.shape[1], "frozen" if frozen else "near chance" if chance else "trained", rows)
+    return Verdict(
+        cell, outputs.shape[1], "frozen" if frozen else "near chance" if chance else "trained", rows
+    )
 
 
-def find(folder: Path, results: pd.DataFrame, agreement: pd.DataFrame, comparisons: list[StoredComparison]) -> list[Finding]:
+def find(
+    folder: Path,
+    results: pd.DataFrame,
+    agreement: pd.DataFrame,
+    comparisons: list[StoredComparison],
+) -> list[Finding]:
     """What a run says of its networks and of their training; see `bench.report.cost` for the third question."""
     ok = results[results["status"] == "ok"]
     failed = results[results["status"] != "ok"]
-    findings = [Finding("training", f"{label(cell)}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
-                        f"{cell['status']} ({cell['reason']}).") for _, cell in failed.iterrows()]
+    findings = [
+        Finding(
+            "training",
+            f"{label(cell)}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
+            f"{cell['status']} ({cell['reason']}).",
+        )
+        for _, cell in failed.iterrows()
+    ]
     findings += [Finding("network", text) for text in parity_texts(comparisons)]
     findings += _network_findings(ok, agreement)
     for (dataset, outputs), cells in ok.groupby(["dataset", "outputs"], sort=False):
         verdicts = [judge(folder, cell) for _, cell in cells.iterrows()]
-        findings += [Finding("training", text) for text in _training_texts(f"{outputs}, {dataset}", outputs, verdicts)]
+        findings += [
+            Finding("training", text)
+            for text in _training_texts(f"{outputs}, {dataset}", outputs, verdicts)
+        ]
     return findings
 
 
 def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:
     findings = []
     for dataset, cells in ok.groupby("dataset", sort=False):
-        counts = cells[cells["profile"] == "default"].groupby("implementation", sort=False)["parameters"].first()
+        counts = (
+            cells[cells["profile"] == "default"]
+            .groupby("implementation", sort=False)["parameters"]
+            .first()
+        )
         if len(counts) > 1:
             same = counts.nunique() == 1
-            what = f"all have {counts.iloc[0]:,} parameters" if same else (
-                "parameters differ: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+            what = (
+                f"all have {counts.iloc[0]:,} parameters"
+                if same
+                else (
+                    "parameters differ: "
+                    + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+                )
+            )
             differences = agreement[agreement["dataset"] == dataset]
-            findings.append(Finding("network", (
-                f"{dataset}: {what}; with equal seeds the losses differ from {reference(ok)}'s by at most "
-                f"{power(differences['first step'].max())} at the first step and "
-                f"{power(differences['evaluations'].max())} at any evaluation.")))
+            findings.append(
+                Finding(
+                    "network",
+                    (
+                        f"{dataset}: {what}; with equal seeds the losses differ from {reference(ok)}'s by at most "
+                        f"{power(differences['first step'].max())} at the first step and "
+                        f"{power(differences['evaluations'].max())} at any evaluation."
+                    ),
+                )
+            )
     return findings
 
 
@@ -91,20 +129,27 @@ def _training_texts(what: str, outputs: str, verdicts: list[Verdict]) -> list[st
         texts.append(
             f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every output is saturated, the "
             f"gradient is {_gradient(frozen)}. Loss {_frozen_losses(frozen)}. The sum over rows of their constants gives "
-            f"each loss to {power(error)}: the outputs went through a sigmoid into a loss that takes logits.")
+            f"each loss to {power(error)}: the outputs went through a sigmoid into a loss that takes logits."
+        )
     if chance:
         cells = "; ".join(
             f"{label(verdict.cell)} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, "
             f"loss {verdict.cell['final_loss']:.4f}, gradient norm {power(verdict.cell['gradient_norm'])}, "
-            f"{verdict.cell['saturation']:.0%} of outputs saturated)" for verdict in chance)
-        texts.append(f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}.")
+            f"{verdict.cell['saturation']:.0%} of outputs saturated)"
+            for verdict in chance
+        )
+        texts.append(
+            f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}."
+        )
     if trained:
         accuracies = pd.Series([verdict.cell["accuracy"] for verdict in trained])
         text = f"{what}: {_count(trained, verdicts)} trained, accuracy {spread(accuracies, 3)}"
         if outputs == "activated":
             lowest = min(verdict.cell["final_loss"] for verdict in trained)
-            text += (f"; the bug hides, but it costs a floor: no loss can fall below {right(trained[0].classes)}, "
-                     f"and the lowest is {lowest:.4f}")
+            text += (
+                f"; the bug hides, but it costs a floor: no loss can fall below {right(trained[0].classes)}, "
+                f"and the lowest is {lowest:.4f}"
+            )
         texts.append(f"{text}.")
     return texts
 
@@ -134,4 +179,8 @@ def _decomposition(rows: Rows) -> str:
 
 
 def _count(some: list[Verdict], everything: list[Verdict]) -> str:
-    return f"all {len(some)} cells" if len(some) == len(everything) else f"{len(some)} of {len(everything)} cells"
+    return (
+        f"all {len(some)} cells"
+        if len(some) == len(everything)
+        else f"{len(some)} of {len(everything)} cells"
+    )

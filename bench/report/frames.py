@@ -8,23 +8,76 @@ import numpy as np
 import pandas as pd
 
 from bench.implementations import CLUSTER
+from bench.measure.saturation import saturated_share
+from bench.measure.scaling import bytes_per_step
 from bench.results import cells as raw
 from bench.results.environment import read_environment
 from bench.results.files import left_out
-from bench.measure.saturation import saturated_share
-from bench.measure.scaling import bytes_per_step
 
 RESULT_COLUMNS = [
-    "implementation", "profile", "dataset", "outputs", "seed", "status", "workers", "accuracy", "final_loss", "true_positives",
-    "true_negatives", "false_positives", "false_negatives", "global_step", "samples_per_second", "step_ms",
-    "step_ms_q1", "step_ms_q3", "of_floor", "device_ms_per_step", "gpu_ms_per_step", "peak_rss_mib", "startup_s",
-    "graph_s", "first_step_s", "evaluation_s", "checkpoint_s", "checkpoint_kib", "train_s", "wall_s", "steps", "parameters",
-    "code_lines", "statements", "api_names", "gradient_norm", "saturation", "scaling_efficiency", "bytes_per_step", "global_batch", "parameter_servers",
-    "reason", "log"]
+    "implementation",
+    "profile",
+    "dataset",
+    "outputs",
+    "seed",
+    "status",
+    "workers",
+    "accuracy",
+    "final_loss",
+    "true_positives",
+    "true_negatives",
+    "false_positives",
+    "false_negatives",
+    "global_step",
+    "samples_per_second",
+    "step_ms",
+    "step_ms_q1",
+    "step_ms_q3",
+    "of_floor",
+    "device_ms_per_step",
+    "gpu_ms_per_step",
+    "peak_rss_mib",
+    "startup_s",
+    "graph_s",
+    "first_step_s",
+    "evaluation_s",
+    "checkpoint_s",
+    "checkpoint_kib",
+    "train_s",
+    "wall_s",
+    "steps",
+    "parameters",
+    "code_lines",
+    "statements",
+    "api_names",
+    "gradient_norm",
+    "saturation",
+    "scaling_efficiency",
+    "bytes_per_step",
+    "global_batch",
+    "parameter_servers",
+    "reason",
+    "log",
+]
 
 CURVE_COLUMNS = [
-    "implementation", "profile", "dataset", "outputs", "seed", "epoch", "global_step", "accuracy", "evaluation_loss", "train_loss",
-    "true_positives", "true_negatives", "false_positives", "false_negatives", "gradient_norm", "saturation"]
+    "implementation",
+    "profile",
+    "dataset",
+    "outputs",
+    "seed",
+    "epoch",
+    "global_step",
+    "accuracy",
+    "evaluation_loss",
+    "train_loss",
+    "true_positives",
+    "true_negatives",
+    "false_positives",
+    "false_negatives",
+    "gradient_norm",
+    "saturation",
+]
 
 
 def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
@@ -36,15 +89,23 @@ def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
         try:
             record = raw.read_cell(folder, name)
             expected = settings.get(record.dataset, {})
-            if record.measured and (record.data, record.epochs) != (expected.get("digest"), expected.get("epochs")):
-                raise raw.RawFileError(folder / "cells" / f"{name}.json", "was measured in another run, on other data or epochs")
+            if record.measured and (record.data, record.epochs) != (
+                expected.get("digest"),
+                expected.get("epochs"),
+            ):
+                raise raw.RawFileError(
+                    folder / "cells" / f"{name}.json",
+                    "was measured in another run, on other data or epochs",
+                )
             records.append(record)
         except raw.RawFileError as error:
             problems.append(left_out(f"the cell {name}", error))
     return records
 
 
-def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.DataFrame) -> pd.DataFrame:
+def results_frame(
+    folder: Path, records: list[raw.CellRecord], throughput: pd.DataFrame
+) -> pd.DataFrame:
     """One row a cell, `RESULT_COLUMNS`, those included that are not ok; `throughput` is that of the rounds, a row a variant.
 
     `samples_per_second` and `step_ms` (the median, with its quartiles) are of the cell's own steady steps; `of_floor` and the
@@ -55,8 +116,21 @@ def results_frame(folder: Path, records: list[raw.CellRecord], throughput: pd.Da
     """
     rows = [_result_row(folder, record, throughput) for record in records]
     frame = pd.DataFrame(rows, columns=RESULT_COLUMNS)
-    counts = ["workers", "global_batch", "parameter_servers", "true_positives", "true_negatives", "false_positives", "false_negatives", "global_step", "steps",
-              "parameters", "code_lines", "statements", "api_names"]
+    counts = [
+        "workers",
+        "global_batch",
+        "parameter_servers",
+        "true_positives",
+        "true_negatives",
+        "false_positives",
+        "false_negatives",
+        "global_step",
+        "steps",
+        "parameters",
+        "code_lines",
+        "statements",
+        "api_names",
+    ]
     return _with_scaling(in_order(frame.astype(dict.fromkeys(counts, "Int64"))))
 
 
@@ -64,12 +138,24 @@ def _with_scaling(results: pd.DataFrame) -> pd.DataFrame:
     """`scaling_efficiency` of the cells on clusters is throughput over workers x that of one worker with the same seed."""
     clusters = results["profile"].astype(str).str.startswith(CLUSTER)
     keys = pd.MultiIndex.from_frame(results[["implementation", "dataset", "outputs", "seed"]])
-    one = results[results["profile"] == f"{CLUSTER}1"].set_index(["implementation", "dataset", "outputs", "seed"])["samples_per_second"]
-    efficiency = results["samples_per_second"].to_numpy() / results["workers"].to_numpy(float) / one.reindex(keys).to_numpy()
-    exchanged = [bytes_per_step(row["parameters"], row["workers"], row["parameter_servers"]) if row["steps"] is not pd.NA else np.nan
-                 for _, row in results.iterrows()]
-    return results.assign(scaling_efficiency=np.where(clusters, efficiency, np.nan),
-                          bytes_per_step=np.where(clusters, exchanged, np.nan))
+    one = results[results["profile"] == f"{CLUSTER}1"].set_index(
+        ["implementation", "dataset", "outputs", "seed"]
+    )["samples_per_second"]
+    efficiency = (
+        results["samples_per_second"].to_numpy()
+        / results["workers"].to_numpy(float)
+        / one.reindex(keys).to_numpy()
+    )
+    exchanged = [
+        bytes_per_step(row["parameters"], row["workers"], row["parameter_servers"])
+        if row["steps"] is not pd.NA
+        else np.nan
+        for _, row in results.iterrows()
+    ]
+    return results.assign(
+        scaling_efficiency=np.where(clusters, efficiency, np.nan),
+        bytes_per_step=np.where(clusters, exchanged, np.nan),
+    )
 
 
 def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
@@ -80,24 +166,46 @@ def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order in which people think of them: our three APIs from low to high, small before large."""
-    orders = {"implementation": ["lowlevel", "estimator", "keras"], "profile": ["default", "tuned"],
-              "dataset": ["small", "large"], "outputs": ["logits", "activated"]}
+    orders = {
+        "implementation": ["lowlevel", "estimator", "keras"],
+        "profile": ["default", "tuned"],
+        "dataset": ["small", "large"],
+        "outputs": ["logits", "activated"],
+    }
 
     def rank(column: pd.Series) -> pd.Series:
         known = orders.get(column.name)
-        return column.map(lambda name: (known.index(name), "") if name in known else (9, name)) if known else column
+        return (
+            column.map(lambda name: (known.index(name), "") if name in known else (9, name))
+            if known
+            else column
+        )
 
-    keys = [key for key in ("dataset", "outputs", "implementation", "profile", "seed", "epoch") if key in frame]
+    keys = [
+        key
+        for key in ("dataset", "outputs", "implementation", "profile", "seed", "epoch")
+        if key in frame
+    ]
     return frame.sort_values(keys, key=rank, kind="stable").reset_index(drop=True)
 
 
 def _identity(record: raw.CellRecord) -> dict:
-    return {name: getattr(record, name) for name in ("implementation", "profile", "dataset", "outputs", "seed")}
+    return {
+        name: getattr(record, name)
+        for name in ("implementation", "profile", "dataset", "outputs", "seed")
+    }
 
 
 def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) -> dict:
-    row = {**_identity(record), "status": record.status, "reason": record.reason, "log": record.log,
-           "workers": record.workers, "parameter_servers": record.parameter_servers, "wall_s": record.ended_s - record.forked_s}
+    row = {
+        **_identity(record),
+        "status": record.status,
+        "reason": record.reason,
+        "log": record.log,
+        "workers": record.workers,
+        "parameter_servers": record.parameter_servers,
+        "wall_s": record.ended_s - record.forked_s,
+    }
     if not record.measured:
         return row
     steps = raw.read_steps(folder, record.name)
@@ -107,11 +215,25 @@ def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) 
     last = record.evaluations[-1]
     return {
         **row,
-        **{name: last[name] for name in ("accuracy", "true_positives", "true_negatives", "false_positives",
-                                         "false_negatives", "global_step", "gradient_norm")},
+        **{
+            name: last[name]
+            for name in (
+                "accuracy",
+                "true_positives",
+                "true_negatives",
+                "false_positives",
+                "false_negatives",
+                "global_step",
+                "gradient_norm",
+            )
+        },
         "final_loss": last["loss"],
-        "samples_per_second": steady["samples"].sum() / steady["seconds"].sum() if len(steady) else np.nan,
-        "step_ms_q1": quartiles[0], "step_ms": quartiles[1], "step_ms_q3": quartiles[2],
+        "samples_per_second": steady["samples"].sum() / steady["seconds"].sum()
+        if len(steady)
+        else np.nan,
+        "step_ms_q1": quartiles[0],
+        "step_ms": quartiles[1],
+        "step_ms_q3": quartiles[2],
         "of_floor": variant.get("of_floor", np.nan),
         "device_ms_per_step": variant.get("gpu_ms", variant.get("kernels_ms", np.nan)),
         "gpu_ms_per_step": variant.get("gpu_ms", np.nan),
@@ -123,9 +245,12 @@ def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) 
         "checkpoint_s": np.median(record.checkpoints) if record.checkpoints else np.nan,
         "checkpoint_kib": record.checkpoint_bytes / 1024 if record.checkpoint_bytes else np.nan,
         "train_s": last["ended_s"] - steps["began_s"].iloc[0],
-        "steps": int(steps["steps"].sum()), "global_batch": record.batch_size,
+        "steps": int(steps["steps"].sum()),
+        "global_batch": record.batch_size,
         "parameters": record.parameters,
-        "code_lines": record.code_lines, "statements": record.statements, "api_names": record.api_names,
+        "code_lines": record.code_lines,
+        "statements": record.statements,
+        "api_names": record.api_names,
         "saturation": saturation_by_epoch(folder, record).iloc[-1],
     }
 
@@ -134,24 +259,42 @@ def _variant(throughput: pd.DataFrame, record: raw.CellRecord) -> dict:
     """The row of a cell's variant, or nothing."""
     if not len(throughput):
         return {}
-    own = throughput[(throughput["dataset"] == record.dataset) & (throughput["implementation"] == record.implementation)
-                     & (throughput["profile"] == record.profile)]
+    own = throughput[
+        (throughput["dataset"] == record.dataset)
+        & (throughput["implementation"] == record.implementation)
+        & (throughput["profile"] == record.profile)
+    ]
     return own.iloc[0].dropna().to_dict() if len(own) else {}
 
 
 def _curve_rows(folder: Path, record: raw.CellRecord) -> list[dict]:
     steps = raw.read_steps(folder, record.name)
-    sums = steps.assign(total=steps["loss"] * steps["samples"]).groupby("epoch")[["total", "samples"]].sum()
+    sums = (
+        steps.assign(total=steps["loss"] * steps["samples"])
+        .groupby("epoch")[["total", "samples"]]
+        .sum()
+    )
     saturation = saturation_by_epoch(folder, record)
-    return [{
-        **_identity(record), **evaluation, "evaluation_loss": evaluation["loss"], "outputs": record.outputs,
-        "train_loss": sums["total"][evaluation["epoch"]] / sums["samples"][evaluation["epoch"]],
-        "saturation": saturation[evaluation["epoch"]],
-    } for evaluation in record.evaluations]
+    return [
+        {
+            **_identity(record),
+            **evaluation,
+            "evaluation_loss": evaluation["loss"],
+            "outputs": record.outputs,
+            "train_loss": sums["total"][evaluation["epoch"]] / sums["samples"][evaluation["epoch"]],
+            "saturation": saturation[evaluation["epoch"]],
+        }
+        for evaluation in record.evaluations
+    ]
 
 
 def saturation_by_epoch(folder: Path, record: raw.CellRecord) -> pd.Series:
     """Share of saturated outputs of the fixed batch, by epoch."""
     outputs = raw.read_outputs(folder, record.name)
     probes = outputs[outputs["batch"] == "probe"]
-    return pd.Series({epoch: saturated_share(raw.class_outputs(rows), record.outputs) for epoch, rows in probes.groupby("epoch")})
+    return pd.Series(
+        {
+            epoch: saturated_share(raw.class_outputs(rows), record.outputs)
+            for epoch, rows in probes.groupby("epoch")
+        }
+    )

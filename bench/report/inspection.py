@@ -16,18 +16,32 @@ HUGE = 2.0**24
 def as_record(inspection: Inspection) -> dict:
     """For programs."""
     found = inspection.scan
-    return {"path": str(inspection.path), "samples": len(found.labels), "length": found.length,
-            "classes": dict(zip(found.classes, found.balance)), "lowest": found.low, "highest": found.high, "stored_as": found.values,
-            "scale": scale(inspection), "duplicates": found.duplicates, "constant": found.constant, "logit_step": inspection.logit_step,
-            "sha256": inspection.sha256, "checksums": str(inspection.sums) if inspection.sums else None,
-            "warnings": warnings(inspection)}
+    return {
+        "path": str(inspection.path),
+        "samples": len(found.labels),
+        "length": found.length,
+        "classes": dict(zip(found.classes, found.balance)),
+        "lowest": found.low,
+        "highest": found.high,
+        "stored_as": found.values,
+        "scale": scale(inspection),
+        "duplicates": found.duplicates,
+        "constant": found.constant,
+        "logit_step": inspection.logit_step,
+        "sha256": inspection.sha256,
+        "checksums": str(inspection.sums) if inspection.sums else None,
+        "warnings": warnings(inspection),
+    }
 
 
 def inspection_lines(inspection: Inspection) -> str:
     """For people."""
     found = inspection.scan
     samples = len(found.labels)
-    shares = ", ".join(f"{printable(name)}: {count:,} ({count / samples:.1%})" for name, count in zip(found.classes, found.balance))
+    shares = ", ".join(
+        f"{printable(name)}: {count:,} ({count / samples:.1%})"
+        for name, count in zip(found.classes, found.balance)
+    )
     lines = [
         f"samples      {samples:,}",
         f"length       {found.length:,} values",
@@ -37,7 +51,8 @@ def inspection_lines(inspection: Inspection) -> str:
         f"duplicates   {found.duplicates:,} equal to an earlier sample",
         f"constant     {found.constant:,} hold one value",
         f"saturation   one step of training can move a logit by about {inspection.logit_step:,.3g}; a sigmoid is flat from {SATURATED:.1f} on",
-        f"SHA-256      {inspection.sha256}"]
+        f"SHA-256      {inspection.sha256}",
+    ]
     return "\n".join([*lines, *(f"warning: {text}" for text in warnings(inspection))])
 
 
@@ -58,19 +73,29 @@ def warnings(inspection: Inspection) -> list[str]:
     found, texts = inspection.scan, []
     samples = len(found.labels)
     if inspection.logit_step > SATURATED:
-        texts.append(f"the scale ({float(abs(found.examples).mean()):.3g}) times the length ({found.length:,}) makes saturation likely: one step can "
-                     f"move a logit by about {inspection.logit_step:,.3g}, and a sigmoid is flat from {SATURATED:.1f} on, so a port that activates its outputs "
-                     f"freezes at once; values {inspection.logit_step / SATURATED:,.2g} times smaller would not do that")
+        texts.append(
+            f"the scale ({float(abs(found.examples).mean()):.3g}) times the length ({found.length:,}) makes saturation likely: one step can "
+            f"move a logit by about {inspection.logit_step:,.3g}, and a sigmoid is flat from {SATURATED:.1f} on, so a port that activates its outputs "
+            f"freezes at once; values {inspection.logit_step / SATURATED:,.2g} times smaller would not do that"
+        )
     if max(found.balance) > UNBALANCED * samples:
-        texts.append(f"{max(found.balance) / samples:.1%} of the samples are of class {printable(found.classes[found.balance.index(max(found.balance))])}: "
-                     "always predicting it is as accurate")
+        texts.append(
+            f"{max(found.balance) / samples:.1%} of the samples are of class {printable(found.classes[found.balance.index(max(found.balance))])}: "
+            "always predicting it is as accurate"
+        )
     few = [printable(name) for name, count in zip(found.classes, found.balance) if count < 2]
     if few:
-        texts.append(f"of class {', '.join(few)} there is a single sample; two are needed, one for evaluation")
+        texts.append(
+            f"of class {', '.join(few)} there is a single sample; two are needed, one for evaluation"
+        )
     if found.duplicates:
-        texts.append(f"{found.duplicates:,} samples are there twice, and may be in training and evaluation both")
+        texts.append(
+            f"{found.duplicates:,} samples are there twice, and may be in training and evaluation both"
+        )
     if found.constant:
-        texts.append(f"{found.constant:,} samples hold one value only: nothing can be learnt from them")
+        texts.append(
+            f"{found.constant:,} samples hold one value only: nothing can be learnt from them"
+        )
     if found.whole and max(abs(found.low), abs(found.high)) > HUGE:
         texts.append("values beyond 16,777,216 are rounded to float32")
     if inspection.sums is None:

@@ -7,12 +7,12 @@ import plotly.io
 from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
-from bench.results.comparisons import StoredComparison
 from bench.report.answers import Answer
 from bench.report.findings import Finding
 from bench.report.parity import stage_tables
 from bench.report.plots import curve_plots, scaling_plot, tax_plot, throughput_plot
 from bench.report.tables import as_text
+from bench.results.comparisons import StoredComparison
 
 
 def render_page(
@@ -29,11 +29,25 @@ def render_page(
     kernels: dict[str, pd.DataFrame],
 ) -> str:
     """The page; text that comes from data is escaped by the template."""
-    template = Environment(loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True))
-    costs = [plot for dataset in dict.fromkeys(throughput["dataset"])
-             for plot in ((f"Throughput: {dataset}", throughput_plot(throughput, dataset)),
-                          (f"Where the time of a step goes: {dataset}", tax_plot(throughput, dataset)))] if len(throughput) else []
-    costs += [(f"Throughput by the number of workers: {dataset}", scaling_plot(scaling, dataset)) for dataset in scaling["dataset"].unique()]
+    template = Environment(
+        loader=PackageLoader("bench.report", "."), autoescape=select_autoescape(default=True)
+    )
+    costs = (
+        [
+            plot
+            for dataset in dict.fromkeys(throughput["dataset"])
+            for plot in (
+                (f"Throughput: {dataset}", throughput_plot(throughput, dataset)),
+                (f"Where the time of a step goes: {dataset}", tax_plot(throughput, dataset)),
+            )
+        ]
+        if len(throughput)
+        else []
+    )
+    costs += [
+        (f"Throughput by the number of workers: {dataset}", scaling_plot(scaling, dataset))
+        for dataset in scaling["dataset"].unique()
+    ]
     return template.get_template("page.html.j2").render(
         answers=answers,
         findings=findings,
@@ -41,7 +55,9 @@ def render_page(
         kernel_tables={title: as_text(table, "html") for title, table in kernels.items()},
         tables={title: as_text(table, "html") for title, table in tables.items()},
         notes=notes,
-        stage_tables={title: as_text(table, "html") for title, table in stage_tables(comparisons).items()},
+        stage_tables={
+            title: as_text(table, "html") for title, table in stage_tables(comparisons).items()
+        },
         curve_plots=[(title, figure_html(figure)) for title, figure in curve_plots(curves)],
         cost_plots=[(title, figure_html(figure)) for title, figure in costs],
         environment=_flat(environment),
@@ -50,8 +66,12 @@ def render_page(
 
 
 def figure_html(figure) -> str:
-    return plotly.io.to_html(figure, full_html=False, include_plotlyjs=False,
-                             config={"responsive": True, "displaylogo": False, "displayModeBar": False})
+    return plotly.io.to_html(
+        figure,
+        full_html=False,
+        include_plotlyjs=False,
+        config={"responsive": True, "displaylogo": False, "displayModeBar": False},
+    )
 
 
 def _flat(values: dict, prefix: str = "") -> dict[str, str]:
@@ -61,5 +81,7 @@ def _flat(values: dict, prefix: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat.update(_flat(value, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+            flat[prefix + name] = (
+                ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+            )
     return flat

@@ -6,37 +6,57 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.parity.result import STAGES, VERDICTS, Parity, Stage, count
-from bench.results.comparisons import StoredComparison
 from bench.report.diagnosis import as_lines as as_causes
+from bench.results.comparisons import StoredComparison
 
 STAMP = "not the same network"
 SHORT = {"bit": "bit", "rounding": "rounding", "different": "DIFFERENT", "not seen": "not seen"}
-LEGEND = ("bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not visible in one of the "
-          "ports.")
+LEGEND = (
+    "bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not visible in one of the "
+    "ports."
+)
 
 
 def stamp(frame: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
     """A frame with a row per dataset and implementation, in which those that failed parity are marked in their name."""
-    failed = {(compared.dataset, compared.implementation) for compared in comparisons if compared.differs}
-    names = [f"{name} ({STAMP})" if (dataset, name) in failed else name
-             for dataset, name in zip(frame["dataset"], frame["implementation"])]
+    failed = {
+        (compared.dataset, compared.implementation) for compared in comparisons if compared.differs
+    }
+    names = [
+        f"{name} ({STAMP})" if (dataset, name) in failed else name
+        for dataset, name in zip(frame["dataset"], frame["implementation"])
+    ]
     return frame.assign(implementation=names)
 
 
 def with_parity(results: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
     """The results with the column `parity`: `same` or `different` from the first implementation, empty if not compared."""
-    found = {(compared.dataset, compared.implementation): "different" if compared.differs else "same"
-             for compared in comparisons if compared.parity is not None}
-    return results.assign(parity=[found.get(key, "") for key in zip(results["dataset"], results["implementation"])])
+    found = {
+        (compared.dataset, compared.implementation): "different" if compared.differs else "same"
+        for compared in comparisons
+        if compared.parity is not None
+    }
+    return results.assign(
+        parity=[found.get(key, "") for key in zip(results["dataset"], results["implementation"])]
+    )
 
 
 def parity_table(comparisons: list[StoredComparison]) -> pd.DataFrame:
     """A row a comparison, a column a stage."""
     rows = []
     for compared in comparisons:
-        stages = {stage.name: SHORT[stage.verdict] for stage in compared.parity.stages} if compared.parity else {}
-        rows.append({"dataset": compared.dataset, "implementation": f"{compared.implementation} : {compared.reference}",
-                     **{name: stages.get(name, "-") for name in STAGES}})
+        stages = (
+            {stage.name: SHORT[stage.verdict] for stage in compared.parity.stages}
+            if compared.parity
+            else {}
+        )
+        rows.append(
+            {
+                "dataset": compared.dataset,
+                "implementation": f"{compared.implementation} : {compared.reference}",
+                **{name: stages.get(name, "-") for name in STAGES},
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -50,10 +70,22 @@ def parity_texts(comparisons: list[StoredComparison]) -> list[str]:
         elif compared.differs:
             stage = compared.parity.first_different
             why = compared.parity.explanations
-            cause = f" Cause: {why[0].title} ({why[0].evidence}). Cure: {why[0].cure}." if why else " Its cause is unknown."
-            texts.append(f"{pair} is {STAMP}. First difference, in {stage.name}: {stage.difference}.{cause}")
-    known = dict.fromkeys(note for compared in comparisons if compared.parity for stage in compared.parity.stages
-                          for note in stage.notes if note.startswith("known difference"))
+            cause = (
+                f" Cause: {why[0].title} ({why[0].evidence}). Cure: {why[0].cure}."
+                if why
+                else " Its cause is unknown."
+            )
+            texts.append(
+                f"{pair} is {STAMP}. First difference, in {stage.name}: {stage.difference}.{cause}"
+            )
+    known = dict.fromkeys(
+        note
+        for compared in comparisons
+        if compared.parity
+        for stage in compared.parity.stages
+        for note in stage.notes
+        if note.startswith("known difference")
+    )
     return texts + [f"{note[0].upper()}{note[1:]}." for note in known]
 
 
@@ -63,24 +95,45 @@ def stage_tables(comparisons: list[StoredComparison]) -> dict[str, pd.DataFrame]
     for compared in comparisons:
         if compared.parity is not None:
             parity = compared.parity
-            tables[f"{compared.dataset}: {compared.implementation} against {compared.reference}, on {parity.setting}"] = (
-                pd.DataFrame([{"stage": stage.name, "verdict": VERDICTS[stage.verdict], "compared": stage.compared,
-                               "difference": str(stage.difference or stage.largest or ""), "notes": "; ".join(stage.notes)}
-                              for stage in parity.stages]))
+            tables[
+                f"{compared.dataset}: {compared.implementation} against {compared.reference}, on {parity.setting}"
+            ] = pd.DataFrame(
+                [
+                    {
+                        "stage": stage.name,
+                        "verdict": VERDICTS[stage.verdict],
+                        "compared": stage.compared,
+                        "difference": str(stage.difference or stage.largest or ""),
+                        "notes": "; ".join(stage.notes),
+                    }
+                    for stage in parity.stages
+                ]
+            )
     return tables
 
 
 def as_lines(parity: Parity) -> str:
     """The answer of `python -m bench parity`: a line a stage, then the first difference, then what else is to be said."""
     rows = [(stage.name, VERDICTS[stage.verdict], stage.compared) for stage in parity.stages]
-    parts = [f"{parity.candidate} against {parity.reference}, on {parity.setting}",
-             tabulate(rows, headers=("stage", "verdict", "compared"), tablefmt="simple", disable_numparse=True)]
+    parts = [
+        f"{parity.candidate} against {parity.reference}, on {parity.setting}",
+        tabulate(
+            rows, headers=("stage", "verdict", "compared"), tablefmt="simple", disable_numparse=True
+        ),
+    ]
     first = parity.first_different
     if first:
         parts.append(_first_difference(first))
-        parts.append(as_causes(parity.explanations) if parity.explanations else "Cause: unknown; none of the known ones explains "
-                     "these numbers.")
-    notes = [f"{stage.name}: {note}" for stage in parity.stages for note in [*_largest(stage), *stage.notes]]
+        parts.append(
+            as_causes(parity.explanations)
+            if parity.explanations
+            else "Cause: unknown; none of the known ones explains these numbers."
+        )
+    notes = [
+        f"{stage.name}: {note}"
+        for stage in parity.stages
+        for note in [*_largest(stage), *stage.notes]
+    ]
     if notes:
         parts.append("\n".join(f"- {note}" for note in notes))
     parts.append(_conclusion(parity))
@@ -89,10 +142,17 @@ def as_lines(parity: Parity) -> str:
 
 def _first_difference(stage: Stage) -> str:
     difference = stage.difference
-    size = "" if difference.ulps is None else (
-        f"\n  size        {count(difference.ulps)} ULP, {count(difference.of_tolerance)} x the tolerance")
-    return (f"First difference: {stage.name}\n  what        {difference.what}\n  reference   {difference.reference}\n"
-            f"  candidate   {difference.candidate}{size}")
+    size = (
+        ""
+        if difference.ulps is None
+        else (
+            f"\n  size        {count(difference.ulps)} ULP, {count(difference.of_tolerance)} x the tolerance"
+        )
+    )
+    return (
+        f"First difference: {stage.name}\n  what        {difference.what}\n  reference   {difference.reference}\n"
+        f"  candidate   {difference.candidate}{size}"
+    )
 
 
 def _largest(stage: Stage) -> list[str]:

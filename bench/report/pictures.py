@@ -35,14 +35,26 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
     datasets = list(dict.fromkeys(curves["dataset"]))
     implementations = list(dict.fromkeys(curves["implementation"]))
     colors, widths = color_of(implementations), width_of(implementations)
-    figure, axes = plt.subplots(2, len(datasets), figsize=(5.5 * len(datasets), 7), squeeze=False, sharex="col")
+    figure, axes = plt.subplots(
+        2, len(datasets), figsize=(5.5 * len(datasets), 7), squeeze=False, sharex="col"
+    )
     for column, dataset in enumerate(datasets):
-        for row, (name, title) in enumerate((("evaluation_loss", "evaluation loss"), ("accuracy", "accuracy"))):
+        for row, (name, title) in enumerate(
+            (("evaluation_loss", "evaluation loss"), ("accuracy", "accuracy"))
+        ):
             ax = axes[row][column]
             cells = curves[curves["dataset"] == dataset]
-            for (outputs, implementation, *_), cell in cells.groupby(["outputs", "implementation", "profile", "seed"], sort=False):
-                ax.plot(cell["epoch"], cell[name], color=colors[implementation], linewidth=widths[implementation],
-                        linestyle="-" if outputs == "logits" else (0, (4, 2)), alpha=0.75)
+            for (outputs, implementation, *_), cell in cells.groupby(
+                ["outputs", "implementation", "profile", "seed"], sort=False
+            ):
+                ax.plot(
+                    cell["epoch"],
+                    cell[name],
+                    color=colors[implementation],
+                    linewidth=widths[implementation],
+                    linestyle="-" if outputs == "logits" else (0, (4, 2)),
+                    alpha=0.75,
+                )
             ax.set_title(_plain(f"{dataset}: {title}"))
             ax.grid(alpha=0.3)
             if name == "evaluation_loss":
@@ -50,9 +62,15 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
             else:
                 ax.set_ylim(0, 1.03)
                 ax.set_xlabel("epoch")
-    handles = [plt.Line2D([], [], color=colors[name], linewidth=widths[name], label=_plain(name)) for name in implementations]
-    handles += [plt.Line2D([], [], color="black", linestyle=style, label=outputs)
-                for outputs, style in (("logits", "-"), ("activated", (0, (4, 2)))) if outputs in set(curves["outputs"])]
+    handles = [
+        plt.Line2D([], [], color=colors[name], linewidth=widths[name], label=_plain(name))
+        for name in implementations
+    ]
+    handles += [
+        plt.Line2D([], [], color="black", linestyle=style, label=outputs)
+        for outputs, style in (("logits", "-"), ("activated", (0, (4, 2))))
+        if outputs in set(curves["outputs"])
+    ]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)
     figure.tight_layout(rect=(0, 0.04, 1, 1))
     picture = io.BytesIO()

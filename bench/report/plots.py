@@ -36,49 +36,92 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
     colors, widths = color_of(implementations), width_of(implementations)
     figure = go.Figure()
     named = set()
-    default = cells[cells["profile"] == "default"] if (cells["profile"] == "default").any() else cells
-    for (outputs, implementation, profile, seed), cell in default.groupby(["outputs", "implementation", "profile", "seed"], sort=False):
-        group = f"{implementation}, {outputs}" if profile == "default" else f"{implementation} {profile}, {outputs}"
+    default = (
+        cells[cells["profile"] == "default"] if (cells["profile"] == "default").any() else cells
+    )
+    for (outputs, implementation, profile, seed), cell in default.groupby(
+        ["outputs", "implementation", "profile", "seed"], sort=False
+    ):
+        group = (
+            f"{implementation}, {outputs}"
+            if profile == "default"
+            else f"{implementation} {profile}, {outputs}"
+        )
         values = cell[column]
         figure.add_scatter(
             x=cell["epoch"].tolist(),
             y=(values.clip(lower=GRADIENT_FLOOR) if column == "gradient_norm" else values).tolist(),
-            customdata=values.tolist(), mode="lines+markers", name=escaped(group), legendgroup=group, meta=str(seed),
-            showlegend=group not in named, marker={"size": widths[implementation] + 2},
-            line={"color": colors[implementation], "width": widths[implementation],
-                  "dash": "solid" if outputs == "logits" else "dash"},
-            hovertemplate="%{fullData.name}, seed %{meta}<br>epoch %{x}: %{customdata:.6g}<extra></extra>")
+            customdata=values.tolist(),
+            mode="lines+markers",
+            name=escaped(group),
+            legendgroup=group,
+            meta=str(seed),
+            showlegend=group not in named,
+            marker={"size": widths[implementation] + 2},
+            line={
+                "color": colors[implementation],
+                "width": widths[implementation],
+                "dash": "solid" if outputs == "logits" else "dash",
+            },
+            hovertemplate="%{fullData.name}, seed %{meta}<br>epoch %{x}: %{customdata:.6g}<extra></extra>",
+        )
         named.add(group)
     _lay_out(figure, "epoch")
     if column == "evaluation_loss":
         figure.update_yaxes(type="log", dtick=1, exponentformat="power")
     elif column == "gradient_norm":
         powers = range(-9, 10, 3)
-        figure.update_yaxes(type="log", tickvals=[GRADIENT_FLOOR, *(10.0**power for power in powers)],
-                            ticktext=["0", *(f"1e{power}" for power in powers)])
+        figure.update_yaxes(
+            type="log",
+            tickvals=[GRADIENT_FLOOR, *(10.0**power for power in powers)],
+            ticktext=["0", *(f"1e{power}" for power in powers)],
+        )
     else:
         figure.update_yaxes(range=[-0.03, 1.03])
     return figure
 
 
-PART_COLORS = {"kernels": "#1b6ca8", "input": "#e8871e", "runtime": "#8b3a8b", "api": "#a03030", "python": "#777777"}
+PART_COLORS = {
+    "kernels": "#1b6ca8",
+    "input": "#e8871e",
+    "runtime": "#8b3a8b",
+    "api": "#a03030",
+    "python": "#777777",
+}
 
 
 def throughput_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
     """Bars of samples per second, a group an implementation and a colour a profile, with 95 % intervals; the floor as a line."""
-    rows = throughput[(throughput["dataset"] == dataset) & ~throughput["profile"].isin([FLOOR, AGAIN])]
+    rows = throughput[
+        (throughput["dataset"] == dataset) & ~throughput["profile"].isin([FLOOR, AGAIN])
+    ]
     figure = go.Figure()
     for profile, color in (("default", "#9db8d2"), ("tuned", "#1b6ca8")):
         own = rows[rows["profile"] == profile]
         if len(own):
             figure.add_bar(
-                x=own["implementation"].map(escaped).tolist(), y=own["samples_per_second"].tolist(), name=profile, marker_color=color,
-                error_y={"type": "data", "symmetric": False, "array": (own["high"] - own["samples_per_second"]).tolist(),
-                         "arrayminus": (own["samples_per_second"] - own["low"]).tolist()})
+                x=own["implementation"].map(escaped).tolist(),
+                y=own["samples_per_second"].tolist(),
+                name=profile,
+                marker_color=color,
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (own["high"] - own["samples_per_second"]).tolist(),
+                    "arrayminus": (own["samples_per_second"] - own["low"]).tolist(),
+                },
+            )
     _lay_out(figure, "")
-    floor = throughput[(throughput["dataset"] == dataset) & (throughput["profile"] == FLOOR)]["samples_per_second"]
+    floor = throughput[(throughput["dataset"] == dataset) & (throughput["profile"] == FLOOR)][
+        "samples_per_second"
+    ]
     for value in floor:
-        figure.add_hline(y=value, line_dash="dot", annotation_text=f"the floor: {value:,.0f}", annotation_position="top left")
+        figure.add_hline(
+            y=value,
+            line_dash="dot",
+            annotation_text=f"the floor: {value:,.0f}",
+            annotation_position="top left",
+        )
     highest = max([0, *floor, *rows["high"].fillna(0), *rows["samples_per_second"]])
     figure.update_yaxes(title="samples per second", range=[0, 1.12 * highest])
     return figure
@@ -89,11 +132,18 @@ def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
     rows = parts_of(throughput)
     rows = rows[rows["dataset"] == dataset] if len(rows) else rows
     figure = go.Figure()
-    names = [f"{escaped(name)}<br>{escaped(profile)}" if profile != FLOOR else "the floor"
-             for name, profile in zip(rows.get("implementation", []), rows.get("profile", []))]
+    names = [
+        f"{escaped(name)}<br>{escaped(profile)}" if profile != FLOOR else "the floor"
+        for name, profile in zip(rows.get("implementation", []), rows.get("profile", []))
+    ]
     for part in PARTS if len(rows) else ():
-        figure.add_bar(x=names, y=rows[f"{part}_ms"].tolist(), name=part, marker_color=PART_COLORS[part],
-                       hovertemplate=f"{part}: %{{y:.3f}} ms<extra></extra>")
+        figure.add_bar(
+            x=names,
+            y=rows[f"{part}_ms"].tolist(),
+            name=part,
+            marker_color=PART_COLORS[part],
+            hovertemplate=f"{part}: %{{y:.3f}} ms<extra></extra>",
+        )
     _lay_out(figure, "")
     figure.update_layout(barmode="stack")
     figure.update_yaxes(title="ms a step")
@@ -109,12 +159,27 @@ def scaling_plot(scaling: pd.DataFrame, dataset: str) -> go.Figure:
     for implementation, own in rows.groupby("implementation", sort=False):
         workers, line = own["workers"].tolist(), {"color": colors[implementation]}
         figure.add_scatter(
-            x=workers, y=own["median"].tolist(), mode="lines+markers", name=escaped(implementation), line=line,
-            error_y={"type": "data", "symmetric": False, "array": (own["highest"] - own["median"]).tolist(),
-                     "arrayminus": (own["median"] - own["lowest"]).tolist()})
+            x=workers,
+            y=own["median"].tolist(),
+            mode="lines+markers",
+            name=escaped(implementation),
+            line=line,
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": (own["highest"] - own["median"]).tolist(),
+                "arrayminus": (own["median"] - own["lowest"]).tolist(),
+            },
+        )
         if workers[0] == 1:
-            figure.add_scatter(x=workers, y=[count * own["median"].iloc[0] for count in workers], mode="lines", showlegend=False,
-                               line={**line, "dash": "dot", "width": 1}, hoverinfo="skip")
+            figure.add_scatter(
+                x=workers,
+                y=[count * own["median"].iloc[0] for count in workers],
+                mode="lines",
+                showlegend=False,
+                line={**line, "dash": "dot", "width": 1},
+                hoverinfo="skip",
+            )
     _lay_out(figure, "workers")
     figure.update_xaxes(tickvals=sorted(set(rows["workers"])))
     figure.update_yaxes(title="samples per second", rangemode="tozero")
@@ -128,6 +193,11 @@ def escaped(text: str) -> str:
 
 def _lay_out(figure: go.Figure, x_title: str) -> None:
     figure.update_layout(
-        template="plotly_white", height=340, margin={"l": 55, "r": 10, "t": 10, "b": 40},
-        legend={"orientation": "h", "y": -0.2, "font": {"size": 11}}, font={"size": 12}, hovermode="closest")
+        template="plotly_white",
+        height=340,
+        margin={"l": 55, "r": 10, "t": 10, "b": 40},
+        legend={"orientation": "h", "y": -0.2, "font": {"size": 11}},
+        font={"size": 12},
+        hovermode="closest",
+    )
     figure.update_xaxes(title=x_title)

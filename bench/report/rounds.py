@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.results import rounds as raw
-from bench.measure.warnings import warnings_of
-from bench.results.files import RawFileError, left_out
 from bench.measure.statistics import Ratio, ratio_of_medians
 from bench.measure.step_breakdown import PARTS, step_breakdown
 from bench.measure.throughput import AGAIN, FLOOR, Throughput
+from bench.measure.warnings import warnings_of
 from bench.report.frames import in_order
+from bench.results import rounds as raw
+from bench.results.files import RawFileError, left_out
 
 GPU_COLUMNS = ("gpu_energy_j", "gpu_utilisation", "gpu_memory_mib")
 """Of a turn, medians over rounds: energy of the GPUs, utilisation and memory as their driver told."""
@@ -51,30 +51,52 @@ class Rounds:
         blocks = self.calls[self.calls["mode"] == "blocks"]
         if blocks.empty or blocks["recorded"].nunique() < 2:
             return None
-        sums = blocks.assign(seconds=blocks["ended_s"] - blocks["began_s"]).groupby(["round", "recorded"])[
-            ["samples", "seconds"]].sum()
+        sums = (
+            blocks.assign(seconds=blocks["ended_s"] - blocks["began_s"])
+            .groupby(["round", "recorded"])[["samples", "seconds"]]
+            .sum()
+        )
         rates = (sums["samples"] / sums["seconds"]).unstack("recorded").dropna()
         rates.columns = [str(column) == "True" for column in rates.columns]
-        return ratio_of_medians(rates[True].to_numpy(), rates[False].to_numpy()) if len(rates) else None
+        return (
+            ratio_of_medians(rates[True].to_numpy(), rates[False].to_numpy())
+            if len(rates)
+            else None
+        )
 
     @property
     def recording_share(self) -> float | None:
         """What recording a call takes, between its end and the beginning of the next, as a share of it: the median over the calls
         of the reference."""
-        own = self.calls[(self.calls["variant"] == self.throughput.reference) & (self.calls["mode"] == "steady")]
+        own = self.calls[
+            (self.calls["variant"] == self.throughput.reference) & (self.calls["mode"] == "steady")
+        ]
         follows = own["round"].shift(-1) == own["round"]
         gap = (own["began_s"].shift(-1) - own["ended_s"])[follows]
-        return float((gap / (own["ended_s"] - own["began_s"])[follows]).median()) if follows.any() else None
+        return (
+            float((gap / (own["ended_s"] - own["began_s"])[follows]).median())
+            if follows.any()
+            else None
+        )
 
     @property
     def again(self) -> Ratio | None:
         """The same implementation under two names: the noise floor of every other ratio."""
         reference = self.throughput.reference
-        return self.throughput.ratio(f"{reference.rpartition('-')[0]}-{AGAIN}", reference) if reference else None
+        return (
+            self.throughput.ratio(f"{reference.rpartition('-')[0]}-{AGAIN}", reference)
+            if reference
+            else None
+        )
 
     def warnings_of(self, precision: float | None, governors: list[str]) -> list[str]:
-        threads = {record.name: (record.environment.get("intra_op_threads"), record.environment.get("inter_op_threads"))
-                   for record in self.ok}
+        threads = {
+            record.name: (
+                record.environment.get("intra_op_threads"),
+                record.environment.get("inter_op_threads"),
+            )
+            for record in self.ok
+        }
         return warnings_of(self.calls, self.turns, threads, precision, governors)
 
 
@@ -83,8 +105,15 @@ def read_rounds(folder: Path, problems: list[str]) -> list[Rounds]:
     found = []
     for dataset in raw.measured_datasets(folder):
         try:
-            found.append(Rounds(dataset, raw.read_variants(folder, dataset), raw.read_calls(folder, dataset),
-                                raw.read_turns(folder, dataset), raw.read_kernels(folder, dataset)))
+            found.append(
+                Rounds(
+                    dataset,
+                    raw.read_variants(folder, dataset),
+                    raw.read_calls(folder, dataset),
+                    raw.read_turns(folder, dataset),
+                    raw.read_kernels(folder, dataset),
+                )
+            )
         except RawFileError as error:
             problems.append(left_out(f"the throughput of {dataset}", error))
     return sorted(found, key=lambda rounds: rounds.dataset != "small")
@@ -99,22 +128,51 @@ def throughput_frame(rounds: list[Rounds]) -> pd.DataFrame:
 
 def _rows(rounds: Rounds) -> list[dict]:
     throughput, parts = rounds.throughput, step_breakdown(rounds.calls)
-    return [_row(rounds, record, throughput, parts) for record in rounds.ok if record.name in throughput.by_round]
+    return [
+        _row(rounds, record, throughput, parts)
+        for record in rounds.ok
+        if record.name in throughput.by_round
+    ]
 
 
-def _row(rounds: Rounds, record: raw.VariantRecord, throughput: Throughput, parts: pd.DataFrame) -> dict:
+def _row(
+    rounds: Rounds, record: raw.VariantRecord, throughput: Throughput, parts: pd.DataFrame
+) -> dict:
     median = throughput.median(record.name)
-    row = {"dataset": rounds.dataset, "implementation": record.implementation, "profile": record.profile,
-           "rounds": median.rounds, "samples_per_second": median.value, "low": median.low, "high": median.high}
+    row = {
+        "dataset": rounds.dataset,
+        "implementation": record.implementation,
+        "profile": record.profile,
+        "rounds": median.rounds,
+        "samples_per_second": median.value,
+        "low": median.low,
+        "high": median.high,
+    }
     bases = throughput.bases(record.name)
     for name in COMPARISONS:
         ratio = throughput.ratio(record.name, bases[name]) if name in bases else None
-        row |= {name: ratio.value, f"{name}_low": ratio.low, f"{name}_high": ratio.high,
-                f"{name}_verdict": ratio.verdict()} if ratio else {
-                    name: np.nan, f"{name}_low": np.nan, f"{name}_high": np.nan, f"{name}_verdict": ""}
+        row |= (
+            {
+                name: ratio.value,
+                f"{name}_low": ratio.low,
+                f"{name}_high": ratio.high,
+                f"{name}_verdict": ratio.verdict(),
+            }
+            if ratio
+            else {
+                name: np.nan,
+                f"{name}_low": np.nan,
+                f"{name}_high": np.nan,
+                f"{name}_verdict": "",
+            }
+        )
     if record.name in parts.index:
-        row |= {f"{column}_ms" if column not in ("tracing", "gpu_busy") else column: parts.loc[record.name, column]
-                for column in parts.columns}
+        row |= {
+            f"{column}_ms" if column not in ("tracing", "gpu_busy") else column: parts.loc[
+                record.name, column
+            ]
+            for column in parts.columns
+        }
     return row | record.environment | _gpu_use(rounds.turns, record.name)
 
 

@@ -18,11 +18,13 @@ EXPECTED = "What is expected of more workers?"
 SCALING_NOTE = (
     "Scaling efficiency: throughput over workers x that of one worker, trainings of equal seeds paired, with its 95 % interval by "
     "bootstrap over seeds (a dash: fewer than six). Bytes a step are computed from the number of parameters, not measured: all "
-    "members together, by parameter servers (sessions) or by a ring (the others). All workers share this machine's processors.")
+    "members together, by parameter servers (sessions) or by a ring (the others). All workers share this machine's processors."
+)
 EXPECTED_NOTE = (
     f"Expected: at most so much, by a model, not a measurement. The step of one worker as measured here, plus the exchange over links of "
     f"{TEN_GIGABIT.bandwidth * 8 / 1e9:g} Gbit/s and {TEN_GIGABIT.latency * 1e6:g} us, each worker on a machine like this one with a batch of "
-    "its own; without the time of the software between, and nobody is slower than others.")
+    "its own; without the time of the software between, and nobody is slower than others."
+)
 
 
 def scaling_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -33,21 +35,38 @@ def scaling_table(results: pd.DataFrame) -> pd.DataFrame:
         for workers, same in cells.groupby("workers"):
             own = same.set_index("seed")["samples_per_second"]
             paired = own.index.intersection(one.index)
-            rows.append({
-                "dataset": dataset, "implementation": implementation, "workers": workers, "global batch": same["global_batch"].iloc[0],
-                "samples/s": spread(own, 0), "scaling efficiency": _efficiency(own[paired], one[paired], workers),
-                "bytes/step": f"{same['bytes_per_step'].iloc[0]:,.0f}", "accuracy": spread(same["accuracy"], 3)})
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "implementation": implementation,
+                    "workers": workers,
+                    "global batch": same["global_batch"].iloc[0],
+                    "samples/s": spread(own, 0),
+                    "scaling efficiency": _efficiency(own[paired], one[paired], workers),
+                    "bytes/step": f"{same['bytes_per_step'].iloc[0]:,.0f}",
+                    "accuracy": spread(same["accuracy"], 3),
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def scaling_frame(results: pd.DataFrame) -> pd.DataFrame:
     """Samples per second over seeds, a row a dataset, implementation and number of workers: `median`, `lowest`, `highest`."""
     return pd.DataFrame(
-        [{"dataset": dataset, "implementation": implementation, "workers": workers, "median": own.median(), "lowest": own.min(),
-          "highest": own.max()}
-         for (dataset, implementation), cells in _clusters(results)
-         for workers, own in cells.groupby("workers")["samples_per_second"]],
-        columns=["dataset", "implementation", "workers", "median", "lowest", "highest"])
+        [
+            {
+                "dataset": dataset,
+                "implementation": implementation,
+                "workers": workers,
+                "median": own.median(),
+                "lowest": own.min(),
+                "highest": own.max(),
+            }
+            for (dataset, implementation), cells in _clusters(results)
+            for workers, own in cells.groupby("workers")["samples_per_second"]
+        ],
+        columns=["dataset", "implementation", "workers", "median", "lowest", "highest"],
+    )
 
 
 def expected_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -58,15 +77,26 @@ def expected_table(results: pd.DataFrame) -> pd.DataFrame:
         if len(one):
             first = one.iloc[0]
             step_s = one["global_batch"].iloc[0] / one["samples_per_second"].median()
-            rows.append({"dataset": dataset, "implementation": implementation, "step ms, one worker": f"{step_s * 1e3:.2f}",
-                         "parameters": f"{first['parameters']:,}", **{
-                             f"{workers} workers": f"{expected_efficiency(step_s, first['parameters'], workers, servers, TEN_GIGABIT):.2f}"
-                             for servers in [first["parameter_servers"]] for workers in MORE}})
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "implementation": implementation,
+                    "step ms, one worker": f"{step_s * 1e3:.2f}",
+                    "parameters": f"{first['parameters']:,}",
+                    **{
+                        f"{workers} workers": f"{expected_efficiency(step_s, first['parameters'], workers, servers, TEN_GIGABIT):.2f}"
+                        for servers in [first["parameter_servers"]]
+                        for workers in MORE
+                    },
+                }
+            )
     return pd.DataFrame(rows)
 
 
 def _clusters(results: pd.DataFrame):
-    ok = results[(results["status"] == "ok") & results["profile"].astype(str).str.startswith(CLUSTER)]
+    ok = results[
+        (results["status"] == "ok") & results["profile"].astype(str).str.startswith(CLUSTER)
+    ]
     return ok.groupby(["dataset", "implementation"], sort=False)
 
 

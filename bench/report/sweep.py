@@ -11,14 +11,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
 
-from bench.results import cells as raw
 from bench.measure.cost_model import MATTERS, fit_cost_model
 from bench.measure.step_breakdown import PARTS
-from bench.results.typed import as_fields
 from bench.report.pictures import COLORS
 from bench.report.plots import escaped
 from bench.report.rounds import Rounds, read_rounds, throughput_frame
 from bench.report.tables import as_markdown, as_text
+from bench.results import cells as raw
+from bench.results.typed import as_fields
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,20 @@ def write_sweep(folder: Path) -> SweepReport:
     if not len(frame):
         return SweepReport(frame, frame, [*texts, "Nothing was measured."])
     sizes = frame["dataset"].str.split("x", expand=True).astype(int)
-    frame = frame.assign(batch_size=sizes[0], length=sizes[1], values=sizes[0] * sizes[1]).sort_values(
-        ["values", "implementation", "profile"])
+    frame = frame.assign(
+        batch_size=sizes[0], length=sizes[1], values=sizes[0] * sizes[1]
+    ).sort_values(["values", "implementation", "profile"])
     laws = _laws(frame, {one.dataset: one for one in rounds})
     texts += _texts(laws)
     table = _size_table(frame)
     raw.write_text(folder / "sweep.csv", frame.to_csv(index=False))
-    parts = ["# Sweep", "\n".join(f"- {as_markdown(text)}" for text in texts), as_text(table, "github"), "## Laws",
-             as_text(laws, "github")]
+    parts = [
+        "# Sweep",
+        "\n".join(f"- {as_markdown(text)}" for text in texts),
+        as_text(table, "github"),
+        "## Laws",
+        as_text(laws, "github"),
+    ]
     raw.write_text(folder / "sweep.md", "\n\n".join(parts) + "\n")
     figure = _plot(frame)
     raw.write_text(folder / "sweep.html", plotly.io.to_html(figure, include_plotlyjs=True))
@@ -68,13 +74,22 @@ def _is_size(dataset: str, problems: list[str]) -> bool:
 
 
 def _size_table(frame: pd.DataFrame) -> pd.DataFrame:
-    columns = {"batch": frame["batch_size"].astype(str), "length": frame["length"].map("{:,}".format),
-               "implementation": frame["implementation"], "profile": frame["profile"],
-               "samples/s": [_interval(row, "samples_per_second", "low", "high", ",.0f") for _, row in frame.iterrows()],
-               "MiB": frame["peak_rss_mib"].map("{:,.0f}".format)}
+    columns = {
+        "batch": frame["batch_size"].astype(str),
+        "length": frame["length"].map("{:,}".format),
+        "implementation": frame["implementation"],
+        "profile": frame["profile"],
+        "samples/s": [
+            _interval(row, "samples_per_second", "low", "high", ",.0f")
+            for _, row in frame.iterrows()
+        ],
+        "MiB": frame["peak_rss_mib"].map("{:,.0f}".format),
+    }
     for part in PARTS:
-        columns[f"{part} ms"] = [_interval(row, f"{part}_ms", f"{part}_low_ms", f"{part}_high_ms", ".3f")
-                                 for _, row in frame.iterrows()]
+        columns[f"{part} ms"] = [
+            _interval(row, f"{part}_ms", f"{part}_low_ms", f"{part}_high_ms", ".3f")
+            for _, row in frame.iterrows()
+        ]
     return pd.DataFrame(columns)
 
 
@@ -87,18 +102,27 @@ def _interval(row: pd.Series, middle: str, low: str, high: str, form: str) -> st
 def _laws(frame: pd.DataFrame, rounds: dict[str, Rounds]) -> pd.DataFrame:
     rows = []
     for (implementation, profile), own in frame.groupby(["implementation", "profile"], sort=False):
-        step_ms = [row["batch_size"] * 1e3 / rounds[row["dataset"]].throughput.of(f"{implementation}-{profile}")
-                   for _, row in own.iterrows()]
+        step_ms = [
+            row["batch_size"]
+            * 1e3
+            / rounds[row["dataset"]].throughput.of(f"{implementation}-{profile}")
+            for _, row in own.iterrows()
+        ]
         model = fit_cost_model(own["values"].to_numpy(float), step_ms)
         if model:
-            rows.append({
-                "implementation": implementation, "profile": profile, "sizes": str(len(own)),
-                "fixed ms a step": f"{model.fixed_ms:.3f} [{model.fixed[0]:.3f}, {model.fixed[1]:.3f}]",
-                "ns a value": f"{model.value_ns:.2f} [{model.value[0]:.2f}, {model.value[1]:.2f}]",
-                "largest error": f"{model.error:.0%}",
-                f"fixed cost under {MATTERS:.0%} from (values a batch)":
-                    f"{model.stops_mattering:,.0f} [{model.stops[0]:,.0f}, {model.stops[1]:,.0f}]"
-                    if np.isfinite(model.stops_mattering) else "never"})
+            rows.append(
+                {
+                    "implementation": implementation,
+                    "profile": profile,
+                    "sizes": str(len(own)),
+                    "fixed ms a step": f"{model.fixed_ms:.3f} [{model.fixed[0]:.3f}, {model.fixed[1]:.3f}]",
+                    "ns a value": f"{model.value_ns:.2f} [{model.value[0]:.2f}, {model.value[1]:.2f}]",
+                    "largest error": f"{model.error:.0%}",
+                    f"fixed cost under {MATTERS:.0%} from (values a batch)": f"{model.stops_mattering:,.0f} [{model.stops[0]:,.0f}, {model.stops[1]:,.0f}]"
+                    if np.isfinite(model.stops_mattering)
+                    else "never",
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -106,25 +130,41 @@ def _texts(laws: pd.DataFrame) -> list[str]:
     if laws.empty:
         return ["Too few sizes for a model: it takes three."]
     last = laws.columns[-1]
-    return [f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and "
-            f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a "
-            "batch on."
-            for _, row in laws.iterrows()]
+    return [
+        f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and "
+        f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a "
+        "batch on."
+        for _, row in laws.iterrows()
+    ]
 
 
 def _plot(frame: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
-    for number, ((implementation, profile), own) in enumerate(frame.groupby(["implementation", "profile"], sort=False)):
+    for number, ((implementation, profile), own) in enumerate(
+        frame.groupby(["implementation", "profile"], sort=False)
+    ):
         step_ms = own["batch_size"] * 1e3 / own["samples_per_second"]
         figure.add_scatter(
-            x=own["values"].tolist(), y=step_ms.tolist(), mode="lines+markers", name=escaped(f"{implementation} {profile}"),
-            line={"dash": "solid" if profile == "default" else "dash", "color": COLORS[number // 2 % len(COLORS)]},
-            error_y={"type": "data", "symmetric": False,
-                     "array": (own["batch_size"] * 1e3 / own["low"] - step_ms).tolist(),
-                     "arrayminus": (step_ms - own["batch_size"] * 1e3 / own["high"]).tolist()},
+            x=own["values"].tolist(),
+            y=step_ms.tolist(),
+            mode="lines+markers",
+            name=escaped(f"{implementation} {profile}"),
+            line={
+                "dash": "solid" if profile == "default" else "dash",
+                "color": COLORS[number // 2 % len(COLORS)],
+            },
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": (own["batch_size"] * 1e3 / own["low"] - step_ms).tolist(),
+                "arrayminus": (step_ms - own["batch_size"] * 1e3 / own["high"]).tolist(),
+            },
             customdata=own[["batch_size", "length"]].to_numpy(),
-            hovertemplate="batch %{customdata[0]}, length %{customdata[1]}: %{y:.3g} ms<extra></extra>")
-    figure.update_layout(template="plotly_white", title="A step's time against its size", height=600)
+            hovertemplate="batch %{customdata[0]}, length %{customdata[1]}: %{y:.3g} ms<extra></extra>",
+        )
+    figure.update_layout(
+        template="plotly_white", title="A step's time against its size", height=600
+    )
     figure.update_xaxes(type="log", title="values a batch (batch size x length)")
     figure.update_yaxes(type="log", title="ms a step")
     return figure

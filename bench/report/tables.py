@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.results import cells as raw
 from bench.report.frames import in_order
+from bench.results import cells as raw
 
 RANGE_NOTE = "Training and other costs: median of the cells, [lowest, highest]."
 SECOND_STEP = "second step, relative"
-QUICK_NOTE = "A --quick run: too few samples and steps for its accuracies and times to mean anything."
+QUICK_NOTE = (
+    "A --quick run: too few samples and steps for its accuracies and times to mean anything."
+)
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,23 @@ def power(value: float) -> str:
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
     """Does it train: a row per dataset, outputs, implementation and profile, over seeds."""
     rows = []
-    for (dataset, outputs, implementation, profile), cells in _groups(results, ["dataset", "outputs", "implementation", "profile"]):
+    for (dataset, outputs, implementation, profile), cells in _groups(
+        results, ["dataset", "outputs", "implementation", "profile"]
+    ):
         ok = cells[cells["status"] == "ok"]
-        rows.append({
-            "dataset": dataset, "outputs": outputs, "implementation": implementation, "profile": profile,
-            "cells ok": f"{len(ok)}/{len(cells)}",
-            "accuracy": spread(ok["accuracy"], 3), "final loss": spread(ok["final_loss"], 4),
-            "gradient norm": spread(ok["gradient_norm"], power), "saturated outputs": spread(ok["saturation"], 2),
-        })
+        rows.append(
+            {
+                "dataset": dataset,
+                "outputs": outputs,
+                "implementation": implementation,
+                "profile": profile,
+                "cells ok": f"{len(ok)}/{len(cells)}",
+                "accuracy": spread(ok["accuracy"], 3),
+                "final loss": spread(ok["final_loss"], 4),
+                "gradient norm": spread(ok["gradient_norm"], power),
+                "saturated outputs": spread(ok["saturation"], 2),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -66,14 +77,35 @@ def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -
     ok = results[(results["status"] == "ok") & (results["profile"] == "default")]
     base = reference(ok)
     rows = []
-    for (dataset, outputs, implementation), cells in _groups(ok, ["dataset", "outputs", "implementation"]):
-        pairs = [_differences(folder, curves, dataset, outputs, seed, base, implementation) for seed in cells["seed"]
-                 if implementation != base and _measured(ok, base, dataset, outputs, seed)]
+    for (dataset, outputs, implementation), cells in _groups(
+        ok, ["dataset", "outputs", "implementation"]
+    ):
+        pairs = [
+            _differences(folder, curves, dataset, outputs, seed, base, implementation)
+            for seed in cells["seed"]
+            if implementation != base and _measured(ok, base, dataset, outputs, seed)
+        ]
         if pairs:
-            rows.append({"dataset": dataset, "outputs": outputs, "implementation": f"{implementation} - {base}",
-                         "seeds": len(pairs), **pd.DataFrame(pairs).max().to_dict()})
-    columns = ["dataset", "outputs", "implementation", "seeds", "first step", SECOND_STEP, "first epoch", "evaluations",
-               "accuracy"]
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "outputs": outputs,
+                    "implementation": f"{implementation} - {base}",
+                    "seeds": len(pairs),
+                    **pd.DataFrame(pairs).max().to_dict(),
+                }
+            )
+    columns = [
+        "dataset",
+        "outputs",
+        "implementation",
+        "seeds",
+        "first step",
+        SECOND_STEP,
+        "first epoch",
+        "evaluations",
+        "accuracy",
+    ]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -82,25 +114,57 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
     both were trained with."""
     rows = []
     keys = ["implementation", "dataset", "outputs", "seed", "epoch"]
-    default, tuned = (curves[curves["profile"] == profile].set_index(keys) for profile in ("default", "tuned"))
+    default, tuned = (
+        curves[curves["profile"] == profile].set_index(keys) for profile in ("default", "tuned")
+    )
     both = tuned.index.intersection(default.index)
-    differences = pd.DataFrame({
-        "first evaluation": (tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]).abs().where(
-            both.get_level_values("epoch") == 1),
-        "evaluations": (tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]).abs(),
-        "accuracy": (_right(tuned.loc[both]) - _right(default.loc[both])).abs()}).reset_index()
-    for (dataset, outputs, implementation), cells in _groups(in_order(differences), ["dataset", "outputs", "implementation"]):
-        rows.append({"dataset": dataset, "outputs": outputs, "implementation": f"{implementation} tuned - default",
-                     "seeds": cells["seed"].nunique(), **cells[["first evaluation", "evaluations", "accuracy"]].max().to_dict()})
+    differences = pd.DataFrame(
+        {
+            "first evaluation": (
+                tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]
+            )
+            .abs()
+            .where(both.get_level_values("epoch") == 1),
+            "evaluations": (
+                tuned.loc[both, "evaluation_loss"] - default.loc[both, "evaluation_loss"]
+            ).abs(),
+            "accuracy": (_right(tuned.loc[both]) - _right(default.loc[both])).abs(),
+        }
+    ).reset_index()
+    for (dataset, outputs, implementation), cells in _groups(
+        in_order(differences), ["dataset", "outputs", "implementation"]
+    ):
+        rows.append(
+            {
+                "dataset": dataset,
+                "outputs": outputs,
+                "implementation": f"{implementation} tuned - default",
+                "seeds": cells["seed"].nunique(),
+                **cells[["first evaluation", "evaluations", "accuracy"]].max().to_dict(),
+            }
+        )
     return pd.DataFrame(rows)
 
 
-def _differences(folder: Path, curves: pd.DataFrame, dataset, outputs, seed, base, implementation) -> dict:
-    steps = [raw.read_steps(folder, f"{name}-default-{dataset}-{outputs}-{seed}") for name in (base, implementation)]
-    losses = np.abs(steps[0]["loss"] - steps[1]["loss"].reindex(steps[0].index))  # one may have fewer steps
-    cells = curves[(curves["profile"] == "default") & (curves["dataset"] == dataset) & (curves["outputs"] == outputs)
-                   & (curves["seed"] == seed)]
-    own, other = (cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation))
+def _differences(
+    folder: Path, curves: pd.DataFrame, dataset, outputs, seed, base, implementation
+) -> dict:
+    steps = [
+        raw.read_steps(folder, f"{name}-default-{dataset}-{outputs}-{seed}")
+        for name in (base, implementation)
+    ]
+    losses = np.abs(
+        steps[0]["loss"] - steps[1]["loss"].reindex(steps[0].index)
+    )  # one may have fewer steps
+    cells = curves[
+        (curves["profile"] == "default")
+        & (curves["dataset"] == dataset)
+        & (curves["outputs"] == outputs)
+        & (curves["seed"] == seed)
+    ]
+    own, other = (
+        cells[cells["implementation"] == name].set_index("epoch") for name in (base, implementation)
+    )
     return {
         "first step": losses.iloc[0],
         SECOND_STEP: (losses / np.abs(steps[0]["loss"])).iloc[1] if len(losses) > 1 else 0.0,
@@ -112,13 +176,21 @@ def _differences(folder: Path, curves: pd.DataFrame, dataset, outputs, seed, bas
 
 def _right(cells: pd.DataFrame) -> pd.Series:
     """Accuracy of whole samples: the APIs report theirs in float32."""
-    samples = cells[["true_positives", "true_negatives", "false_positives", "false_negatives"]].sum(axis=1)
+    samples = cells[["true_positives", "true_negatives", "false_positives", "false_negatives"]].sum(
+        axis=1
+    )
     return (cells["accuracy"] * samples).astype(float).round() / samples
 
 
 def _measured(ok: pd.DataFrame, implementation: str, dataset: str, outputs: str, seed: int) -> bool:
-    return bool(((ok["implementation"] == implementation) & (ok["dataset"] == dataset)
-                 & (ok["outputs"] == outputs) & (ok["seed"] == seed)).any())
+    return bool(
+        (
+            (ok["implementation"] == implementation)
+            & (ok["dataset"] == dataset)
+            & (ok["outputs"] == outputs)
+            & (ok["seed"] == seed)
+        ).any()
+    )
 
 
 def as_markdown(text: str) -> str:
@@ -131,8 +203,17 @@ def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None
     digits. Of the styles `html` and `github`, text is escaped."""
     shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
     if style == "github":
-        shown = shown.map(lambda value: as_markdown(value) if isinstance(value, str) else value).rename(columns=as_markdown)
-    return tabulate(shown, headers="keys", tablefmt=style, showindex=False, disable_numparse=True, maxcolwidths=widths)
+        shown = shown.map(
+            lambda value: as_markdown(value) if isinstance(value, str) else value
+        ).rename(columns=as_markdown)
+    return tabulate(
+        shown,
+        headers="keys",
+        tablefmt=style,
+        showindex=False,
+        disable_numparse=True,
+        maxcolwidths=widths,
+    )
 
 
 def _groups(frame: pd.DataFrame, keys: list[str]):

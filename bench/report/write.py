@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.results import cells as raw
-from bench.results.environment import read_environment
-from bench.results.comparisons import read_comparisons
 from bench.report.answers import answers
 from bench.report.cost import (
     GATE_NOTE,
@@ -35,8 +32,27 @@ from bench.report.page import render_page
 from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
 from bench.report.rounds import read_rounds, throughput_frame
-from bench.report.scaling import EXPECTED, EXPECTED_NOTE, SCALING, SCALING_NOTE, expected_table, scaling_frame, scaling_table
-from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, as_markdown, as_text, training_table, tuned_table
+from bench.report.scaling import (
+    EXPECTED,
+    EXPECTED_NOTE,
+    SCALING,
+    SCALING_NOTE,
+    expected_table,
+    scaling_frame,
+    scaling_table,
+)
+from bench.report.tables import (
+    QUICK_NOTE,
+    RANGE_NOTE,
+    agreement_table,
+    as_markdown,
+    as_text,
+    training_table,
+    tuned_table,
+)
+from bench.results import cells as raw
+from bench.results.comparisons import read_comparisons
+from bench.results.environment import read_environment
 
 
 @dataclass(frozen=True)
@@ -83,35 +99,75 @@ def write_report(folder: Path) -> Report:
         "Does a tuned run end as the default one?": tuned_table(curves),
     }
     tables = {title: table for title, table in tables.items() if len(table)}
-    notes = [*([LEGEND] if comparisons else []), RANGE_NOTE, *([THROUGHPUT_NOTE, TAX_NOTE, GATE_NOTE] if len(throughput) else []),
-             GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE]
-    notes += [note for title, note in ((SCALING, SCALING_NOTE), (EXPECTED, EXPECTED_NOTE)) if title in tables]
-    findings = [*(Finding("training", problem) for problem in problems), *find(folder, results, agreement, comparisons),
-                *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds))]
+    notes = [
+        *([LEGEND] if comparisons else []),
+        RANGE_NOTE,
+        *([THROUGHPUT_NOTE, TAX_NOTE, GATE_NOTE] if len(throughput) else []),
+        GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE,
+    ]
+    notes += [
+        note
+        for title, note in ((SCALING, SCALING_NOTE), (EXPECTED, EXPECTED_NOTE))
+        if title in tables
+    ]
+    findings = [
+        *(Finding("training", problem) for problem in problems),
+        *find(folder, results, agreement, comparisons),
+        *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds)),
+    ]
     warnings_of = caution_texts(rounds, environment)
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
-    raw.write_text(folder / "results.csv", with_causes(with_parity(results, comparisons), causes).to_csv(index=False))
+    raw.write_text(
+        folder / "results.csv",
+        with_causes(with_parity(results, comparisons), causes).to_csv(index=False),
+    )
     raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
-    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, warnings_of, environment))
+    raw.write_text(
+        folder / "results.md", _markdown(tables, notes, findings, warnings_of, environment)
+    )
     if len(curves):
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
-    raw.write_text(folder / "report.html", render_page(
-        answers(folder, results, shown_throughput, agreement, comparisons), findings, warnings_of, tables, notes, shown_throughput,
-        scaling_frame(shown), stamp(curves, comparisons), environment, comparisons, kernel_tables(rounds)))
+    raw.write_text(
+        folder / "report.html",
+        render_page(
+            answers(folder, results, shown_throughput, agreement, comparisons),
+            findings,
+            warnings_of,
+            tables,
+            notes,
+            shown_throughput,
+            scaling_frame(shown),
+            stamp(curves, comparisons),
+            environment,
+            comparisons,
+            kernel_tables(rounds),
+        ),
+    )
     return Report(tables, notes, findings, warnings_of)
 
 
-def _markdown(tables: dict[str, pd.DataFrame], notes: list[str], findings: list[Finding], warnings_of: list[str],
-              environment: dict) -> str:
+def _markdown(
+    tables: dict[str, pd.DataFrame],
+    notes: list[str],
+    findings: list[Finding],
+    warnings_of: list[str],
+    environment: dict,
+) -> str:
     packages = environment["packages"]
     parts = ["# Results", "\n".join(f"- {as_markdown(finding.text)}" for finding in findings)]
     parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in tables.items()]
     parts += ["\n".join(f"{note}  " for note in notes)]
     if warnings_of:
-        parts.append("## Cautions\n\n" + "\n".join(f"- {as_markdown(caution)}" for caution in warnings_of))
-    parts += [as_markdown(f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
-                          f"{environment['cores_available']} cores.")]
+        parts.append(
+            "## Cautions\n\n" + "\n".join(f"- {as_markdown(caution)}" for caution in warnings_of)
+        )
+    parts += [
+        as_markdown(
+            f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
+            f"{environment['cores_available']} cores."
+        )
+    ]
     return "\n\n".join(parts) + "\n"

@@ -101,7 +101,9 @@ def checked_json(path: Path) -> dict:
     found = content.get("format") if isinstance(content, dict) else None
     if found != FORMAT:
         found = found if isinstance(found, int) else "another program"
-        raise RawFileError(path, f"is of format {found}, this version reads {FORMAT}: measure again")
+        raise RawFileError(
+            path, f"is of format {found}, this version reads {FORMAT}: measure again"
+        )
     return content
 
 
@@ -135,7 +137,10 @@ def write_cell(folder: Path, record: CellRecord) -> None:
     """The record; to be written last, since a cell counts as measured once it is there."""
     _, *others = cell_files(record.name)
     record.sha256 = digests(folder, others if record.evaluations else ())
-    write_text(folder / "cells" / f"{record.name}.json", json.dumps({"format": FORMAT, **asdict(record)}, indent=1))
+    write_text(
+        folder / "cells" / f"{record.name}.json",
+        json.dumps({"format": FORMAT, **asdict(record)}, indent=1),
+    )
 
 
 def read_cell(folder: Path, name: str) -> CellRecord:
@@ -165,7 +170,10 @@ def cell_names(folder: Path) -> list[str]:
 
 def write_imports(folder: Path, rows: list[dict], fingerprint: str = "") -> None:
     """The timed imports, see above, and the hash of what was imported."""
-    write_text(folder / IMPORTS, json.dumps({"format": FORMAT, "fingerprint": fingerprint, "imports": rows}, indent=1))
+    write_text(
+        folder / IMPORTS,
+        json.dumps({"format": FORMAT, "fingerprint": fingerprint, "imports": rows}, indent=1),
+    )
 
 
 def read_imports(folder: Path) -> pd.DataFrame:
@@ -175,7 +183,11 @@ def read_imports(folder: Path) -> pd.DataFrame:
         RawFileError: the file is damaged, or of another version.
     """
     path, columns = folder / IMPORTS, {"implementation": "str", "round": "int", "import_s": "float"}
-    rows = as_fields({"imports": "list[dict]"}, checked_json(path), path)["imports"] if path.is_file() else []
+    rows = (
+        as_fields({"imports": "list[dict]"}, checked_json(path), path)["imports"]
+        if path.is_file()
+        else []
+    )
     return pd.DataFrame([as_fields(columns, row, path) for row in rows], columns=list(columns))
 
 
@@ -202,13 +214,24 @@ def read_steps(folder: Path, name: str) -> pd.DataFrame:
 
 
 def write_outputs(folder: Path, name: str, tables: list[pd.DataFrame]) -> None:
-    write_text(folder / "outputs" / f"{name}.csv", pd.concat(tables).to_csv(index=False, float_format="%.9g"))
+    write_text(
+        folder / "outputs" / f"{name}.csv",
+        pd.concat(tables).to_csv(index=False, float_format="%.9g"),
+    )
 
 
 def outputs_table(batch: str, epoch: int, labels: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
     """Rows of an outputs file: `batch` is `probe` or `evaluation`; `outputs` float32 [samples, classes]."""
     columns = {f"output_{column}": outputs[:, column] for column in range(outputs.shape[1])}
-    return pd.DataFrame({"batch": batch, "epoch": epoch, "sample": np.arange(len(labels)), "label": labels, **columns})
+    return pd.DataFrame(
+        {
+            "batch": batch,
+            "epoch": epoch,
+            "sample": np.arange(len(labels)),
+            "label": labels,
+            **columns,
+        }
+    )
 
 
 def read_outputs(folder: Path, name: str) -> pd.DataFrame:

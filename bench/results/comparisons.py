@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from bench.parity.result import VERDICTS, Parity
 from bench.results import cells as raw
 from bench.results.files import RawFileError, check_inside, left_out, read_json
 from bench.results.typed import as_fields, as_record
-from bench.parity.result import VERDICTS, Parity
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,17 @@ def write_comparison(folder: Path, compared: StoredComparison) -> None:
         RawFileError: a symbolic link there leads out of the folder.
     """
     parity = json.loads(compared.parity.to_json()) if compared.parity else None
-    text = json.dumps({"implementation": compared.implementation, "reference": compared.reference,
-                       "dataset": compared.dataset, "parity": parity, "error": compared.error, "fingerprint": compared.fingerprint},
-                      indent=1)
+    text = json.dumps(
+        {
+            "implementation": compared.implementation,
+            "reference": compared.reference,
+            "dataset": compared.dataset,
+            "parity": parity,
+            "error": compared.error,
+            "fingerprint": compared.fingerprint,
+        },
+        indent=1,
+    )
     path = comparison_path(folder, compared)
     check_inside(path)
     raw.write_text(path, text)
@@ -46,14 +54,20 @@ def write_comparison(folder: Path, compared: StoredComparison) -> None:
 
 def comparison_path(folder: Path, compared: StoredComparison) -> Path:
     """Where a comparison is stored."""
-    slug = "".join(letter if letter.isalnum() else "_" for letter in f"{compared.implementation}-{compared.reference}")
+    slug = "".join(
+        letter if letter.isalnum() else "_"
+        for letter in f"{compared.implementation}-{compared.reference}"
+    )
     return folder / "parity" / f"{compared.dataset}-{slug}.json"
 
 
 def read_comparisons(folder: Path, problems: list[str]) -> list[StoredComparison]:
     """The comparisons that a run left; what is wrong with others goes to `problems`."""
     found = []
-    for path in sorted((folder / "parity").glob("*.json"), key=lambda path: (not path.name.startswith("small"), path.name)):
+    for path in sorted(
+        (folder / "parity").glob("*.json"),
+        key=lambda path: (not path.name.startswith("small"), path.name),
+    ):
         try:
             found.append(_read_comparison(path))
         except RawFileError as error:
@@ -62,12 +76,23 @@ def read_comparisons(folder: Path, problems: list[str]) -> list[StoredComparison
 
 
 def _read_comparison(path: Path) -> StoredComparison:
-    values = as_fields({"implementation": "str", "reference": "str", "dataset": "str", "parity": "dict | None", "error": "str",
-                        "fingerprint": "str"},
-                       read_json(path), path)
+    values = as_fields(
+        {
+            "implementation": "str",
+            "reference": "str",
+            "dataset": "str",
+            "parity": "dict | None",
+            "error": "str",
+            "fingerprint": "str",
+        },
+        read_json(path),
+        path,
+    )
     if values["parity"]:
         names = [entry.name for entry in fields(Parity)]
-        values["parity"] = {name: value for name, value in values["parity"].items() if name in names}  # without what is derived
+        values["parity"] = {
+            name: value for name, value in values["parity"].items() if name in names
+        }  # without what is derived
     compared = as_record(StoredComparison, values, path)
     if compared.parity and not {stage.verdict for stage in compared.parity.stages} <= set(VERDICTS):
         raise RawFileError(path, "has a verdict that is none")

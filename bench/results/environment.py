@@ -7,8 +7,14 @@ from pathlib import Path
 from bench.results.cells import RawFileError, checked_json
 from bench.results.typed import as_fields
 
-FIELDS = {"python": "str", "cpu": "str", "cores_available": "int", "packages": "dict[str, str]", "quick": "bool",
-          "settings": "dict[str, dict]"}
+FIELDS = {
+    "python": "str",
+    "cpu": "str",
+    "cores_available": "int",
+    "packages": "dict[str, str]",
+    "quick": "bool",
+    "settings": "dict[str, dict]",
+}
 MAYBE = {"precision": "float | None", "governor": "list[str]"}
 MOST_DATASETS = 20
 
@@ -22,7 +28,11 @@ def read_environment(folder: Path) -> dict:
     """
     path = folder / "environment.json"
     environment = checked_json(path)
-    checked = as_fields({**FIELDS, **{name: kind for name, kind in MAYBE.items() if name in environment}}, environment, path)
+    checked = as_fields(
+        {**FIELDS, **{name: kind for name, kind in MAYBE.items() if name in environment}},
+        environment,
+        path,
+    )
     if "tensorflow" not in checked["packages"]:
         raise RawFileError(path, "does not say which TensorFlow was measured")
     if len(checked["settings"]) > MOST_DATASETS:

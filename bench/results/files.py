@@ -42,7 +42,10 @@ def printable(text: str) -> str:
     """Text in one line, in which nothing is left that a terminal obeys, that turns its direction or that cannot be encoded."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
 
 
 def left_out(what: str, error: RawFileError) -> str:
@@ -74,13 +77,21 @@ def read_bytes(path: Path, most: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise RawFileError(path, "is no plain file")
         if status.st_size > most:
-            raise RawFileError(path, f"is larger than the {most // 2**20} MiB that are read of a file of its kind")
+            raise RawFileError(
+                path, f"is larger than the {most // 2**20} MiB that are read of a file of its kind"
+            )
         with path.open("rb") as file:
             return file.read(most)
     except FileNotFoundError:
         raise
-    except (OSError, RuntimeError, ValueError) as error:  # a folder in its place, a loop of links, a name that no file can have
-        raise RawFileError(path, f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # a folder in its place, a loop of links, a name that no file can have
+        raise RawFileError(
+            path, f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from error
 
 
 def read_json(path: Path) -> object:
@@ -102,7 +113,10 @@ def _cleaned(value: object, levels: int, path: Path) -> object:
     if not levels:
         raise RawFileError(path, f"holds values nested more than {DEEPEST} deep")
     if isinstance(value, dict):
-        return {_cleaned(key, levels, path): _cleaned(entry, levels - 1, path) for key, entry in value.items()}
+        return {
+            _cleaned(key, levels, path): _cleaned(entry, levels - 1, path)
+            for key, entry in value.items()
+        }
     if isinstance(value, list):
         return [_cleaned(entry, levels - 1, path) for entry in value]
     if isinstance(value, int) and abs(value) > 2**53:
@@ -110,7 +124,9 @@ def _cleaned(value: object, levels: int, path: Path) -> object:
     return _text(value, path) if isinstance(value, str) else value
 
 
-def read_table(path: Path, columns: Mapping[str, str], optional: Mapping[str, str] = {}) -> pd.DataFrame:  # noqa: B006
+def read_table(
+    path: Path, columns: Mapping[str, str], optional: Mapping[str, str] = {}
+) -> pd.DataFrame:  # noqa: B006
     """The named columns of a CSV table, each of the pandas type that is said; those of `optional` if they are there.
 
     Raises:
@@ -129,17 +145,30 @@ def read_table(path: Path, columns: Mapping[str, str], optional: Mapping[str, st
         raise RawFileError(path, f"has no column {missing[0]}")
     types = {name: kind for name, kind in {**columns, **optional}.items() if name in found}
     try:
-        table = pd.read_csv(io.BytesIO(content), usecols=list(types), dtype=types, index_col=False, keep_default_na=False,
-                            na_values=[""])
+        table = pd.read_csv(
+            io.BytesIO(content),
+            usecols=list(types),
+            dtype=types,
+            index_col=False,
+            keep_default_na=False,
+            na_values=[""],
+        )
     except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
         raise RawFileError(path, f"is no table that this version writes ({error})") from error
     texts = [name for name in table if types[name] == "str"]
-    return table.assign(**{name: table[name].map({text: _text(text, path) for text in table[name].unique()}) for name in texts})
+    return table.assign(
+        **{
+            name: table[name].map({text: _text(text, path) for text in table[name].unique()})
+            for name in texts
+        }
+    )
 
 
 def _text(value: object, path: Path) -> str:
     if not isinstance(value, str):
         raise RawFileError(path, "lacks a text")
     if len(value) > LONGEST:
-        raise RawFileError(path, f"holds a text of {len(value):,} characters, more than {LONGEST:,}")
+        raise RawFileError(
+            path, f"holds a text of {len(value):,} characters, more than {LONGEST:,}"
+        )
     return printable(value)

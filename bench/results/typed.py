@@ -15,7 +15,15 @@ from pathlib import Path
 
 from bench.results.files import RawFileError
 
-_KINDS = {"str": str, "bool": bool, "int": int, "float": (int, float), "dict": dict, "list": list, "None": type(None)}
+_KINDS = {
+    "str": str,
+    "bool": bool,
+    "int": int,
+    "float": (int, float),
+    "dict": dict,
+    "list": list,
+    "None": type(None),
+}
 
 
 class _Misfit(Exception):
@@ -31,7 +39,9 @@ def as_record(kind: type, values: object, path: Path):
     try:
         return _record(kind, values, "it")
     except _Misfit as error:
-        raise RawFileError(path, f"has other fields than this version writes ({error}): measure again") from error
+        raise RawFileError(
+            path, f"has other fields than this version writes ({error}): measure again"
+        ) from error
 
 
 def as_fields(annotations: Mapping[str, str], values: object, path: Path) -> dict:
@@ -48,12 +58,20 @@ def as_fields(annotations: Mapping[str, str], values: object, path: Path) -> dic
 
 def _record(kind: type, values: object, place: str):
     annotations = {field.name: field.type for field in fields(kind)}
-    required = {field.name for field in fields(kind) if field.default is MISSING and field.default_factory is MISSING}
+    required = {
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
+    }
     given = _fitted(values, "dict", {}, place)
     unknown = given.keys() - annotations.keys()
     if unknown:
         raise _Misfit(f"{place} has a field {min(unknown)}")
-    wanted = {name: annotation for name, annotation in annotations.items() if name in required or name in given}
+    wanted = {
+        name: annotation
+        for name, annotation in annotations.items()
+        if name in required or name in given
+    }
     return kind(**_fields(wanted, given, vars(sys.modules[kind.__module__]), place))
 
 
@@ -62,7 +80,10 @@ def _fields(annotations: Mapping[str, str], values: object, names: Mapping, plac
     missing = [name for name in annotations if name not in given]
     if missing:
         raise _Misfit(f"{place} has no {missing[0]}")
-    return {name: _fitted(given[name], annotation, names, name) for name, annotation in annotations.items()}
+    return {
+        name: _fitted(given[name], annotation, names, name)
+        for name, annotation in annotations.items()
+    }
 
 
 @functools.lru_cache
@@ -75,11 +96,18 @@ def _fitted(value: object, annotation: str, names: Mapping, place: str):
     """`value` as `annotation` says; `names` has the dataclasses that it may name."""
     for kind in _alternatives(annotation):
         if kind.startswith("list[") and isinstance(value, list):
-            return [_fitted(entry, kind[len("list["):-1], names, place) for entry in value]
+            return [_fitted(entry, kind[len("list[") : -1], names, place) for entry in value]
         if kind.startswith("dict[str, ") and isinstance(value, dict):
-            return {key: _fitted(entry, kind[len("dict[str, "):-1], names, place) for key, entry in value.items()}
+            return {
+                key: _fitted(entry, kind[len("dict[str, ") : -1], names, place)
+                for key, entry in value.items()
+            }
         if isinstance(names.get(kind), type) and isinstance(value, dict):
             return _record(names[kind], value, place)
-        if kind in _KINDS and isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == "bool"):
+        if (
+            kind in _KINDS
+            and isinstance(value, _KINDS[kind])
+            and isinstance(value, bool) == (kind == "bool")
+        ):
             return float(value) if kind == "float" else value
     raise _Misfit(f"{place} is no {annotation}")

@@ -7,29 +7,41 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench.results import cells as raw
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
+from bench.results import cells as raw
 from bench.run.cells import Cell
-from bench.run.limits import ProcessEnded, Limits, Limiter
+from bench.run.limits import Limiter, Limits, ProcessEnded
 from bench.run.worker import new_record, run_cell
 from bench.task import Dataset
 
 
-def run_in_process(cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, limits: Limits,
-                   on_epoch: Callable[[], None]) -> raw.CellRecord:
+def run_in_process(
+    cell: Cell,
+    dataset: Dataset,
+    epochs: int,
+    fingerprint: str,
+    folder: Path,
+    limits: Limits,
+    on_epoch: Callable[[], None],
+) -> raw.CellRecord:
     """The record that the cell's process left, or one that says how it ended; see `recorded`."""
 
     def train(forked_s: float) -> ProcessEnded:
         receiver, sender = CONTEXT.Pipe(duplex=False)
-        with receiver, Group(run_cell, cell, dataset, epochs, fingerprint, folder, forked_s, sender) as group:
+        with (
+            receiver,
+            Group(run_cell, cell, dataset, epochs, fingerprint, folder, forked_s, sender) as group,
+        ):
             sender.close()
             return hear(Limiter(group, limits), receiver, forked_s, on_epoch)
 
     return recorded(cell, fingerprint, folder, train)
 
 
-def recorded(cell: Cell, fingerprint: str, folder: Path, train: Callable[[float], ProcessEnded]) -> raw.CellRecord:
+def recorded(
+    cell: Cell, fingerprint: str, folder: Path, train: Callable[[float], ProcessEnded]
+) -> raw.CellRecord:
     """The record that is there once `train`, which is told when it began, has ended, or one that says how it did.
 
     Raises:
@@ -49,14 +61,21 @@ def recorded(cell: Cell, fingerprint: str, folder: Path, train: Callable[[float]
         if ended.status == "failed" and isinstance(error, raw.RawFileError):
             ended = ProcessEnded("failed", str(error))
         record = new_record(cell, forked_s)
-        record.status, record.reason, record.fingerprint, record.ended_s = ended.status, ended.reason, fingerprint, time.monotonic()
+        record.status, record.reason, record.fingerprint, record.ended_s = (
+            ended.status,
+            ended.reason,
+            fingerprint,
+            time.monotonic(),
+        )
         raw.write_cell(folder, record)
     if interrupt is not None:
         raise interrupt
     return record
 
 
-def hear(watch: Limiter, receiver: Connection, since_s: float, on_epoch: Callable[[], None]) -> ProcessEnded:
+def hear(
+    watch: Limiter, receiver: Connection, since_s: float, on_epoch: Callable[[], None]
+) -> ProcessEnded:
     """How it ended: by itself, beyond a limit, or for another that trained with it and failed or complained."""
     try:
         while True:

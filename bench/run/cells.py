@@ -32,7 +32,11 @@ class Cell:
 
 
 def interleaved(
-    implementations: dict[str, str], profile: str, datasets: Sequence[str], inputs_of_loss: Sequence[str], seeds: Sequence[int]
+    implementations: dict[str, str],
+    profile: str,
+    datasets: Sequence[str],
+    inputs_of_loss: Sequence[str],
+    seeds: Sequence[int],
 ) -> list[Cell]:
     """All cells of a profile, of the implementations that have it; the implementations take turns at running first, so that no
     drift of the machine falls on one."""
@@ -45,14 +49,33 @@ def interleaved(
     return cells
 
 
-def cluster_cells(implementations: dict[str, str], servers: dict[str, int], datasets: Sequence[str], outputs: str, seeds: Sequence[int],
-                  workers: Sequence[int], global_batch: int | None) -> list[Cell]:
+def cluster_cells(
+    implementations: dict[str, str],
+    servers: dict[str, int],
+    datasets: Sequence[str],
+    outputs: str,
+    seeds: Sequence[int],
+    workers: Sequence[int],
+    global_batch: int | None,
+) -> list[Cell]:
     """All cells on clusters of so many workers each, and of so many parameter servers by implementation. Sizes and implementations
     take turns at running first; the batch is `global_batch`, or `BATCH_SIZE` a worker."""
     cells = []
     for turn, (seed, dataset) in enumerate(product(seeds, datasets)):
         grid = list(product(implementations.items(), workers))
-        grid = grid[turn % len(grid):] + grid[:turn % len(grid)]
-        cells += [Cell(name, module, f"{CLUSTER}{count}", dataset, outputs, seed, count, servers[name], global_batch or BATCH_SIZE * count)
-                  for (name, module), count in grid]
+        grid = grid[turn % len(grid) :] + grid[: turn % len(grid)]
+        cells += [
+            Cell(
+                name,
+                module,
+                f"{CLUSTER}{count}",
+                dataset,
+                outputs,
+                seed,
+                count,
+                servers[name],
+                global_batch or BATCH_SIZE * count,
+            )
+            for (name, module), count in grid
+        ]
     return cells

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from bench.results import cells as raw
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
+from bench.results import cells as raw
 from bench.run.cell_process import hear, recorded
 from bench.run.cells import Cell
-from bench.run.limits import ProcessEnded, Limits, Limiter
+from bench.run.limits import Limiter, Limits, ProcessEnded
 from bench.run.members import members_of, run_member
 from bench.task import Dataset
 
@@ -22,27 +22,60 @@ GRACE_S = 30.0
 """For the others to end by themselves once the chief has."""
 
 
-def run_on_cluster(cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, limits: Limits,
-                   on_epoch: Callable[[], None]) -> raw.CellRecord:
+def run_on_cluster(
+    cell: Cell,
+    dataset: Dataset,
+    epochs: int,
+    fingerprint: str,
+    folder: Path,
+    limits: Limits,
+    on_epoch: Callable[[], None],
+) -> raw.CellRecord:
     """The record that the chief left, or one that says how the cell ended: as soon as one member fails, all are ended. See
     `bench.run.cell_process.recorded`."""
 
     def train(forked_s: float) -> ProcessEnded:
         receiver, sender = CONTEXT.Pipe(duplex=False)
-        with receiver, tempfile.TemporaryDirectory(prefix="bench-cluster-") as model_dir, contextlib.ExitStack() as stack:
-            groups = {member.name: stack.enter_context(
-                Group(run_member, member, cell, dataset, epochs, fingerprint, folder, Path(model_dir), forked_s, sender))
-                for member in members_of(cell.workers, cell.parameter_servers)}
+        with (
+            receiver,
+            tempfile.TemporaryDirectory(prefix="bench-cluster-") as model_dir,
+            contextlib.ExitStack() as stack,
+        ):
+            groups = {
+                member.name: stack.enter_context(
+                    Group(
+                        run_member,
+                        member,
+                        cell,
+                        dataset,
+                        epochs,
+                        fingerprint,
+                        folder,
+                        Path(model_dir),
+                        forked_s,
+                        sender,
+                    )
+                )
+                for member in members_of(cell.workers, cell.parameter_servers)
+            }
             sender.close()
             chief = groups.pop("chief")
             ended = hear(Limiter(chief, limits, groups), receiver, forked_s, on_epoch)
             if not ended.who and chief.has_ended:
                 late = _late(groups) if _is_measured(folder, cell) else []
                 if not late:
-                    return ProcessEnded(ended.status, f"chief: {ended.reason}")  # if it has left no record
-                ended = ProcessEnded("failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late))
-        (folder / raw.cell_files(cell.name)[0]).unlink(missing_ok=True)  # the chief's own, of what came of it
-        return ProcessEnded(ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason)
+                    return ProcessEnded(
+                        ended.status, f"chief: {ended.reason}"
+                    )  # if it has left no record
+                ended = ProcessEnded(
+                    "failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late)
+                )
+        (folder / raw.cell_files(cell.name)[0]).unlink(
+            missing_ok=True
+        )  # the chief's own, of what came of it
+        return ProcessEnded(
+            ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason
+        )
 
     return recorded(cell, fingerprint, folder, train)
 

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bench.process.reaper import ended_with_runner, reaper
 from bench.results import cells as raw
-from bench.process.reaper import reaper, ended_with_runner
 
 IMPORT_ROUNDS = 2
 """An import takes 6-9 s, nearly all of it TensorFlow's own."""
@@ -23,7 +23,9 @@ print(time.perf_counter() - began)
 """
 
 
-def measure_imports(modules: dict[str, str], fingerprint: str, folder: Path, on_progress: Callable[[str], None]) -> None:
+def measure_imports(
+    modules: dict[str, str], fingerprint: str, folder: Path, on_progress: Callable[[str], None]
+) -> None:
     """Times the imports in processes of their own, in turn, and stores a row each, and the fingerprint of all."""
     rows = []
     for number in range(1, IMPORT_ROUNDS + 1):
@@ -38,12 +40,20 @@ def measure_imports(modules: dict[str, str], fingerprint: str, folder: Path, on_
 def _time_import(module: str) -> float | None:
     """Seconds; None if it cannot be imported."""
     scratch = str(reaper().scratch)
-    with subprocess.Popen([sys.executable, "-c", IMPORT.format(module=module)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                          env={**os.environ, "TMPDIR": scratch}, text=True, start_new_session=True) as process, ended_with_runner(
-                              process.pid, scratch):
+    with (
+        subprocess.Popen(
+            [sys.executable, "-c", IMPORT.format(module=module)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": scratch},
+            text=True,
+            start_new_session=True,
+        ) as process,
+        ended_with_runner(process.pid, scratch),
+    ):
         printed, _ = process.communicate()
     return float(printed.split()[-1]) if process.returncode == 0 else None
 
 
 def _in_turn(things: Sequence, number: int) -> Sequence:
-    return things[number % len(things):] + things[:number % len(things)]
+    return things[number % len(things) :] + things[: number % len(things)]

@@ -10,11 +10,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.data.user_files import UserData, UserFile
 from bench.data.records import AT, Records
 from bench.data.source import DATASETS, QUICK_DATASETS, Source, Spec, at_most
 from bench.data.sums import UNPROTECTED, sums_file
 from bench.data.synthetic import Synthetic
+from bench.data.user_files import UserData, UserFile
 from bench.run.progress import share_progress
 from bench.task import UserError
 
@@ -22,26 +22,62 @@ MOST = 10**9
 """Samples: as many as there are."""
 
 OPTIONS = [
-    click.option("--samples", type=click.IntRange(min=8), metavar="N",
-                 help="Training samples of each of our datasets, and a quarter as many for evaluation: those that do not fit into "
-                      "memory are streamed.  [default: 4,000 and 1,000 on small, 400 and 100 on large]"),
-    click.option("--records", type=click.Path(path_type=Path), metavar="DIR",
-                 help="A folder of WFDB records (.hea, .dat, .atr) to cut both datasets from, in place of synthetic samples."),
-    click.option("--data", type=click.Path(path_type=Path), metavar="FILE",
-                 help="Samples of your own, of any length and for any classes: .npz, .csv, .parquet, a folder of TFRecords, or a "
-                      "folder of WFDB records. A fifth of each class is for evaluation ('data inspect' tells what is in a file)."),
-    click.option("--label-name", metavar="NAME", help="With --data: the array, column or feature that holds the labels; of a CSV "
-                                                      "without names the column's number, from 0 or as -1.  [default: label]"),
-    click.option("--signal-name", metavar="NAME", help="With --data: the array, column of lists or feature that holds the signal.  "
-                                                       "[default: signal]"),
-    click.option("--positive", metavar="A,B", help="With --data of WFDB records: the annotation symbols that make class 1.  "
-                                                   "[default: V]"),
-    click.option("--at", type=click.Choice(list(AT)), help="With --data of WFDB records: cut samples out around beats, or strips that "
-                                                           "hold three positive beats or none.  [default: beats]"),
-    click.option("--length", type=click.IntRange(min=1), metavar="N", help="With --data of WFDB records: values a sample.  [default: "
-                 + ", ".join(f"{length:,} at {at}" for at, length in AT.items()) + "]"),
-    click.option("--channel", metavar="NAME", help="With --data of WFDB records: the signal's number, from 0, or its name.  "
-                                                   "[default: 0]"),
+    click.option(
+        "--samples",
+        type=click.IntRange(min=8),
+        metavar="N",
+        help="Training samples of each of our datasets, and a quarter as many for evaluation: those that do not fit into "
+        "memory are streamed.  [default: 4,000 and 1,000 on small, 400 and 100 on large]",
+    ),
+    click.option(
+        "--records",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="A folder of WFDB records (.hea, .dat, .atr) to cut both datasets from, in place of synthetic samples.",
+    ),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Samples of your own, of any length and for any classes: .npz, .csv, .parquet, a folder of TFRecords, or a "
+        "folder of WFDB records. A fifth of each class is for evaluation ('data inspect' tells what is in a file).",
+    ),
+    click.option(
+        "--label-name",
+        metavar="NAME",
+        help="With --data: the array, column or feature that holds the labels; of a CSV "
+        "without names the column's number, from 0 or as -1.  [default: label]",
+    ),
+    click.option(
+        "--signal-name",
+        metavar="NAME",
+        help="With --data: the array, column of lists or feature that holds the signal.  "
+        "[default: signal]",
+    ),
+    click.option(
+        "--positive",
+        metavar="A,B",
+        help="With --data of WFDB records: the annotation symbols that make class 1.  [default: V]",
+    ),
+    click.option(
+        "--at",
+        type=click.Choice(list(AT)),
+        help="With --data of WFDB records: cut samples out around beats, or strips that "
+        "hold three positive beats or none.  [default: beats]",
+    ),
+    click.option(
+        "--length",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="With --data of WFDB records: values a sample.  [default: "
+        + ", ".join(f"{length:,} at {at}" for at, length in AT.items())
+        + "]",
+    ),
+    click.option(
+        "--channel",
+        metavar="NAME",
+        help="With --data of WFDB records: the signal's number, from 0, or its name.  [default: 0]",
+    ),
 ]
 
 
@@ -62,7 +98,12 @@ class DataOptions:
     @property
     def of_records(self) -> dict[str, object]:
         """Those for WFDB records."""
-        return {"--positive": self.positive, "--at": self.at, "--length": self.length, "--channel": self.channel}
+        return {
+            "--positive": self.positive,
+            "--at": self.at,
+            "--length": self.length,
+            "--channel": self.channel,
+        }
 
     @property
     def of_files(self) -> dict[str, object]:
@@ -76,14 +117,18 @@ def data_options(command):
 
     @functools.wraps(command)
     def with_chosen(*arguments, **options):
-        return command(*arguments, chosen=DataOptions(**{name: options.pop(name) for name in names}), **options)
+        return command(
+            *arguments, chosen=DataOptions(**{name: options.pop(name) for name in names}), **options
+        )
 
     for option in reversed(OPTIONS):
         with_chosen = option(with_chosen)
     return with_chosen
 
 
-def open_source(chosen: DataOptions, datasets: Sequence[str], quick: bool, console: Console) -> tuple[Source, dict[str, Spec]]:
+def open_source(
+    chosen: DataOptions, datasets: Sequence[str], quick: bool, console: Console
+) -> tuple[Source, dict[str, Spec]]:
     """Where samples come from, and the datasets to be made of them, by name.
 
     Raises:
@@ -93,9 +138,17 @@ def open_source(chosen: DataOptions, datasets: Sequence[str], quick: bool, conso
         _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
         source = Synthetic() if chosen.records is None else Records(chosen.records)
         _note_unprotected(chosen.records, console)
-        return source, {name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples) for name in datasets or DATASETS}
-    _refuse({"--records": chosen.records, "--dataset": datasets or None, "--samples": chosen.samples}, "and --data exclude each other")
-    source, spec = open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
+        return source, {
+            name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples)
+            for name in datasets or DATASETS
+        }
+    _refuse(
+        {"--records": chosen.records, "--dataset": datasets or None, "--samples": chosen.samples},
+        "and --data exclude each other",
+    )
+    source, spec = (
+        open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
+    )
     _note_unprotected(chosen.data, console)
     return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
 
@@ -127,7 +180,9 @@ def open_records(chosen: DataOptions) -> tuple[Records, Spec]:
     at = chosen.at or next(iter(AT))
     positive = tuple(symbol.strip() for symbol in (chosen.positive or "V").split(","))
     if any(len(symbol) != 1 for symbol in positive):
-        raise UserError(f"--positive {chosen.positive}: annotation symbols of one character each are needed, such as V,E")
+        raise UserError(
+            f"--positive {chosen.positive}: annotation symbols of one character each are needed, such as V,E"
+        )
     source = Records(chosen.data, positive, at, chosen.channel or "0", None, "--data")
     spec = Spec(at, chosen.length or AT[at], MOST, MOST)
     return source, replace(spec, **source.sizes(spec))

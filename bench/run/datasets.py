@@ -23,6 +23,9 @@ def prepare_dataset(source: Source, spec: Spec, console: Console) -> Dataset:
         began = time.monotonic()
         with share_progress(console, f"making the dataset {spec.name}") as on_progress:
             dataset = make_dataset(source, spec, on_progress)
-        console.print(f"made dataset {spec.name} ({source.name}): {dataset.train.samples:,} + "
-                      f"{dataset.evaluation.samples:,} samples in {time.monotonic() - began:.0f} s", highlight=False)
+        console.print(
+            f"made dataset {spec.name} ({source.name}): {dataset.train.samples:,} + "
+            f"{dataset.evaluation.samples:,} samples in {time.monotonic() - began:.0f} s",
+            highlight=False,
+        )
     return dataset

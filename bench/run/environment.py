@@ -13,7 +13,16 @@ from bench.measure.gpu import Gpus
 
 GOVERNORS = Path("/sys/devices/system/cpu")
 
-PACKAGES = ("tensorflow", "tensorflow-estimator", "keras", "numpy", "pandas", "scipy", "tabulate", "wfdb")
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-estimator",
+    "keras",
+    "numpy",
+    "pandas",
+    "scipy",
+    "tabulate",
+    "wfdb",
+)
 
 
 def describe_environment() -> dict:
@@ -25,14 +34,25 @@ def describe_environment() -> dict:
         "system": platform.platform(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
-        "cores_available": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores_available": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "load_average": [round(load, 2) for load in psutil.getloadavg()],
-        "gpus": [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-                 for gpu in tf.config.list_physical_devices("GPU")],
-        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or "one per core",
-        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or "one per core",
-        "governor": sorted({path.read_text().strip() for path in GOVERNORS.glob("cpu[0-9]*/cpufreq/scaling_governor")}),
+        "gpus": [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ],
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads()
+        or "one per core",
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads()
+        or "one per core",
+        "governor": sorted(
+            {
+                path.read_text().strip()
+                for path in GOVERNORS.glob("cpu[0-9]*/cpufreq/scaling_governor")
+            }
+        ),
         "gpu_counters": Gpus().reason or "available",
         "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         "packages": {package: metadata.version(package) for package in PACKAGES},
@@ -44,4 +64,7 @@ def _cpu_model() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    return next(
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")),
+        platform.processor(),
+    )

@@ -16,26 +16,51 @@ from bench.run.variants import Variant
 from bench.run.worker import task_of
 from bench.task import Dataset
 
-SETTINGS = ("outputs", "seed", "epochs", "batch_size", "optimizer", "learning_rate", "adam_epsilon", "passes_per_epoch")
+SETTINGS = (
+    "outputs",
+    "seed",
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "learning_rate",
+    "adam_epsilon",
+    "passes_per_epoch",
+)
 """Fields of a `Task` that are part of a fingerprint."""
 
 
 def cell_fingerprint(cell: Cell, dataset: Dataset, epochs: int) -> str:
     """Of a cell: data, code, settings."""
     task = task_of(cell, dataset, epochs, Path())
-    return _digest(cell=cell.name, data=dataset.digest, code=code_digest(cell.module),
-                   settings={name: getattr(task, name) for name in SETTINGS})
+    return _digest(
+        cell=cell.name,
+        data=dataset.digest,
+        code=code_digest(cell.module),
+        settings={name: getattr(task, name) for name in SETTINGS},
+    )
 
 
-def rounds_fingerprint(variants: list[Variant], dataset: Dataset, plan: Plan, precision: float | None) -> str:
+def rounds_fingerprint(
+    variants: list[Variant], dataset: Dataset, plan: Plan, precision: float | None
+) -> str:
     """Of the rounds of a dataset; `precision` is what the plan asks for, if it asks."""
-    return _digest(variants=[[variant.name, code_digest(variant.module)] for variant in variants], data=dataset.digest,
-                   plan=[plan.rounds, plan.seconds, plan.budget_s, precision])
+    return _digest(
+        variants=[[variant.name, code_digest(variant.module)] for variant in variants],
+        data=dataset.digest,
+        plan=[plan.rounds, plan.seconds, plan.budget_s, precision],
+    )
 
 
-def comparison_fingerprint(reference: str, candidate: str, dataset: Dataset, outputs: str, steps: int) -> str:
+def comparison_fingerprint(
+    reference: str, candidate: str, dataset: Dataset, outputs: str, steps: int
+) -> str:
     """Of a comparison of two modules."""
-    return _digest(code=[code_digest(reference), code_digest(candidate)], data=dataset.digest, outputs=outputs, steps=steps)
+    return _digest(
+        code=[code_digest(reference), code_digest(candidate)],
+        data=dataset.digest,
+        outputs=outputs,
+        steps=steps,
+    )
 
 
 def imports_fingerprint(modules: dict[str, str]) -> str:
@@ -51,7 +76,9 @@ def code_digest(module: str) -> str:
     package = module.rpartition(".")[0] or module
     spec = importlib.util.find_spec(package)
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    files = [(path.relative_to(folder), path) for folder in folders for path in folder.rglob("*.py")]
+    files = [
+        (path.relative_to(folder), path) for folder in folders for path in folder.rglob("*.py")
+    ]
     if not folders:
         files = [(Path(package), Path(spec.origin))] if spec.has_location else []
     digest = hashlib.sha256(module.encode())
@@ -63,5 +90,10 @@ def code_digest(module: str) -> str:
 def _digest(**parts) -> str:
     """With what every fingerprint has in common: the standard network, TensorFlow, and the layout of the raw files."""
     network = hashlib.sha256(Path(bench.task.__file__).read_bytes()).hexdigest()
-    whole = {**parts, "network": network, "tensorflow": metadata.version("tensorflow"), "format": FORMAT}
+    whole = {
+        **parts,
+        "network": network,
+        "tensorflow": metadata.version("tensorflow"),
+        "format": FORMAT,
+    }
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:16]

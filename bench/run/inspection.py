@@ -10,11 +10,11 @@ from rich.console import Console
 
 from bench.data.estimate import logit_step
 from bench.data.formats.chunk import Chunk, Unreadable
-from bench.data.user_files import scan_file
 from bench.data.records import SUFFIXES, Records
 from bench.data.scan import Scan, scan
 from bench.data.source import SPLITS, Spec
 from bench.data.sums import files_digest, sums_file
+from bench.data.user_files import scan_file
 from bench.run.data_options import DataOptions, holds_records, open_records, own_file
 from bench.run.progress import share_progress
 from bench.task import UserError
@@ -47,11 +47,18 @@ def inspect_data(chosen: DataOptions, console: Console) -> Inspection:
             own = own_file(chosen)
             found = scan_file(own, on_progress)
             files = own.files()
-    return Inspection(chosen.data, found, files_digest(files), sums_file(chosen.data), logit_step(found.examples, len(found.classes)))
+    return Inspection(
+        chosen.data,
+        found,
+        files_digest(files),
+        sums_file(chosen.data),
+        logit_step(found.examples, len(found.classes)),
+    )
 
 
 def _scan_records(records: Records, spec: Spec, on_progress) -> Scan:
     """Of the samples that would be cut out, in both splits."""
+
     def chunks() -> Iterator[Chunk]:
         total, done = spec.train + spec.evaluation, 0
         for split in SPLITS:

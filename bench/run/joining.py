@@ -43,13 +43,19 @@ def read_cluster() -> Cluster | None:
         counts = {role: len(cluster.get(role, [])) for role in ROLES}
         role, index, evaluators = str(task["type"]), int(task["index"]), cluster.get("evaluator")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError('TF_CONFIG is not what TensorFlow expects, {"cluster": {"chief": ["HOST:PORT"], "worker": [...]}, "task": '
-                        f'{{"type": "worker", "index": 0}}}}: {type(error).__name__}: {error}') from error
+        raise UserError(
+            'TF_CONFIG is not what TensorFlow expects, {"cluster": {"chief": ["HOST:PORT"], "worker": [...]}, "task": '
+            f'{{"type": "worker", "index": 0}}}}: {type(error).__name__}: {error}'
+        ) from error
     if evaluators or role == "evaluator":
-        raise UserError("TF_CONFIG: its cluster has an evaluator, but the chief evaluates here: leave it out")
+        raise UserError(
+            "TF_CONFIG: its cluster has an evaluator, but the chief evaluates here: leave it out"
+        )
     if not 0 <= index < counts.get(role, 0):
-        raise UserError(f"TF_CONFIG: its task is {role} {index}, but its cluster has "
-                        + ", ".join(f"{count} of {name}" for name, count in counts.items() if count))
+        raise UserError(
+            f"TF_CONFIG: its task is {role} {index}, but its cluster has "
+            + ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
+        )
     return Cluster(f"{role} {index}", counts["chief"] + counts["worker"], counts["ps"])
 
 
@@ -60,10 +66,18 @@ def check_roles(cluster: Cluster | None, module: str, parameter_servers: int) ->
         UserError: it has parameter servers without need, or needs some.
     """
     if parameter_servers and cluster is None:
-        raise UserError(f"--profile cluster: {module} trains with a parameter server, so TF_CONFIG must name a cluster")
+        raise UserError(
+            f"--profile cluster: {module} trains with a parameter server, so TF_CONFIG must name a cluster"
+        )
     if cluster and bool(parameter_servers) != bool(cluster.parameter_servers):
-        raise UserError(f"TF_CONFIG: {module} trains " + ("with a parameter server, and the cluster has no ps" if parameter_servers
-                                                         else "without parameter servers, and the cluster has ps"))
+        raise UserError(
+            f"TF_CONFIG: {module} trains "
+            + (
+                "with a parameter server, and the cluster has no ps"
+                if parameter_servers
+                else "without parameter servers, and the cluster has ps"
+            )
+        )
 
 
 def claim(folder: Path, module: str, task: Task) -> None:
@@ -72,13 +86,23 @@ def claim(folder: Path, module: str, task: Task) -> None:
     Raises:
         UserError: it holds another training, or something else.
     """
-    own = json.dumps({"implementation": module, "dataset": task.dataset.name, "digest": task.dataset.digest, "outputs": task.outputs,
-                      "seed": task.seed, "global batch": task.batch_size})
+    own = json.dumps(
+        {
+            "implementation": module,
+            "dataset": task.dataset.name,
+            "digest": task.dataset.digest,
+            "outputs": task.outputs,
+            "seed": task.seed,
+            "global batch": task.batch_size,
+        }
+    )
     path = folder / CLAIM
     if not path.exists():
         own_names = (CLAIM, f".{CLAIM}")  # another member may have been quicker, or is about to be
         if not all(entry.name.startswith(own_names) for entry in folder.iterdir()):
-            raise UserError(f"--model-dir {folder}: holds something else than checkpoints of a cluster")
+            raise UserError(
+                f"--model-dir {folder}: holds something else than checkpoints of a cluster"
+            )
         write_text(path, own)  # whole or not at all; another member may write the same
     found = path.read_text()
     if found != own:

@@ -51,7 +51,9 @@ class Limiter:
         self._oom_kills = oom_kills()
         self._looked_s = time.monotonic()
 
-    def hear(self, connection: Connection, since_s: float, on_look: Callable[[], None] = lambda: None):
+    def hear(
+        self, connection: Connection, since_s: float, on_look: Callable[[], None] = lambda: None
+    ):
         """The next that it sends; the limit of time counts from `since_s`, and `on_look` is called whenever its memory is looked at.
 
         Raises:
@@ -59,7 +61,9 @@ class Limiter:
         """
         sources = [connection, self._group.sentinel]
         while True:
-            ready = wait([*sources, *(other.sentinel for other in self._others.values())], INTERVAL_S)
+            ready = wait(
+                [*sources, *(other.sentinel for other in self._others.values())], INTERVAL_S
+            )
             if connection in ready:
                 try:
                     message = connection.recv()
@@ -86,7 +90,10 @@ class Limiter:
     def _look(self, since_s: float, on_look: Callable[[], None]) -> None:
         now = time.monotonic()
         if now - since_s > self._limits.seconds:
-            raise ProcessEnded("timeout", f"it took longer than {self._limits.seconds:g} s: give it more with --cell-timeout")
+            raise ProcessEnded(
+                "timeout",
+                f"it took longer than {self._limits.seconds:g} s: give it more with --cell-timeout",
+            )
         if now - self._looked_s < INTERVAL_S:
             return
         self._looked_s = now
@@ -101,13 +108,19 @@ class Limiter:
         """
         memory = sum(group.memory for group in [self._group, *self._others.values()])
         if memory > self._limits.memory:
-            raise ProcessEnded("out_of_memory", f"it took {memory / 2**20:,.0f} MiB of memory, more than "
-                                         f"{self._limits.memory / 2**20:,.0f} MiB: give it more with --cell-memory")
+            raise ProcessEnded(
+                "out_of_memory",
+                f"it took {memory / 2**20:,.0f} MiB of memory, more than "
+                f"{self._limits.memory / 2**20:,.0f} MiB: give it more with --cell-memory",
+            )
 
     def _death(self, group: Group) -> ProcessEnded:
         exitcode = group.exitcode
         if exitcode == -9 and oom_kills() > self._oom_kills:
-            return ProcessEnded("out_of_memory", "the system killed its process, for the machine's memory had run out")
+            return ProcessEnded(
+                "out_of_memory",
+                "the system killed its process, for the machine's memory had run out",
+            )
         return ProcessEnded("failed", death(exitcode))
 
 

@@ -22,14 +22,20 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         UserError: another process holds it.
     """
-    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)  # Python's are not inherited
+    descriptor = os.open(
+        folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644
+    )  # Python's are not inherited
     with os.fdopen(descriptor, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = file.read().strip() or "another process"
-            raise UserError(f"{folder} is being written by {holder}: wait for it, or give another --out") from None
+            raise UserError(
+                f"{folder} is being written by {holder}: wait for it, or give another --out"
+            ) from None
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M:%S}\n")
+        file.write(
+            f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M:%S}\n"
+        )
         file.flush()
         yield

@@ -47,14 +47,21 @@ def members_of(workers: int, parameter_servers: int) -> list[Member]:
     roles = [("chief", 1), ("worker", workers - 1), ("ps", parameter_servers)]
     addresses = iter(_free_addresses(workers + parameter_servers))
     cluster = {role: [next(addresses) for _ in range(count)] for role, count in roles if count}
-    return [Member(role, index, json.dumps({"cluster": cluster, "task": {"type": role, "index": index}}))
-            for role, addresses in cluster.items() for index in range(len(addresses))]
+    return [
+        Member(
+            role, index, json.dumps({"cluster": cluster, "task": {"type": role, "index": index}})
+        )
+        for role, addresses in cluster.items()
+        for index in range(len(addresses))
+    ]
 
 
 def gpus_for(workers: int) -> list[str]:
     """The GPUs that this process may use, if there is one for each worker: all train on the same kind of device, or none does."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = [str(number) for number in range(Gpus().count)] if visible is None else visible.split(",")
+    gpus = (
+        [str(number) for number in range(Gpus().count)] if visible is None else visible.split(",")
+    )
     return gpus if len(gpus) >= workers else []
 
 
@@ -65,8 +72,17 @@ def parameter_servers(module: str) -> int:
     return 0
 
 
-def run_member(member: Member, cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, model_dir: Path, forked_s: float,
-               sender: Connection) -> None:
+def run_member(
+    member: Member,
+    cell: Cell,
+    dataset: Dataset,
+    epochs: int,
+    fingerprint: str,
+    folder: Path,
+    model_dir: Path,
+    forked_s: float,
+    sender: Connection,
+) -> None:
     """Trains as one of a cluster. The chief measures, as of any cell; of the others, what goes wrong is sent, as (name, reason)."""
     os.environ["TF_CONFIG"] = member.config
     os.environ["CUDA_VISIBLE_DEVICES"] = member.gpu(gpus_for(cell.workers))

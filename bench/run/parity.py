@@ -24,23 +24,48 @@ def steps_of(spec: Spec, quick: bool) -> int:
     return QUICK_STEPS if quick else STEPS[spec.size]
 
 
-def compare_implementations(modules: dict[str, str], specs: dict[str, Spec], fingerprints: dict[tuple[str, str], str],
-                            kept: Container[tuple[str, str]], outputs: str, source: Source, quick: bool, folder: Path,
-                            console: Console) -> None:
+def compare_implementations(
+    modules: dict[str, str],
+    specs: dict[str, Spec],
+    fingerprints: dict[tuple[str, str], str],
+    kept: Container[tuple[str, str]],
+    outputs: str,
+    source: Source,
+    quick: bool,
+    folder: Path,
+    console: Console,
+) -> None:
     """Compares implementations with the first, those on those datasets that have a fingerprint and are not kept from before, and
     stores the answers in `folder`."""
     reference, reference_module = next(iter(modules.items()))
     for (name, dataset), fingerprint in fingerprints.items():
         if (name, dataset) not in kept:
             spec = specs[dataset]
-            setting = ComparisonSetting(dataset=dataset, spec=compared_spec(spec), outputs=outputs, source=source, steps=steps_of(spec, quick))
+            setting = ComparisonSetting(
+                dataset=dataset,
+                spec=compared_spec(spec),
+                outputs=outputs,
+                source=source,
+                steps=steps_of(spec, quick),
+            )
             compared = _compare(
-                StoredComparison(name, reference, dataset, None, fingerprint=fingerprint), reference_module, modules[name], setting, console)
+                StoredComparison(name, reference, dataset, None, fingerprint=fingerprint),
+                reference_module,
+                modules[name],
+                setting,
+                console,
+            )
             write_comparison(folder, compared)
             console.print(_line(compared), highlight=False, markup=False, soft_wrap=True)
 
 
-def _compare(compared: StoredComparison, reference: str, candidate: str, setting: ComparisonSetting, console: Console) -> StoredComparison:
+def _compare(
+    compared: StoredComparison,
+    reference: str,
+    candidate: str,
+    setting: ComparisonSetting,
+    console: Console,
+) -> StoredComparison:
     try:
         with stage_progress(console) as on_stage:
             parity = explained(reference, candidate, setting, on_stage)
@@ -50,7 +75,9 @@ def _compare(compared: StoredComparison, reference: str, candidate: str, setting
 
 
 def _line(compared: StoredComparison) -> str:
-    head = f"parity   {compared.implementation:10} {compared.dataset:6} against {compared.reference}:"
+    head = (
+        f"parity   {compared.implementation:10} {compared.dataset:6} against {compared.reference}:"
+    )
     if compared.parity is None:
         return f"{head} could not be compared: {compared.error}"
     if compared.parity.same:

@@ -21,5 +21,11 @@ def plan_of(size: str, quick: bool, precision: float | None, budget_s: float) ->
         return QUICK
     if precision is None:
         return Plan(ROUNDS[size], SECONDS[size])
-    return Plan(ROUNDS[size], SECONDS[size], budget_s,
-                lambda turns: all(ratio.precision <= precision for ratio in Throughput(turns.frame()).ratios()))
+    return Plan(
+        ROUNDS[size],
+        SECONDS[size],
+        budget_s,
+        lambda turns: all(
+            ratio.precision <= precision for ratio in Throughput(turns.frame()).ratios()
+        ),
+    )

@@ -34,7 +34,9 @@ class Numbers(click.ParamType):
             return value
         parts = [part.strip() for part in value.split(",")]
         if not all(part.isdecimal() and int(part) for part in parts):
-            self.fail(f"{value!r} is no list of whole numbers above 0, such as 8,32,128", param, ctx)
+            self.fail(
+                f"{value!r} is no list of whole numbers above 0, such as 8,32,128", param, ctx
+            )
         return tuple(dict.fromkeys(map(int, parts)))
 
 

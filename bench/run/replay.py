@@ -13,15 +13,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from bench.data.source import Source
 from bench.diagnose.diagnose import DiagnosisSetting, diagnose
 from bench.diagnose.explain import explain
-from bench.traps.injection import write_trapped
 from bench.diagnose.lines import lines_of
-from bench.traps.trap import gallery
 from bench.implementations import IMPLEMENTATIONS
-from bench.results import cells as raw
 from bench.parity import ComparisonSetting, compare
 from bench.process.forkserver import with_forkserver
-from bench.traps.comparison import on_path
+from bench.results import cells as raw
 from bench.task import OUTPUTS
+from bench.traps.comparison import on_path
+from bench.traps.injection import write_trapped
+from bench.traps.trap import gallery
 
 TRAP = "activated_outputs"
 DATASETS = ("small", "large")
@@ -35,27 +35,62 @@ def replay(source: Source, folder: Path, console: Console) -> None:
     """Trains with both kinds of outputs on both datasets in all three APIs, watched; compares the port of the case with the low-level code; and
     stores what came out."""
     trainings, comparisons = [], []
-    jobs = [(dataset, outputs, name) for dataset in DATASETS for outputs in reversed(OUTPUTS) for name in IMPLEMENTATIONS]
-    with tempfile.TemporaryDirectory(prefix="bench-replay-") as scratch, on_path(Path(scratch)), with_forkserver(), Progress(
-            TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-            console=console, speed_estimate_period=600) as progress:
-        bar = progress.add_task("", total=sum(_weight(dataset) for dataset, _, _ in jobs) + 3 * len(DATASETS) * 2)
+    jobs = [
+        (dataset, outputs, name)
+        for dataset in DATASETS
+        for outputs in reversed(OUTPUTS)
+        for name in IMPLEMENTATIONS
+    ]
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-replay-") as scratch,
+        on_path(Path(scratch)),
+        with_forkserver(),
+        Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            speed_estimate_period=600,
+        ) as progress,
+    ):
+        bar = progress.add_task(
+            "", total=sum(_weight(dataset) for dataset, _, _ in jobs) + 3 * len(DATASETS) * 2
+        )
         for dataset, outputs, name in jobs:
             progress.update(bar, description=f"training {name}, {outputs}, {dataset}")
             trainings.append(_training(source, dataset, outputs, name))
             progress.advance(bar, _weight(dataset))
         for dataset in DATASETS:
             for name in IMPLEMENTATIONS:
-                progress.update(bar, description=f"comparing {name} with the low-level code, {dataset}")
+                progress.update(
+                    bar, description=f"comparing {name} with the low-level code, {dataset}"
+                )
                 candidate = write_trapped(gallery()[TRAP], name, Path(scratch))
-                parity = compare("lowlevel", candidate, ComparisonSetting(dataset=dataset, source=source, steps=10), explain=explain)
+                parity = compare(
+                    "lowlevel",
+                    candidate,
+                    ComparisonSetting(dataset=dataset, source=source, steps=10),
+                    explain=explain,
+                )
                 found = lines_of(parity.explanations, candidate)
-                comparisons.append({"dataset": dataset, "implementation": name,
-                                    "stages": {stage.name: stage.verdict for stage in parity.stages},
-                                    "difference": str(parity.first_different.difference) if not parity.same else "",
-                                    "explanations": [asdict(entry) for entry in found]})
+                comparisons.append(
+                    {
+                        "dataset": dataset,
+                        "implementation": name,
+                        "stages": {stage.name: stage.verdict for stage in parity.stages},
+                        "difference": str(parity.first_different.difference)
+                        if not parity.same
+                        else "",
+                        "explanations": [asdict(entry) for entry in found],
+                    }
+                )
                 progress.advance(bar, 2)
-    raw.write_text(folder / FILE, json.dumps({"source": source.name, "trainings": trainings, "comparisons": comparisons}))
+    raw.write_text(
+        folder / FILE,
+        json.dumps({"source": source.name, "trainings": trainings, "comparisons": comparisons}),
+    )
 
 
 def _weight(dataset: str) -> int:
@@ -65,7 +100,17 @@ def _weight(dataset: str) -> int:
 def _training(source: Source, dataset: str, outputs: str, name: str) -> dict:
     diagnosis = diagnose(name, DiagnosisSetting(dataset=dataset, outputs=outputs, source=source))
     ended = diagnosis.ended
-    wrong_first = sorted(range(len(ended.labels)), key=lambda sample: ended.labels[sample])[::max(1, len(ended.labels) // SAMPLES)]
-    return {"dataset": dataset, "outputs": outputs, "implementation": name, "accuracy": ended.accuracy, "final_loss": ended.loss,
-            **json.loads(diagnosis.to_json()),
-            "evaluation_outputs": ended.outputs.tolist(), "labels": ended.labels.tolist(), "shown": wrong_first[:SAMPLES]}
+    wrong_first = sorted(range(len(ended.labels)), key=lambda sample: ended.labels[sample])[
+        :: max(1, len(ended.labels) // SAMPLES)
+    ]
+    return {
+        "dataset": dataset,
+        "outputs": outputs,
+        "implementation": name,
+        "accuracy": ended.accuracy,
+        "final_loss": ended.loss,
+        **json.loads(diagnosis.to_json()),
+        "evaluation_outputs": ended.outputs.tolist(),
+        "labels": ended.labels.tolist(),
+        "shown": wrong_first[:SAMPLES],
+    }

@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.results import cells as raw
-from bench.results.rounds import VariantRecord, measured_datasets, read_rounds_fingerprint, read_variants
 from bench.results.comparisons import StoredComparison, comparison_path, read_comparisons
+from bench.results.rounds import (
+    VariantRecord,
+    measured_datasets,
+    read_rounds_fingerprint,
+    read_variants,
+)
 
 BY_ITSELF = ("ok", "diverged")
 """How cells end that would end so again."""
@@ -57,14 +62,21 @@ def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
             kept.cells[name] = record
     for dataset in measured_datasets(folder):
         try:
-            fingerprint, records = read_rounds_fingerprint(folder, dataset), read_variants(folder, dataset)
+            fingerprint, records = (
+                read_rounds_fingerprint(folder, dataset),
+                read_variants(folder, dataset),
+            )
         except (OSError, raw.RawFileError):
             continue
-        if fingerprint == fingerprints.rounds.get(dataset) and all(record.status == "ok" for record in records):
+        if fingerprint == fingerprints.rounds.get(dataset) and all(
+            record.status == "ok" for record in records
+        ):
             kept.rounds[dataset] = records
     for compared in read_comparisons(folder, problems=[]):
         key = compared.implementation, compared.dataset
-        if compared.parity is not None and compared.fingerprint == fingerprints.comparisons.get(key):
+        if compared.parity is not None and compared.fingerprint == fingerprints.comparisons.get(
+            key
+        ):
             kept.comparisons[key] = compared
     kept.imports = raw.read_imports_fingerprint(folder) == fingerprints.imports
     return kept

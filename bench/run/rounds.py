@@ -18,15 +18,15 @@ from pathlib import Path
 
 import psutil
 
-from bench.results import rounds as raw
 from bench.measure.gpu import Gpus, over_turn
-from bench.results.rounds import VariantRecord
 from bench.measure.throughput import FLOOR
-from bench.measure.turns import TurnsDone, TurnRecord, Turn, TurnTaker
+from bench.measure.turns import Turn, TurnRecord, TurnsDone, TurnTaker
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.process.reason import one_line
-from bench.run.limits import ProcessEnded, Limits, Limiter
+from bench.results import rounds as raw
+from bench.results.rounds import VariantRecord
+from bench.run.limits import Limiter, Limits, ProcessEnded
 from bench.run.variants import Variant, balanced_orders
 from bench.run.worker import load, redirect_output, status_of
 from bench.task import BATCH_SIZE, Dataset, Task
@@ -49,13 +49,29 @@ class Plan:
 class _Trainee:
     """The parent's side of one variant's process."""
 
-    def __init__(self, variant: Variant, dataset: Dataset, batch_size: int, folder: Path, gpus: Gpus, limits: Limits):
+    def __init__(
+        self,
+        variant: Variant,
+        dataset: Dataset,
+        batch_size: int,
+        folder: Path,
+        gpus: Gpus,
+        limits: Limits,
+    ):
         self._gpus = gpus
         self.record = raw.VariantRecord(
-            variant.name, variant.implementation, variant.module, variant.profile, dataset.name, dataset.length)
+            variant.name,
+            variant.implementation,
+            variant.module,
+            variant.profile,
+            dataset.name,
+            dataset.length,
+        )
         self.record.log = f"logs/rounds-{variant.name}-{dataset.name}.log"
         self._connection, theirs = CONTEXT.Pipe()
-        self._group = Group(train_in_turns, variant, dataset, batch_size, folder / self.record.log, theirs)
+        self._group = Group(
+            train_in_turns, variant, dataset, batch_size, folder / self.record.log, theirs
+        )
         theirs.close()
         self._watch = Limiter(self._group, limits)
 
@@ -65,8 +81,11 @@ class _Trainee:
         self._send(turn)
         taken = self.wait()
         after = _cpu_seconds(self._group.pid)
-        return taken, {"others_cpu_s": after["busy"] - before["busy"] - (after["own"] - before["own"]),
-                       "own_cpu_s": after["own"] - before["own"], **over_turn(gpu_before, self._gpus.read())}
+        return taken, {
+            "others_cpu_s": after["busy"] - before["busy"] - (after["own"] - before["own"]),
+            "own_cpu_s": after["own"] - before["own"],
+            **over_turn(gpu_before, self._gpus.read()),
+        }
 
     def wait(self, on_look: Callable[[], None] = lambda: None):
         """The next that the process has to say: a `TurnRecord`, and at its end what it computed with.
@@ -113,10 +132,17 @@ class _Trainee:
             self._connection.send(turn)
 
 
-def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder: Path,
-                   on_progress: Callable[[str, float], None], batch_size: int = BATCH_SIZE,
-                   clock: Callable[[], float] = time.monotonic, limits: Limits | None = None,
-                   fingerprint: str = "") -> list[VariantRecord]:
+def measure_rounds(
+    variants: list[Variant],
+    dataset: Dataset,
+    plan: Plan,
+    folder: Path,
+    on_progress: Callable[[str, float], None],
+    batch_size: int = BATCH_SIZE,
+    clock: Callable[[], float] = time.monotonic,
+    limits: Limits | None = None,
+    fingerprint: str = "",
+) -> list[VariantRecord]:
     """Measures all variants and stores what they gave; a variant that fails has its reason in its record, and the others go on.
 
     `on_progress` is told what is going on and which share of the whole is done. What was measured until an exception is
@@ -136,7 +162,9 @@ def measure_rounds(variants: list[Variant], dataset: Dataset, plan: Plan, folder
         for number in _round_numbers(plan, turns, lambda: clock() - began):
             on_progress(f"round {number}", 0.15 + 0.8 * min(1, number / plan.rounds))
             _round(number, ("steady", "clocks"), variants, trainees, plan.seconds, turns)
-            _turn(number, 0, variants[0], trainees[variants[0]], Turn("blocks", plan.seconds), turns)
+            _turn(
+                number, 0, variants[0], trainees[variants[0]], Turn("blocks", plan.seconds), turns
+            )
         on_progress("tracing", 0.96)
         _round(1, ("traced",), variants, trainees, plan.seconds, turns)
         for trainee in trainees.values():
@@ -157,17 +185,33 @@ def _round_numbers(plan: Plan, turns: raw.Turns, elapsed_s: Callable[[], float])
         yield number
 
 
-def _round(number: int, modes: Sequence[str], variants: list[Variant], trainees: dict, seconds: float, turns: raw.Turns) -> None:
+def _round(
+    number: int,
+    modes: Sequence[str],
+    variants: list[Variant],
+    trainees: dict,
+    seconds: float,
+    turns: raw.Turns,
+) -> None:
     """A turn of each, in every mode one after the other."""
     orders = balanced_orders(len(variants))
     for place, index in enumerate(orders[(number - 1) % len(orders)], start=1):
         variant = variants[index]
         _turn(number, place, variant, trainees[variant], Turn(modes[0], seconds), turns)
         for mode in modes[1:]:
-            _turn(number, place, variant, trainees[variant], Turn(mode, seconds / 2, settle_s=0), turns)
+            _turn(
+                number,
+                place,
+                variant,
+                trainees[variant],
+                Turn(mode, seconds / 2, settle_s=0),
+                turns,
+            )
 
 
-def _turn(number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: raw.Turns) -> None:
+def _turn(
+    number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: raw.Turns
+) -> None:
     if trainee.record.status == "ok":
         answer = _or_none(lambda: trainee.take(turn))
         if answer is not None:
@@ -196,19 +240,39 @@ def _cpu_seconds(pid: int) -> dict[str, float]:
     except psutil.NoSuchProcess:
         return {"busy": 0.0, "own": 0.0}
     idle = system.idle + getattr(system, "iowait", 0.0)
-    return {"busy": sum(system) - idle - getattr(system, "guest", 0.0) - getattr(system, "guest_nice", 0.0),
-            "own": own.user + own.system}
+    return {
+        "busy": sum(system)
+        - idle
+        - getattr(system, "guest", 0.0)
+        - getattr(system, "guest_nice", 0.0),
+        "own": own.user + own.system,
+    }
 
 
-def train_in_turns(variant: Variant, dataset: Dataset, batch_size: int, log: Path, connection: Connection) -> None:
+def train_in_turns(
+    variant: Variant, dataset: Dataset, batch_size: int, log: Path, connection: Connection
+) -> None:
     """A variant's own process."""
     redirect_output(log)
     with tempfile.TemporaryDirectory(prefix="bench-rounds-") as model_dir:
-        task = Task(dataset, "logits", 0, WITHOUT_END, Path(model_dir), batch_size=batch_size, passes_per_epoch=WITHOUT_END)
+        task = Task(
+            dataset,
+            "logits",
+            0,
+            WITHOUT_END,
+            Path(model_dir),
+            batch_size=batch_size,
+            passes_per_epoch=WITHOUT_END,
+        )
         taker = TurnTaker(task, connection, resident=variant.profile == FLOOR)
         try:
             load(variant.module, "tuned" if variant.profile == "tuned" else "default")(task, taker)
-            connection.send(ProcessEnded("failed", "its training ended before its turns were over: does it heed passes_per_epoch?"))
+            connection.send(
+                ProcessEnded(
+                    "failed",
+                    "its training ended before its turns were over: does it heed passes_per_epoch?",
+                )
+            )
         except TurnsDone:
             connection.send(describe_threads())
         except (Exception, SystemExit) as error:
@@ -226,7 +290,9 @@ def describe_threads() -> dict:
     peaks = [tf.config.experimental.get_memory_info(gpu)["peak"] / 2**20 for gpu in gpus]
     return {
         **({"gpu_peak_mib": sum(peaks)} if peaks else {}),
-        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
-        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads() or os.cpu_count(),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads()
+        or os.cpu_count(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads()
+        or os.cpu_count(),
         "peak_rss_mib": psutil.Process().memory_info().rss / 2**20,
     }

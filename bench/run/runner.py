@@ -13,23 +13,28 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.data.source import Source, Spec
-from bench.implementations import IMPLEMENTATIONS
-from bench.results import cells as raw
 from bench.durable import remove_unfinished
-from bench.results.environment import read_environment
-from bench.results.rounds import VariantRecord, read_variants
+from bench.implementations import IMPLEMENTATIONS
 from bench.measure.throughput import AGAIN
 from bench.process.group import call_in_child
+from bench.results import cells as raw
+from bench.results.environment import read_environment
+from bench.results.rounds import VariantRecord, read_variants
 from bench.run.cell_process import run_in_process
 from bench.run.cells import Cell
 from bench.run.cluster_cell import run_on_cluster
 from bench.run.costs import measure_imports
 from bench.run.datasets import prepare_dataset
 from bench.run.environment import describe_environment
+from bench.run.fingerprint import (
+    cell_fingerprint,
+    comparison_fingerprint,
+    imports_fingerprint,
+    rounds_fingerprint,
+)
 from bench.run.limits import Limits
 from bench.run.parity import compare_implementations, steps_of
-from bench.run.fingerprint import cell_fingerprint, comparison_fingerprint, imports_fingerprint, rounds_fingerprint
-from bench.run.resume import KeptResults, Fingerprints, find_kept, remove_others
+from bench.run.resume import Fingerprints, KeptResults, find_kept, remove_others
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
 from bench.task import Dataset, UserError
@@ -60,13 +65,23 @@ class Grid:
 
     def settings(self, datasets: dict[str, Dataset]) -> dict:
         """What must be equal for cells to stand in one table."""
-        return {name: {"source": self.source.name, "digest": dataset.digest, "epochs": self.epochs[name],
-                       "train": dataset.train.samples, "evaluation": dataset.evaluation.samples, "classes": dataset.classes,
-                       "length": dataset.length}
-                for name, dataset in datasets.items()}
+        return {
+            name: {
+                "source": self.source.name,
+                "digest": dataset.digest,
+                "epochs": self.epochs[name],
+                "train": dataset.train.samples,
+                "evaluation": dataset.evaluation.samples,
+                "classes": dataset.classes,
+                "length": dataset.length,
+            }
+            for name, dataset in datasets.items()
+        }
 
 
-def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fresh: bool = False) -> bool:
+def run_grid(
+    grid: Grid, folder: Path, keep_others: bool, console: Console, fresh: bool = False
+) -> bool:
     """Measures all cells into `folder`; true if all are ok.
 
     With `keep_others`, cells measured there before stay if they were measured on the same data; without, it is a whole run: it
@@ -81,30 +96,62 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
     remove_unfinished([folder, *(folder / name for name in raw.FOLDERS)])
     with console.status("loading TensorFlow ..."):
         environment = call_in_child(describe_environment)
-    datasets = {name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()}
+    datasets = {
+        name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()
+    }
     fingerprints = _recipes(grid, datasets)
     kept = KeptResults() if keep_others or fresh else find_kept(folder, fingerprints)
-    settings = _settings_with_others(folder, grid.settings(datasets)) if keep_others else grid.settings(datasets)
+    settings = (
+        _settings_with_others(folder, grid.settings(datasets))
+        if keep_others
+        else grid.settings(datasets)
+    )
     if not keep_others:
         remove_others(folder, kept)
     if kept.cells:
-        console.print(f"kept {len(kept.cells)} of {len(grid.cells)} cells measured before (--fresh starts over)", highlight=False)
+        console.print(
+            f"kept {len(kept.cells)} of {len(grid.cells)} cells measured before (--fresh starts over)",
+            highlight=False,
+        )
     began = time.monotonic()
 
     def write_environment() -> None:
-        raw.write_text(folder / "environment.json", json.dumps(
-            {"format": raw.FORMAT, **environment, "quick": grid.quick, "precision": grid.precision, "settings": settings,
-             "last_session_s": round(time.monotonic() - began, 1)}, indent=2))
+        raw.write_text(
+            folder / "environment.json",
+            json.dumps(
+                {
+                    "format": raw.FORMAT,
+                    **environment,
+                    "quick": grid.quick,
+                    "precision": grid.precision,
+                    "settings": settings,
+                    "last_session_s": round(time.monotonic() - began, 1),
+                },
+                indent=2,
+            ),
+        )
 
     write_environment()  # whatever comes, there is something to report
     try:
         if not keep_others and grid.variants:
             compare_implementations(
-                grid.modules, grid.specs, fingerprints.comparisons, kept.comparisons, grid.cells[0].outputs, grid.source, grid.quick, folder,
-                console)
+                grid.modules,
+                grid.specs,
+                fingerprints.comparisons,
+                kept.comparisons,
+                grid.cells[0].outputs,
+                grid.source,
+                grid.quick,
+                folder,
+                console,
+            )
         statuses = _run_cells(grid, datasets, fingerprints.cells, kept.cells, folder, console)
         for name in fingerprints.rounds:
-            statuses += [record.status for record in kept.rounds.get(name) or _run_rounds(grid, datasets[name], folder, console)]
+            statuses += [
+                record.status
+                for record in kept.rounds.get(name)
+                or _run_rounds(grid, datasets[name], folder, console)
+            ]
         if grid.variants and not (keep_others or grid.quick or kept.imports):
             with console.status("") as status:
                 measure_imports(grid.modules, fingerprints.imports, folder, status.update)
@@ -115,28 +162,62 @@ def run_grid(grid: Grid, folder: Path, keep_others: bool, console: Console, fres
 
 def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Fingerprints:
     first, *others = grid.modules.items()
-    outputs, some = grid.cells[0].outputs, list(datasets)[:1 if grid.quick else None] if grid.variants else []
+    outputs, some = (
+        grid.cells[0].outputs,
+        list(datasets)[: 1 if grid.quick else None] if grid.variants else [],
+    )
     return Fingerprints(
-        {cell.name: cell_fingerprint(cell, datasets[cell.dataset], grid.epochs[cell.dataset]) for cell in grid.cells},
-        {name: rounds_fingerprint(grid.variants, datasets[name], grid.plan[name], grid.precision) for name in some},
-        {(name, dataset): comparison_fingerprint(first[1], module, datasets[dataset], outputs, steps_of(grid.specs[dataset], grid.quick))
-         for dataset in some for name, module in others},
-        imports_fingerprint(grid.modules))
+        {
+            cell.name: cell_fingerprint(cell, datasets[cell.dataset], grid.epochs[cell.dataset])
+            for cell in grid.cells
+        },
+        {
+            name: rounds_fingerprint(grid.variants, datasets[name], grid.plan[name], grid.precision)
+            for name in some
+        },
+        {
+            (name, dataset): comparison_fingerprint(
+                first[1],
+                module,
+                datasets[dataset],
+                outputs,
+                steps_of(grid.specs[dataset], grid.quick),
+            )
+            for dataset in some
+            for name, module in others
+        },
+        imports_fingerprint(grid.modules),
+    )
 
 
-def _run_rounds(grid: Grid, dataset: Dataset, folder: Path, console: Console) -> list[VariantRecord]:
+def _run_rounds(
+    grid: Grid, dataset: Dataset, folder: Path, console: Console
+) -> list[VariantRecord]:
     """Throughput, of these variants and of those measured there before: it can be compared within one run only."""
     variants, plan = _with_earlier(grid.variants, folder, dataset.name), grid.plan[dataset.name]
     began = time.monotonic()
     with _rounds_progress(console) as on_progress:
-        records = measure_rounds(variants, dataset, plan, folder, on_progress, limits=grid.limits,
-                                 fingerprint=rounds_fingerprint(variants, dataset, plan, grid.precision))
-    console.print(f"rounds   {dataset.name:6} {len(variants)} variants took turns in {time.monotonic() - began:.0f} s",
-                  highlight=False)
+        records = measure_rounds(
+            variants,
+            dataset,
+            plan,
+            folder,
+            on_progress,
+            limits=grid.limits,
+            fingerprint=rounds_fingerprint(variants, dataset, plan, grid.precision),
+        )
+    console.print(
+        f"rounds   {dataset.name:6} {len(variants)} variants took turns in {time.monotonic() - began:.0f} s",
+        highlight=False,
+    )
     for record in records:
         if record.status != "ok":
-            console.print(f"rounds   {dataset.name:6} {record.name} {record.status}: {record.reason} (see {record.log})",
-                          highlight=False, markup=False, soft_wrap=True)
+            console.print(
+                f"rounds   {dataset.name:6} {record.name} {record.status}: {record.reason} (see {record.log})",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
     return records
 
 
@@ -145,8 +226,11 @@ def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[V
     name is run only if it is ours or was asked for now: the folder may be a stranger's."""
     modules = {*IMPLEMENTATIONS.values(), *(variant.module for variant in variants)}
     try:
-        earlier = [Variant(record.implementation, record.module, record.profile) for record in read_variants(folder, dataset)
-                   if record.status == "ok" and record.module in modules]
+        earlier = [
+            Variant(record.implementation, record.module, record.profile)
+            for record in read_variants(folder, dataset)
+            if record.status == "ok" and record.module in modules
+        ]
     except (OSError, raw.RawFileError):
         earlier = []
     if not any(variant.profile == AGAIN for variant in earlier):
@@ -157,8 +241,16 @@ def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[V
 
 @contextlib.contextmanager
 def _rounds_progress(console: Console) -> Iterator[Callable[[str, float], None]]:
-    progress = Progress(BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-                        TextColumn("{task.description}"), console=console, speed_estimate_period=600, transient=True)
+    progress = Progress(
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        speed_estimate_period=600,
+        transient=True,
+    )
     with progress:
         bar = progress.add_task("", total=1.0)
         yield lambda what, share: progress.update(bar, description=what, completed=share)
@@ -174,17 +266,33 @@ def _settings_with_others(folder: Path, settings: dict) -> dict:
         raise UserError(f"{folder}: {error}") from error
     differing = [name for name in settings if name in earlier and earlier[name] != settings[name]]
     if differing:
-        raise UserError(f"{folder} holds cells of {', '.join(differing)} measured on other data or for another number "
-                        "of epochs: give another --out, or start over with 'all'")
+        raise UserError(
+            f"{folder} holds cells of {', '.join(differing)} measured on other data or for another number "
+            "of epochs: give another --out, or start over with 'all'"
+        )
     return {**earlier, **settings}
 
 
-def _run_cells(grid: Grid, datasets: dict[str, Dataset], fingerprints: dict[str, str], kept: dict[str, raw.CellRecord], folder: Path,
-               console: Console) -> list[str]:
+def _run_cells(
+    grid: Grid,
+    datasets: dict[str, Dataset],
+    fingerprints: dict[str, str],
+    kept: dict[str, raw.CellRecord],
+    folder: Path,
+    console: Console,
+) -> list[str]:
     progress = Progress(
-        TextColumn("{task.fields[done]}/{task.fields[cells]} cells"), BarColumn(), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.description}"),
-        console=console, speed_estimate_period=600, refresh_per_second=2, transient=True)
+        TextColumn("{task.fields[done]}/{task.fields[cells]} cells"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        speed_estimate_period=600,
+        refresh_per_second=2,
+        transient=True,
+    )
     statuses = [record.status for record in kept.values()]
     cells = [cell for cell in grid.cells if cell.name not in kept]
     with progress:
@@ -195,10 +303,21 @@ def _run_cells(grid: Grid, datasets: dict[str, Dataset], fingerprints: dict[str,
             progress.update(bar, description=cell.name)
             epochs, done = grid.epochs[cell.dataset], len(kept) + number
             run = run_on_cluster if cell.workers else run_in_process
-            record = run(cell, datasets[cell.dataset], epochs, fingerprints[cell.name], folder, grid.limits,
-                         lambda: progress.advance(bar, work[cell.dataset] / epochs))
-            progress.update(bar, completed=sum(work[cell.dataset] for cell in cells[:number]), done=done)
-            console.print(_line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True)
+            record = run(
+                cell,
+                datasets[cell.dataset],
+                epochs,
+                fingerprints[cell.name],
+                folder,
+                grid.limits,
+                lambda: progress.advance(bar, work[cell.dataset] / epochs),
+            )
+            progress.update(
+                bar, completed=sum(work[cell.dataset] for cell in cells[:number]), done=done
+            )
+            console.print(
+                _line(done, len(grid.cells), record), highlight=False, markup=False, soft_wrap=True
+            )
             statuses.append(record.status)
     return statuses
 

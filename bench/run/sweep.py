@@ -13,8 +13,8 @@ import psutil
 from rich.console import Console
 
 from bench.data.noise import noise_dataset
-from bench.results import cells as raw
 from bench.process.group import call_in_child
+from bench.results import cells as raw
 from bench.run.environment import describe_environment
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
@@ -54,14 +54,24 @@ class SweepSize:
         return trainings * (BASE_MIB + self.values * BYTES_PER_VALUE / 2**20)
 
 
-def sizes_of(batches: Sequence[int], lengths: Sequence[int], batch_size: int, length: int) -> list[SweepSize]:
+def sizes_of(
+    batches: Sequence[int], lengths: Sequence[int], batch_size: int, length: int
+) -> list[SweepSize]:
     """The points of a sweep over batch sizes at one length, and over lengths at one batch size; each once."""
-    sizes = [*(SweepSize(batch, length) for batch in batches), *(SweepSize(batch_size, other) for other in lengths)]
+    sizes = [
+        *(SweepSize(batch, length) for batch in batches),
+        *(SweepSize(batch_size, other) for other in lengths),
+    ]
     return sorted(dict.fromkeys(sizes), key=lambda size: (size.values, size.batch_size))
 
 
-def run_sweep(sizes: list[SweepSize], variants: list[Variant], folder: Path, console: Console,
-              available_mib: Callable[[], float] = lambda: psutil.virtual_memory().available / 2**20) -> list[str]:
+def run_sweep(
+    sizes: list[SweepSize],
+    variants: list[Variant],
+    folder: Path,
+    console: Console,
+    available_mib: Callable[[], float] = lambda: psutil.virtual_memory().available / 2**20,
+) -> list[str]:
     """Measures all sizes into `folder`, which is emptied first of an earlier sweep. What was skipped is returned, in words."""
     for name in raw.FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -69,21 +79,53 @@ def run_sweep(sizes: list[SweepSize], variants: list[Variant], folder: Path, con
     for number, size in enumerate(sizes, start=1):
         needed, available = size.estimated_mib(len(variants)), available_mib()
         if needed > available:
-            skipped.append(f"{size.name}: skipped, {len(variants)} trainings at once would take about {needed / 1024:.1f} GiB, and "
-                           f"{available / 1024:.1f} GiB are free. Fewer --impl or one --profile take less.")
+            skipped.append(
+                f"{size.name}: skipped, {len(variants)} trainings at once would take about {needed / 1024:.1f} GiB, and "
+                f"{available / 1024:.1f} GiB are free. Fewer --impl or one --profile take less."
+            )
             console.print(skipped[-1], highlight=False, soft_wrap=True)
             continue
-        with console.status("") as status, tempfile.TemporaryDirectory(prefix="bench-sweep-") as scratch:
+        with (
+            console.status("") as status,
+            tempfile.TemporaryDirectory(prefix="bench-sweep-") as scratch,
+        ):
             head = f"{number}/{len(sizes)}  batch {size.batch_size}, length {size.length:,}"
             status.update(f"{head}: data")
             dataset = call_in_child(
-                noise_dataset, size.name, size.length, BATCHES * size.batch_size, size.batch_size, Path(scratch))
-            records = measure_rounds(variants, dataset, Plan(ROUNDS, SECONDS), folder,
-                                     lambda what, share: status.update(f"{head}: {what}, {share:.0%} done"),
-                                     batch_size=size.batch_size)
-        failed = [f"{record.name} failed ({record.reason})" for record in records if record.status != "ok"]
-        console.print(f"{head}: {'; '.join(failed) or 'measured'}", highlight=False, markup=False, soft_wrap=True)
-    raw.write_text(folder / "sweep.json", json.dumps({
-        "format": raw.FORMAT, "sizes": [[size.batch_size, size.length] for size in sizes], "skipped": skipped,
-        **call_in_child(describe_environment)}, indent=2))
+                noise_dataset,
+                size.name,
+                size.length,
+                BATCHES * size.batch_size,
+                size.batch_size,
+                Path(scratch),
+            )
+            records = measure_rounds(
+                variants,
+                dataset,
+                Plan(ROUNDS, SECONDS),
+                folder,
+                lambda what, share: status.update(f"{head}: {what}, {share:.0%} done"),
+                batch_size=size.batch_size,
+            )
+        failed = [
+            f"{record.name} failed ({record.reason})" for record in records if record.status != "ok"
+        ]
+        console.print(
+            f"{head}: {'; '.join(failed) or 'measured'}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+    raw.write_text(
+        folder / "sweep.json",
+        json.dumps(
+            {
+                "format": raw.FORMAT,
+                "sizes": [[size.batch_size, size.length] for size in sizes],
+                "skipped": skipped,
+                **call_in_child(describe_environment),
+            },
+            indent=2,
+        ),
+    )
     return skipped

@@ -15,7 +15,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bench.data.source import DATASETS, EPOCHS
 from bench.implementations import CLUSTER, load_train
@@ -47,7 +54,9 @@ class ConsoleObserver:
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         self.epoch = evaluation.global_step // self.task.steps_per_epoch
-        self.progress.update(self.bar, completed=evaluation.global_step)  # one that goes on from a checkpoint has some behind it
+        self.progress.update(
+            self.bar, completed=evaluation.global_step
+        )  # one that goes on from a checkpoint has some behind it
         self.progress.console.print(f"epoch {self.epoch}: {asdict(evaluation)}", soft_wrap=True)
 
 
@@ -58,31 +67,83 @@ def main(module: str) -> None:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.option("--dataset", "dataset_name", type=click.Choice(list(DATASETS)), default="small", show_default=True,
-              help="Samples of 130 or of 60,000 values.")
-@click.option("--outputs", type=click.Choice(list(OUTPUTS)), default="logits", show_default=True,
-              help="; ".join(f"{name}: {meaning}" for name, meaning in OUTPUTS.items()) + ".")
-@click.option("--profile", type=click.Choice([*PROFILES, CLUSTER]),
-              help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
-                   + f"; {CLUSTER}: together with the members that TF_CONFIG names, or on all GPUs of this machine.  [default: "
-                   f"default, or {CLUSTER} where TF_CONFIG is set]")
-@click.option("--global-batch", type=click.IntRange(min=1), metavar="B",
-              help=f"With {CLUSTER}: batch of all workers together.  [default: {BATCH_SIZE} a worker]")
-@click.option("--peer-timeout", type=Duration(), default="1m", show_default=True, metavar="TIME",
-              help=f"With {CLUSTER}: how long members wait for one that has not come, or does not answer: 90s, 10m.")
-@click.option("--epochs", type=click.IntRange(min=1), metavar="N",
-              help=f"[default: {', '.join(f'{count} on {name}' for name, count in EPOCHS.items())}]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
-              help="Draws the initial weights and the order of samples.")
+@click.option(
+    "--dataset",
+    "dataset_name",
+    type=click.Choice(list(DATASETS)),
+    default="small",
+    show_default=True,
+    help="Samples of 130 or of 60,000 values.",
+)
+@click.option(
+    "--outputs",
+    type=click.Choice(list(OUTPUTS)),
+    default="logits",
+    show_default=True,
+    help="; ".join(f"{name}: {meaning}" for name, meaning in OUTPUTS.items()) + ".",
+)
+@click.option(
+    "--profile",
+    type=click.Choice([*PROFILES, CLUSTER]),
+    help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
+    + f"; {CLUSTER}: together with the members that TF_CONFIG names, or on all GPUs of this machine.  [default: "
+    f"default, or {CLUSTER} where TF_CONFIG is set]",
+)
+@click.option(
+    "--global-batch",
+    type=click.IntRange(min=1),
+    metavar="B",
+    help=f"With {CLUSTER}: batch of all workers together.  [default: {BATCH_SIZE} a worker]",
+)
+@click.option(
+    "--peer-timeout",
+    type=Duration(),
+    default="1m",
+    show_default=True,
+    metavar="TIME",
+    help=f"With {CLUSTER}: how long members wait for one that has not come, or does not answer: 90s, 10m.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"[default: {', '.join(f'{count} on {name}' for name, count in EPOCHS.items())}]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Draws the initial weights and the order of samples.",
+)
 @data_options
-@click.option("--model-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-              help=f"Keep the checkpoints there, in an empty folder; with {CLUSTER}, in one that all members see, from whose last "
-                   "checkpoint they go on.  [default: a temporary folder, removed at the end]")
-@click.option("--tensorboard", is_flag=True,
-              help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
-                   "model directory.  [then by default: runs/...]")
+@click.option(
+    "--model-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help=f"Keep the checkpoints there, in an empty folder; with {CLUSTER}, in one that all members see, from whose last "
+    "checkpoint they go on.  [default: a temporary folder, removed at the end]",
+)
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
+    "model directory.  [then by default: runs/...]",
+)
 @click.pass_obj
-def command(module, dataset_name, outputs, profile, global_batch, peer_timeout, epochs, seed, chosen, model_dir, tensorboard) -> None:
+def command(
+    module,
+    dataset_name,
+    outputs,
+    profile,
+    global_batch,
+    peer_timeout,
+    epochs,
+    seed,
+    chosen,
+    model_dir,
+    tensorboard,
+) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
     Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
@@ -93,7 +154,9 @@ def command(module, dataset_name, outputs, profile, global_batch, peer_timeout, 
     if tensorboard and profile != "default":
         raise UserError(f"--tensorboard: the {profile} profile writes no summaries")
     if cluster and profile != CLUSTER:
-        raise UserError(f"--profile {profile}: TF_CONFIG is set, and names a cluster to join; unset it to train alone")
+        raise UserError(
+            f"--profile {profile}: TF_CONFIG is set, and names a cluster to join; unset it to train alone"
+        )
     if global_batch and profile != CLUSTER:
         raise UserError(f"--global-batch is for --profile {CLUSTER}")
     if cluster and model_dir is None:
@@ -101,7 +164,9 @@ def command(module, dataset_name, outputs, profile, global_batch, peer_timeout, 
     console = Console()
     source, spec = open_one(chosen, dataset_name, console)
     if tensorboard and model_dir is None:
-        model_dir = Path("runs", f"{module}-{spec.name}-{outputs}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}")
+        model_dir = Path(
+            "runs", f"{module}-{spec.name}-{outputs}-{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
+        )
     with _folder(model_dir, goes_on=profile == CLUSTER) as folder:
         with console.status("loading TensorFlow ..."):
             _import_tensorflow_quietly()
@@ -111,29 +176,52 @@ def command(module, dataset_name, outputs, profile, global_batch, peer_timeout, 
             check_roles(cluster, module, parameter_servers(module))
             workers = cluster.workers if cluster else _gpus()
         dataset = prepare_dataset(source, spec, console)
-        task = Task(dataset, outputs, seed, epochs or EPOCHS[spec.size], folder, summaries=tensorboard,
-                    batch_size=global_batch or BATCH_SIZE * workers, peer_timeout_s=math.ceil(peer_timeout))
+        task = Task(
+            dataset,
+            outputs,
+            seed,
+            epochs or EPOCHS[spec.size],
+            folder,
+            summaries=tensorboard,
+            batch_size=global_batch or BATCH_SIZE * workers,
+            peer_timeout_s=math.ceil(peer_timeout),
+        )
         if profile == CLUSTER:
             claim(folder, module, task)
         if cluster:
-            console.print(f"{cluster.member} of a cluster of {workers} workers, which wait {task.peer_timeout_s} s for each other",
-                          highlight=False, soft_wrap=True)
+            console.print(
+                f"{cluster.member} of a cluster of {workers} workers, which wait {task.peer_timeout_s} s for each other",
+                highlight=False,
+                soft_wrap=True,
+            )
         with _progress(console) as progress:
             observer = ConsoleObserver(task, progress)
             try:
                 train(task, observer)
             except KeyboardInterrupt:
                 kept = f"; checkpoints are in {folder}" if model_dir else ""
-                _end(progress, f"interrupted after {observer.epoch} whole epochs{kept}", 130, at_once=bool(cluster))
+                _end(
+                    progress,
+                    f"interrupted after {observer.epoch} whole epochs{kept}",
+                    130,
+                    at_once=bool(cluster),
+                )
             except Exception as error:
                 if not cluster:
                     raise
                 if isinstance(error, UserError):
                     _end(progress, f"error: {' '.join(str(error).split())}", 2, at_once=True)
-                _end(progress, f"error: the cluster failed ({one_line(error)}); start all members again to go on from the last "
-                     f"checkpoint in {folder}", 1, at_once=True)
+                _end(
+                    progress,
+                    f"error: the cluster failed ({one_line(error)}); start all members again to go on from the last "
+                    f"checkpoint in {folder}",
+                    1,
+                    at_once=True,
+                )
     if model_dir:
-        console.print(f"checkpoints{' and summaries' if tensorboard else ''}: {model_dir}", highlight=False)
+        console.print(
+            f"checkpoints{' and summaries' if tensorboard else ''}: {model_dir}", highlight=False
+        )
     if cluster:
         sys.stdout.flush()
         os._exit(0)  # before TensorFlow complains of members that have ended first
@@ -181,11 +269,22 @@ def _folder(model_dir: Path | None, goes_on: bool) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"--model-dir {model_dir}: cannot be used ({error.strerror})") from error
     if occupied and not goes_on:
-        raise UserError(f"--model-dir {model_dir}: is not empty; training would go on from, or overwrite, what is there")
+        raise UserError(
+            f"--model-dir {model_dir}: is not empty; training would go on from, or overwrite, what is there"
+        )
     yield model_dir
 
 
 def _progress(console: Console) -> Progress:
-    return Progress(TextColumn("{task.description}"), MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(),
-                    TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[loss]}"),
-                    console=console, refresh_per_second=4, transient=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[loss]}"),
+        console=console,
+        refresh_per_second=4,
+        transient=True,
+    )

@@ -25,8 +25,12 @@ class Variant:
 
 def trained_variants(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:
     """All that exist, the implementations in their order."""
-    return [Variant(name, module, profile) for name, module in implementations.items() for profile in profiles
-            if has_profile(module, profile)]
+    return [
+        Variant(name, module, profile)
+        for name, module in implementations.items()
+        for profile in profiles
+        if has_profile(module, profile)
+    ]
 
 
 def variants_of(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:

@@ -16,17 +16,25 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from bench.implementations import CLUSTER, load_train
-from bench.results import cells as raw
 from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
 from bench.measure.recorder import Recorder
 from bench.process.reason import one_line
+from bench.results import cells as raw
 from bench.run.cells import Cell
 from bench.task import Dataset, Observer, Task, Trained
 
 
-def run_cell(cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder: Path, forked_s: float, progress: Connection,
-             model_dir: Path | None = None) -> None:
+def run_cell(
+    cell: Cell,
+    dataset: Dataset,
+    epochs: int,
+    fingerprint: str,
+    folder: Path,
+    forked_s: float,
+    progress: Connection,
+    model_dir: Path | None = None,
+) -> None:
     """Runs a cell and writes its files under `folder`; sends None after every epoch. Checkpoints go to `model_dir`, or else to a
     folder that is removed."""
     record, failure = new_record(cell, forked_s), None
@@ -44,7 +52,9 @@ def run_cell(cell: Cell, dataset: Dataset, epochs: int, fingerprint: str, folder
     record.ended_s = time.monotonic()
     raw.write_cell(folder, record)
     if failure and cell.workers:
-        os._exit(0)  # while it is held: with it go sessions and iterators, which would wait for members that have died
+        os._exit(
+            0
+        )  # while it is held: with it go sessions and iterators, which would wait for members that have died
 
 
 def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
@@ -55,12 +65,24 @@ def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
 def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
     """A record of a cell of which nothing is known yet."""
     return raw.CellRecord(
-        cell.name, cell.implementation, cell.profile, cell.dataset, cell.outputs, cell.seed,
-        log=f"logs/{cell.name}.log", workers=cell.workers or 1, parameter_servers=cell.parameter_servers,
-        forked_s=forked_s)
+        cell.name,
+        cell.implementation,
+        cell.profile,
+        cell.dataset,
+        cell.outputs,
+        cell.seed,
+        log=f"logs/{cell.name}.log",
+        workers=cell.workers or 1,
+        parameter_servers=cell.parameter_servers,
+        forked_s=forked_s,
+    )
 
 
-KINDS = {"MemoryError": "out_of_memory", "ResourceExhaustedError": "out_of_memory", "NanLossDuringTrainingError": "diverged"}
+KINDS = {
+    "MemoryError": "out_of_memory",
+    "ResourceExhaustedError": "out_of_memory",
+    "NanLossDuringTrainingError": "diverged",
+}
 """Exceptions of Python and TensorFlow, by name, that are a status of their own."""
 
 
@@ -84,7 +106,9 @@ def status_of(error: BaseException) -> str:
     """One of `bench.results.cells.STATUSES`, by what ended a training."""
     if isinstance(error, Unavailable):
         return "unavailable"
-    return next((KINDS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in KINDS), "failed")
+    return next(
+        (KINDS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in KINDS), "failed"
+    )
 
 
 def death(exitcode: int | None) -> str:
@@ -97,12 +121,16 @@ def death(exitcode: int | None) -> str:
 def redirect_output(log: Path) -> None:
     """Standard output and error of this process, of its libraries too, go to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "wb") as file:
+    with os.fdopen(
+        os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "wb"
+    ) as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
 
 
-def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection) -> tuple[str, str]:
+def _measure(
+    cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection
+) -> tuple[str, str]:
     """Trains and writes all but the record; how it ended, as status and reason."""
     recorder = Recorder(task, on_epoch=lambda: progress.send(None))
     profile = CLUSTER if cell.workers else cell.profile
@@ -121,11 +149,19 @@ def _measure(cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progr
     record.code_lines, record.statements = count_code_lines(modules), count_statements(modules)
     record.api_names = len(api_names(modules))
     raw.write_steps(folder, cell.name, recorder.steps)
-    raw.write_outputs(folder, cell.name, [
-        *(raw.outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)
-          for epoch, probe in enumerate(recorder.probes, start=1)),
-        raw.outputs_table("evaluation", task.epochs, task.dataset.evaluation_labels, trained.outputs),
-    ])
+    raw.write_outputs(
+        folder,
+        cell.name,
+        [
+            *(
+                raw.outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)
+                for epoch, probe in enumerate(recorder.probes, start=1)
+            ),
+            raw.outputs_table(
+                "evaluation", task.epochs, task.dataset.evaluation_labels, trained.outputs
+            ),
+        ],
+    )
     record.evaluations = recorder.evaluations  # last: they say that the files are there
     return _judge(recorder)
 
@@ -135,9 +171,13 @@ def _check_contract(task: Task, recorder: Recorder, trained: Trained) -> None:
     if not isinstance(trained, Trained):
         raise TypeError(f"its train returned {type(trained).__name__}, not bench.task.Trained")
     if not recorder.steps or recorder.steps[0]["began_s"] is None:
-        raise ValueError("its train told of no step: does it call observer.begin and observer.step?")
+        raise ValueError(
+            "its train told of no step: does it call observer.begin and observer.step?"
+        )
     if len(recorder.evaluations) != task.epochs:
-        raise ValueError(f"its train told of {len(recorder.evaluations)} evaluations, of {task.epochs} epochs")
+        raise ValueError(
+            f"its train told of {len(recorder.evaluations)} evaluations, of {task.epochs} epochs"
+        )
 
 
 def _judge(recorder: Recorder) -> tuple[str, str]:
@@ -147,5 +187,8 @@ def _judge(recorder: Recorder) -> tuple[str, str]:
             return "diverged", f"the loss of step {step['global_step']} is {step['loss']}"
     for evaluation in recorder.evaluations:
         if not math.isfinite(evaluation["loss"]):
-            return "diverged", f"the loss of the evaluation after epoch {evaluation['epoch']} is {evaluation['loss']}"
+            return (
+                "diverged",
+                f"the loss of the evaluation after epoch {evaluation['epoch']} is {evaluation['loss']}",
+            )
     return "ok", ""

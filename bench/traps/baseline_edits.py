@@ -8,22 +8,24 @@ from bench.traps.trap import Edits
 
 def optimizer(lowlevel: str, estimator: str, keras: str) -> Edits:
     """Another optimizer in the place of Adam, as an expression in each API."""
-    v1 = "@@ train.py\n-    return tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)\n+    return "
-    v2 = "@@ train.py\n-    return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon)\n+    return "
+    adam = "Adam{}(task.learning_rate, epsilon=task.adam_epsilon)"
+    v1 = f"@@ train.py\n-    return tf.train.{adam.format('Optimizer')}\n+    return "
+    v2 = f"@@ train.py\n-    return tf.keras.optimizers.{adam.format('')}\n+    return "
     return {"lowlevel": v1 + lowlevel, "estimator": v1 + estimator, "keras": v2 + keras}
 
 
 DROPOUT: Edits = {
     "lowlevel": '''
 @@ network.py
-     """From raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes]."""
+     """The outputs handed to the loss, [batch, classes], of raw counts, float32 [batch, length]."""
 +    training = tf.placeholder_with_default(False, [], "training")
 @@ network.py
      x = tf.nn.relu(dense(x, units=64, name="dense1"))
 +    x = tf.nn.dropout(x, rate=tf.where(training, 0.2, 0.0))
 @@ train.py
--                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training})
-+                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training, "training:0": True})
+-                        [model.train_op, model.loss], {model.input.handle: training}
++                        [model.train_op, model.loss],
++                        {model.input.handle: training, "training:0": True},
 ''',
     "estimator": """
 @@ network.py
@@ -34,65 +36,78 @@ DROPOUT: Edits = {
 +    x = tf.layers.dropout(x, rate=0.2, training=training)
 @@ train.py
 -    outputs = build_network(features, task.dataset.classes, task.outputs)
-+    outputs = build_network(features, task.dataset.classes, task.outputs, training=mode == tf.estimator.ModeKeys.TRAIN)
++    outputs = build_network(
++        features, task.dataset.classes, task.outputs, training=mode == tf.estimator.ModeKeys.TRAIN
++    )
 """,
     "keras": """
 @@ network.py
-         layers.Dense(64, activation="relu", name="dense1"),
-+        layers.Dropout(0.2),
+             layers.Dense(64, activation="relu", name="dense1"),
++            layers.Dropout(0.2),
 """,
 }
 """A fifth of dense1's outputs is dropped."""
 
 BATCH_NORM: Edits = {
-    "lowlevel": '''
+    "lowlevel": """
 @@ network.py
-     """From raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes]."""
 +    training = tf.placeholder_with_default(False, [], "training")
-@@ network.py
+     x = signal[:, :, tf.newaxis]
 -    x = tf.nn.relu(conv1d(x, filters=16, kernel_size=16, stride=4, name="conv1"))
 +    x = conv1d(x, filters=16, kernel_size=16, stride=4, name="conv1")
 +    x = tf.nn.relu(batch_norm(x, training, name="norm1"))
 @@ network.py
-         return tf.nn.bias_add(tf.nn.conv1d(x, kernel, stride, padding="SAME"), bias)
-
 
 +def batch_norm(x: tf.Tensor, training: tf.Tensor, name: str) -> tf.Tensor:
 +    with tf.variable_scope(name):
 +        scale = tf.get_variable("gamma", [x.shape[-1]], initializer=tf.ones_initializer())
 +        offset = tf.get_variable("beta", [x.shape[-1]], initializer=tf.zeros_initializer())
-+        moving_mean = tf.get_variable("moving_mean", [x.shape[-1]], initializer=tf.zeros_initializer(), trainable=False)
-+        moving_variance = tf.get_variable("moving_variance", [x.shape[-1]], initializer=tf.ones_initializer(), trainable=False)
++        moving_mean = tf.get_variable(
++            "moving_mean", [x.shape[-1]], initializer=tf.zeros_initializer(), trainable=False
++        )
++        moving_variance = tf.get_variable(
++            "moving_variance", [x.shape[-1]], initializer=tf.ones_initializer(), trainable=False
++        )
 +        mean, variance = tf.nn.moments(x, [0, 1])
-+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, moving_mean.assign_sub(0.01 * (moving_mean - mean)))
-+        tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, moving_variance.assign_sub(0.01 * (moving_variance - variance)))
-+        mean, variance = tf.where(training, mean, moving_mean), tf.where(training, variance, moving_variance)
++        for moving, value in ((moving_mean, mean), (moving_variance, variance)):
++            update = moving.assign_sub(0.01 * (moving - value))
++            tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
++        mean, variance = (
++            tf.where(training, mean, moving_mean),
++            tf.where(training, variance, moving_variance),
++        )
 +        return tf.nn.batch_normalization(x, mean, variance, offset, scale, 1e-3)
 +
 +
+ def dense(x: tf.Tensor, units: int, name: str) -> tf.Tensor:
 @@ train.py
 -    train_op = optimizer.apply_gradients(gradients, global_step)
 +    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
 +        train_op = optimizer.apply_gradients(gradients, global_step)
 @@ train.py
--                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training})
-+                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training, "training:0": True})
+-                        [model.train_op, model.loss], {model.input.handle: training}
++                        [model.train_op, model.loss],
++                        {model.input.handle: training, "training:0": True},
 @@ train.py
 -        variable.load(weights[variable.op.name], session)
 +        if variable.op.name in weights:
 +            variable.load(weights[variable.op.name], session)
-''',
+""",
     "estimator": """
 @@ network.py
 -def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
 +def build_network(signal: tf.Tensor, classes: int, outputs: str, training: bool) -> tf.Tensor:
 @@ network.py
--    x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1")
+-    x = tf.layers.conv1d(
+-        x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1"
+-    )
 +    x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", name="conv1")
 +    x = tf.nn.relu(tf.layers.batch_normalization(x, training=training, fused=False, name="norm1"))
 @@ train.py
 -    outputs = build_network(features, task.dataset.classes, task.outputs)
-+    outputs = build_network(features, task.dataset.classes, task.outputs, training=mode == tf.estimator.ModeKeys.TRAIN)
++    outputs = build_network(
++        features, task.dataset.classes, task.outputs, training=mode == tf.estimator.ModeKeys.TRAIN
++    )
 @@ train.py
 -    train_op = optimizer.apply_gradients(gradients, tf.train.get_global_step())
 +    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
@@ -104,10 +119,12 @@ BATCH_NORM: Edits = {
 """,
     "keras": """
 @@ network.py
--        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"),
-+        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", name="conv1"),
-+        layers.BatchNormalization(name="norm1"),
-+        layers.ReLU(),
+-            layers.Conv1D(
+-                16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"
+-            ),
++            layers.Conv1D(16, kernel_size=16, strides=4, padding="same", name="conv1"),
++            layers.BatchNormalization(name="norm1"),
++            layers.ReLU(),
 @@ train.py
 -    model.set_weights(list(task.initial_weights().values()))
 +    weights = task.initial_weights()
@@ -138,29 +155,53 @@ L2: Edits = {
     "estimator": """
 @@ network.py
  import tensorflow.compat.v1 as tf
-
-
++
++
 +def l2(kernel: tf.Variable) -> tf.Tensor:
 +    return 0.001 * tf.reduce_sum(tf.square(kernel))
-+
-+
 @@ network.py
--    x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1")
-+    x = tf.layers.conv1d(x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, kernel_regularizer=l2, name="conv1")
+-        x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1"
++        x,
++        16,
++        kernel_size=16,
++        strides=4,
++        padding="same",
++        activation=tf.nn.relu,
++        kernel_regularizer=l2,
++        name="conv1",
 @@ network.py
--    x = tf.layers.conv1d(x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, name="conv2")
-+    x = tf.layers.conv1d(x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, kernel_regularizer=l2, name="conv2")
+-        x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, name="conv2"
++        x,
++        32,
++        kernel_size=16,
++        strides=2,
++        padding="same",
++        activation=tf.nn.relu,
++        kernel_regularizer=l2,
++        name="conv2",
 @@ train.py
      loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=outputs)
 +    loss += tf.losses.get_regularization_loss()
 """,
     "keras": """
 @@ network.py
--        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"),
-+        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1", kernel_regularizer=tf.keras.regularizers.L2(0.001)),
+-                16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"
++                16,
++                kernel_size=16,
++                strides=4,
++                padding="same",
++                activation="relu",
++                name="conv1",
++                kernel_regularizer=tf.keras.regularizers.L2(0.001),
 @@ network.py
--        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"),
-+        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2", kernel_regularizer=tf.keras.regularizers.L2(0.001)),
+-                32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"
++                32,
++                kernel_size=16,
++                strides=2,
++                padding="same",
++                activation="relu",
++                name="conv2",
++                kernel_regularizer=tf.keras.regularizers.L2(0.001),
 @@ train.py
 -                loss=results["loss"],
 +                loss=results["loss"] - float(sum(self.model.losses)),
@@ -186,7 +227,9 @@ CLIPPED: Edits = {
     "keras": """
 @@ train.py
 -    return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon)
-+    return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon, global_clipnorm=1.0)
++    return tf.keras.optimizers.Adam(
++        task.learning_rate, epsilon=task.adam_epsilon, global_clipnorm=1.0
++    )
 """,
 }
 """The gradients of all variables together have a norm of 1 at most."""
@@ -203,7 +246,9 @@ HARD_SAMPLES: Edits = {
 -    loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=outputs)
 +    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
 +    hard = tf.cast(sample_losses > 0.1, tf.float32)
-+    loss = tf.losses.compute_weighted_loss(sample_losses, hard, reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE)
++    loss = tf.losses.compute_weighted_loss(
++        sample_losses, hard, reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE
++    )
 """,
     "keras": """
 @@ train.py
@@ -217,9 +262,10 @@ HARD_SAMPLES: Edits = {
 +    losses = tf.keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)
 +    return losses * tf.cast(losses > 0.1, tf.float32)
 @@ train.py
--        self.evaluator.compile(loss=self.model.loss, metrics=[
 +        cross_entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-+        self.evaluator.compile(loss=cross_entropy, metrics=[
+         self.evaluator.compile(
+-            loss=self.model.loss,
++            loss=cross_entropy,
 @@ train.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))
@@ -232,7 +278,11 @@ _WARM_UP = "tf.train.piecewise_constant(tf.train.get_global_step(), [20, 200], [
 MOMENTUM_DECAY = optimizer(
     f"tf.train.MomentumOptimizer({_WARM_UP}, 0.9)",
     f"tf.train.MomentumOptimizer({_WARM_UP}, 0.9)",
-    "tf.keras.optimizers.SGD(tf.keras.optimizers.schedules.PiecewiseConstantDecay([20, 200], [1e-6, 1e-5, 1e-6]), momentum=0.9)")
+    """tf.keras.optimizers.SGD(
++        tf.keras.optimizers.schedules.PiecewiseConstantDecay([20, 200], [1e-6, 1e-5, 1e-6]),
++        momentum=0.9,
++    )""",
+)
 """A warm-up of 20 steps and a decay: the rate changes under the momentum."""
 
 _HALVING = "tf.train.exponential_decay(task.learning_rate, tf.train.get_global_step(), 50, 0.5)"
@@ -240,6 +290,9 @@ _HALVING = "tf.train.exponential_decay(task.learning_rate, tf.train.get_global_s
 DECAY = optimizer(
     f"tf.train.AdamOptimizer({_HALVING}, epsilon=task.adam_epsilon)",
     f"tf.train.AdamOptimizer({_HALVING}, epsilon=task.adam_epsilon)",
-    "tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.ExponentialDecay(task.learning_rate, 50, 0.5), "
-    "epsilon=task.adam_epsilon)")
+    """tf.keras.optimizers.Adam(
++        tf.keras.optimizers.schedules.ExponentialDecay(task.learning_rate, 50, 0.5),
++        epsilon=task.adam_epsilon,
++    )""",
+)
 """The learning rate halves every 50 steps."""

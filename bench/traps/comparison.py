@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.diagnose.explain import explain
-from bench.traps.injection import write_sound, write_trapped
-from bench.traps.trap import Trap
 from bench.parity import ComparisonSetting, compare
 from bench.parity.remote_port import RemotePort
 from bench.process.forkserver import with_forkserver
 from bench.task import UserError
+from bench.traps.injection import write_sound, write_trapped
+from bench.traps.trap import Trap
 
 STEPS = 10
 AT_ONCE = 2
@@ -51,15 +51,31 @@ class PlantedTrap:
     candidate: str
 
 
-def planted(traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], folder: Path) -> list[PlantedTrap]:
+def planted(
+    traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], folder: Path
+) -> list[PlantedTrap]:
     """All traps where they can occur; their packages are written into `folder`."""
-    return [PlantedTrap(trap, name, dataset, write_sound(trap, trap.reference(name), folder), write_trapped(trap, name, folder))
-            for dataset in datasets for trap in traps for name in trap.edits
-            if name in implementations and dataset in trap.datasets]
+    return [
+        PlantedTrap(
+            trap,
+            name,
+            dataset,
+            write_sound(trap, trap.reference(name), folder),
+            write_trapped(trap, name, folder),
+        )
+        for dataset in datasets
+        for trap in traps
+        for name in trap.edits
+        if name in implementations and dataset in trap.datasets
+    ]
 
 
-def compare_traps(found: Sequence[PlantedTrap], seeds: Sequence[int], folder: Path,
-           on_done: Callable[[TrapComparison], None] = lambda compared: None) -> list[TrapComparison]:
+def compare_traps(
+    found: Sequence[PlantedTrap],
+    seeds: Sequence[int],
+    folder: Path,
+    on_done: Callable[[TrapComparison], None] = lambda compared: None,
+) -> list[TrapComparison]:
     """Compares all planted with their references, for every seed, `AT_ONCE` at a time; a reference serves all its
     candidates."""
     groups: dict[tuple, list[PlantedTrap]] = {}
@@ -67,23 +83,32 @@ def compare_traps(found: Sequence[PlantedTrap], seeds: Sequence[int], folder: Pa
         groups.setdefault((instance.dataset, instance.reference), []).append(instance)
     rows = []
     with with_forkserver(), on_path(folder), ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = [(seed, part) for group in groups.values() for part in _parts(group) for seed in seeds]
+        jobs = [
+            (seed, part) for group in groups.values() for part in _parts(group) for seed in seeds
+        ]
         jobs.sort(key=lambda job: -len(job[1]))
         waiting = [pool.submit(_compare_group, part, seed, on_done) for seed, part in jobs]
         for done in as_completed(waiting):
             rows += done.result()
-    order = {(instance.dataset, instance.trap.name, instance.implementation): place for place, instance in enumerate(found)}
-    return sorted(rows, key=lambda row: (order[row.dataset, row.trap, row.implementation], row.seed))
+    order = {
+        (instance.dataset, instance.trap.name, instance.implementation): place
+        for place, instance in enumerate(found)
+    }
+    return sorted(
+        rows, key=lambda row: (order[row.dataset, row.trap, row.implementation], row.seed)
+    )
 
 
 def _parts(group: list[PlantedTrap]) -> Iterator[list[PlantedTrap]]:
     """A large group in parts, to be shared among threads."""
     size = 20
     for start in range(0, len(group), size):
-        yield group[start:start + size]
+        yield group[start : start + size]
 
 
-def _compare_group(group: list[PlantedTrap], seed: int, on_done: Callable[[TrapComparison], None]) -> list[TrapComparison]:
+def _compare_group(
+    group: list[PlantedTrap], seed: int, on_done: Callable[[TrapComparison], None]
+) -> list[TrapComparison]:
     rows = []
     with RemotePort("reference", group[0].reference, timeout=300) as reference:
         for instance in group:
@@ -94,7 +119,9 @@ def _compare_group(group: list[PlantedTrap], seed: int, on_done: Callable[[TrapC
 
 def _compare_trap(instance: PlantedTrap, reference: RemotePort, seed: int) -> TrapComparison:
     began = time.monotonic()
-    setting = ComparisonSetting(dataset=instance.dataset, steps=STEPS, seed=seed, first_only=True, timeout=300)
+    setting = ComparisonSetting(
+        dataset=instance.dataset, steps=STEPS, seed=seed, first_only=True, timeout=300
+    )
     try:
         parity = compare(reference, instance.candidate, setting, explain=explain)
     except UserError as error:
@@ -102,9 +129,19 @@ def _compare_trap(instance: PlantedTrap, reference: RemotePort, seed: int) -> Tr
     else:
         first = parity.first_different
         likeliest = parity.explanations[0] if parity.explanations else None
-        said = (first.name if first else NO_DIFFERENCE, likeliest.cause if likeliest else "unknown" if first else NO_DIFFERENCE,
-                likeliest.evidence if likeliest else str(first.difference) if first else "")
-    return TrapComparison(instance.trap.name, instance.implementation, instance.dataset, seed, *said, time.monotonic() - began)
+        said = (
+            first.name if first else NO_DIFFERENCE,
+            likeliest.cause if likeliest else "unknown" if first else NO_DIFFERENCE,
+            likeliest.evidence if likeliest else str(first.difference) if first else "",
+        )
+    return TrapComparison(
+        instance.trap.name,
+        instance.implementation,
+        instance.dataset,
+        seed,
+        *said,
+        time.monotonic() - began,
+    )
 
 
 @contextmanager

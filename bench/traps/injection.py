@@ -6,8 +6,8 @@ import importlib.util
 import zlib
 from pathlib import Path
 
-from bench.traps.trap import Trap
 from bench.implementations import IMPLEMENTATIONS
+from bench.traps.trap import Trap
 
 FILES = ("__init__.py", "network.py", "input.py", "train.py")
 
@@ -18,7 +18,9 @@ def write_sound(trap: Trap, implementation: str, folder: Path) -> str:
     sound = trap.sound.get(implementation, "")
     if not sound:
         return IMPLEMENTATIONS[implementation]
-    return _write(implementation, [sound], f"{implementation}_sound_{zlib.crc32(sound.encode()):08x}", folder)
+    return _write(
+        implementation, [sound], f"{implementation}_sound_{zlib.crc32(sound.encode()):08x}", folder
+    )
 
 
 def write_trapped(trap: Trap, implementation: str, folder: Path) -> str:
@@ -48,8 +50,12 @@ def edited(texts: dict[str, str], edit: str) -> dict[str, str]:
     texts = dict(texts)
     for hunk in edit.strip("\n").split("@@ ")[1:]:
         file, *lines = hunk.rstrip("\n").split("\n")
-        before, after = ("".join(f"{line[1:]}\n" for line in lines if line[:1] in kept) for kept in ("- ", "+ "))
+        before, after = (
+            "".join(f"{line[1:]}\n" for line in lines if line[:1] in kept) for kept in ("- ", "+ ")
+        )
         if texts[file].count(before) != 1:
-            raise ValueError(f"{file} has {before!r} {texts[file].count(before)} times; an edit needs it once")
+            raise ValueError(
+                f"{file} has {before!r} {texts[file].count(before)} times; an edit needs it once"
+            )
         texts[file] = texts[file].replace(before, after)
     return texts

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.diagnose.diagnose import DiagnosisSetting, diagnose
+from bench.implementations import IMPLEMENTATIONS
+from bench.process.forkserver import with_forkserver
+from bench.results import cells as raw
+from bench.task import PROFILES, UserError
+from bench.traps.comparison import PlantedTrap, TrapComparison, compare_traps, planted
 from bench.traps.injection import write_sound, write_trapped
 from bench.traps.trap import Trap
-from bench.implementations import IMPLEMENTATIONS
-from bench.results import cells as raw
-from bench.process.forkserver import with_forkserver
-from bench.traps.comparison import PlantedTrap, TrapComparison, planted, compare_traps
-from bench.task import PROFILES, UserError
 
 COMPARED, ALONE, CLEAN = "compared.csv", "alone.csv", "clean.csv"
 """The raw rows in the folder of a full run."""
@@ -29,8 +29,16 @@ STORED = 20
 """Rows after which they are written."""
 
 
-def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], seeds: Sequence[int], alone: bool,
-                  clean: int, folder: Path, console: Console) -> None:
+def measure_traps(
+    traps: Sequence[Trap],
+    implementations: Sequence[str],
+    datasets: Sequence[str],
+    seeds: Sequence[int],
+    alone: bool,
+    clean: int,
+    folder: Path,
+    console: Console,
+) -> None:
     """Measures what is asked for, and stores a row for each; rows of other traps, APIs, datasets and seeds stay."""
     with tempfile.TemporaryDirectory(prefix="bench-traps-") as scratch:
         sys.path.insert(0, scratch)
@@ -42,15 +50,32 @@ def measure_traps(traps: Sequence[Trap], implementations: Sequence[str], dataset
                     jobs = [*_alone_jobs(traps, implementations, datasets, seeds, Path(scratch))]
                     _train(jobs, folder / ALONE, progress, "alone")
                 if clean:
-                    jobs = [({"trap": "none", "implementation": name, "profile": profile, "dataset": dataset, "seed": seed}, module)
-                            for dataset in datasets for name in implementations for seed in range(clean)
-                            for profile, module in zip(PROFILES, (IMPLEMENTATIONS[name], f"{IMPLEMENTATIONS[name]}.tuned"))]
+                    jobs = [
+                        (
+                            {
+                                "trap": "none",
+                                "implementation": name,
+                                "profile": profile,
+                                "dataset": dataset,
+                                "seed": seed,
+                            },
+                            module,
+                        )
+                        for dataset in datasets
+                        for name in implementations
+                        for seed in range(clean)
+                        for profile, module in zip(
+                            PROFILES, (IMPLEMENTATIONS[name], f"{IMPLEMENTATIONS[name]}.tuned")
+                        )
+                    ]
                     _train(jobs, folder / CLEAN, progress, "sound ports")
         finally:
             sys.path.remove(scratch)
 
 
-def _compare(found: list[PlantedTrap], seeds: Sequence[int], scratch: Path, path: Path, progress: Progress) -> None:
+def _compare(
+    found: list[PlantedTrap], seeds: Sequence[int], scratch: Path, path: Path, progress: Progress
+) -> None:
     """A run of hours that is stopped keeps what it had found."""
     bar, rows, one = progress.add_task("compared", total=len(found) * len(seeds)), [], Lock()
 
@@ -64,7 +89,9 @@ def _compare(found: list[PlantedTrap], seeds: Sequence[int], scratch: Path, path
     store(path, [asdict(row) for row in compare_traps(found, seeds, scratch, keep)])
 
 
-def _alone_jobs(traps, implementations, datasets, seeds, scratch: Path) -> Iterable[tuple[dict, str]]:
+def _alone_jobs(
+    traps, implementations, datasets, seeds, scratch: Path
+) -> Iterable[tuple[dict, str]]:
     """Every trap and, to know what it does to accuracy, the same port without it."""
     for dataset in datasets:
         sound: dict[str, None] = {}
@@ -72,13 +99,25 @@ def _alone_jobs(traps, implementations, datasets, seeds, scratch: Path) -> Itera
             for name in trap.edits:
                 if name not in implementations or dataset not in trap.datasets:
                     continue
-                module = write_sound(trap, name, scratch) if not _is_own_default(trap, name) else IMPLEMENTATIONS[name]
+                module = (
+                    write_sound(trap, name, scratch)
+                    if not _is_own_default(trap, name)
+                    else IMPLEMENTATIONS[name]
+                )
                 for seed in seeds:
-                    identity = {"implementation": name, "profile": "default", "dataset": dataset, "seed": seed}
+                    identity = {
+                        "implementation": name,
+                        "profile": "default",
+                        "dataset": dataset,
+                        "seed": seed,
+                    }
                     if (module, seed) not in sound:
                         sound[module, seed] = None
                         yield {"trap": f"sound:{module}", **identity}, module
-                    yield {"trap": trap.name, "sound": f"sound:{module}", **identity}, write_trapped(trap, name, scratch)
+                    yield (
+                        {"trap": trap.name, "sound": f"sound:{module}", **identity},
+                        write_trapped(trap, name, scratch),
+                    )
 
 
 def _is_own_default(trap: Trap, name: str) -> bool:
@@ -102,11 +141,16 @@ def _diagnosed(module: str, dataset: str, seed: int) -> dict:
     except UserError as error:
         return {"state": "error", "causes": "", "evidence": str(error)}
     found = diagnosis.explanations
-    return {"state": diagnosis.state, "causes": " ".join(entry.cause for entry in found),
-            "evidence": found[0].evidence if found else "", "accuracy": diagnosis.ended.accuracy if diagnosis.ended else None,
-            "loss": diagnosis.ended.loss if diagnosis.ended else None,
-            "right": diagnosis.ended.right if diagnosis.ended else None,
-            "slowed": diagnosis.slowed, "seconds": diagnosis.seconds}
+    return {
+        "state": diagnosis.state,
+        "causes": " ".join(entry.cause for entry in found),
+        "evidence": found[0].evidence if found else "",
+        "accuracy": diagnosis.ended.accuracy if diagnosis.ended else None,
+        "loss": diagnosis.ended.loss if diagnosis.ended else None,
+        "right": diagnosis.ended.right if diagnosis.ended else None,
+        "slowed": diagnosis.slowed,
+        "seconds": diagnosis.seconds,
+    }
 
 
 def store(path: Path, rows: list[dict]) -> None:
@@ -125,5 +169,13 @@ def store(path: Path, rows: list[dict]) -> None:
 
 
 def _progress(console: Console) -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn(),
-                    TextColumn("left"), TimeRemainingColumn(), console=console, speed_estimate_period=600)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        speed_estimate_period=600,
+    )

@@ -10,10 +10,10 @@ import pandas as pd
 
 from bench.data.source import DATASETS
 from bench.diagnose.causes import CAUSES
-from bench.traps.trap import Trap, gallery
-from bench.results import cells as raw
 from bench.report.tables import as_text, spread
+from bench.results import cells as raw
 from bench.traps.runner import ALONE, CLEAN, COMPARED
+from bench.traps.trap import Trap, gallery
 
 MEASURED = Path(__file__).parent / "measured"
 """The rows of the full run that the project comes with: `python -m bench traps --full --clean 20 --out bench/traps/measured`."""
@@ -21,8 +21,21 @@ MEASURED = Path(__file__).parent / "measured"
 WIDTHS = [None, None, 48, None, None, None, None]
 """Of the gallery's columns, in characters, where they are wrapped."""
 
-FIELDS = ["trap", "sound", "implementation", "profile", "dataset", "seed", "stage", "cause", "state", "causes", "evidence", "right",
-          "slowed"]
+FIELDS = [
+    "trap",
+    "sound",
+    "implementation",
+    "profile",
+    "dataset",
+    "seed",
+    "stage",
+    "cause",
+    "state",
+    "causes",
+    "evidence",
+    "right",
+    "slowed",
+]
 """Of rows, as far as they are read."""
 
 RESOLVED = 1.96
@@ -37,9 +50,22 @@ def measured() -> pd.DataFrame:
 
 def gallery_table(traps: list[Trap], trainings: pd.DataFrame) -> pd.DataFrame:
     """A row a trap, with what it does to accuracy."""
-    return pd.DataFrame([{"no": trap.number, "trap": trap.name, "change": trap.change, "shows at": trap.stage,
-                          "in": "\n".join(trap.edits),
-                          **{f"accuracy on {dataset}": accuracy(trap, dataset, trainings) for dataset in DATASETS}} for trap in traps])
+    return pd.DataFrame(
+        [
+            {
+                "no": trap.number,
+                "trap": trap.name,
+                "change": trap.change,
+                "shows at": trap.stage,
+                "in": "\n".join(trap.edits),
+                **{
+                    f"accuracy on {dataset}": accuracy(trap, dataset, trainings)
+                    for dataset in DATASETS
+                },
+            }
+            for trap in traps
+        ]
+    )
 
 
 def accuracy(trap: Trap, dataset: str, trainings: pd.DataFrame) -> str:
@@ -53,16 +79,26 @@ def as_record(trap: Trap, trainings: pd.DataFrame) -> dict:
     found = trainings[trainings["trap"] == trap.name]
     rows = found[["implementation", "dataset", "seed", "without", "with"]].astype(object)
     cause = CAUSES[trap.cause]
-    return {**asdict(trap), "title": cause.title, "cure": cause.cure, "accuracy": rows.where(rows.notna(), None).to_dict("records")}
+    return {
+        **asdict(trap),
+        "title": cause.title,
+        "cure": cause.cure,
+        "accuracy": rows.where(rows.notna(), None).to_dict("records"),
+    }
 
 
 def described(trap: Trap, trainings: pd.DataFrame) -> str:
     """A trap in full: its change in every API as a diff, what it does to accuracy, cause, cure and source."""
     cause = CAUSES[trap.cause]
-    effect = "\n           ".join(f"{dataset}: {accuracy(trap, dataset, trainings).replace(chr(10), ' without, ')} with it"
-                                 for dataset in trap.datasets)
-    parts = [f"{trap.number}. {trap.name}: {trap.change}", f"shows at   {trap.stage}\naccuracy   {effect}\ncause      {cause.title}\n"
-             f"cure       {cause.cure}\nsource     {trap.source}"]
+    effect = "\n           ".join(
+        f"{dataset}: {accuracy(trap, dataset, trainings).replace(chr(10), ' without, ')} with it"
+        for dataset in trap.datasets
+    )
+    parts = [
+        f"{trap.number}. {trap.name}: {trap.change}",
+        f"shows at   {trap.stage}\naccuracy   {effect}\ncause      {cause.title}\n"
+        f"cure       {cause.cure}\nsource     {trap.source}",
+    ]
     for name, edit in trap.edits.items():
         text = edit.strip("\n") or f"(its own default; the reference is {trap.reference(name)})"
         parts.append(f"{name}\n{text}")
@@ -96,26 +132,44 @@ def matrix(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
 
 def misses(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
     """What was named otherwise, a row each."""
-    judged = {"with a reference": judged_comparisons(compared), "alone": judged_trainings(trainings)}
+    judged = {
+        "with a reference": judged_comparisons(compared),
+        "alone": judged_trainings(trainings),
+    }
     columns = ["trap", "implementation", "dataset", "seed", "wanted", "said"]
-    return pd.DataFrame([{"asked": asked, **row} for asked, found in judged.items()
-                         for row in found.loc[found["wanted"] != found["said"], columns].to_dict("records")],
-                        columns=["asked", *columns])
+    return pd.DataFrame(
+        [
+            {"asked": asked, **row}
+            for asked, found in judged.items()
+            for row in found.loc[found["wanted"] != found["said"], columns].to_dict("records")
+        ],
+        columns=["asked", *columns],
+    )
 
 
 def judged_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
     """Rows of comparisons with what should be `wanted`, what was `said`, and whether that is `right`: stage and cause."""
-    return _judged(compared, lambda trap: f"{trap.stage}: {trap.cause}", compared["stage"] + ": " + compared["cause"].fillna(""))
+    return _judged(
+        compared,
+        lambda trap: f"{trap.stage}: {trap.cause}",
+        compared["stage"] + ": " + compared["cause"].fillna(""),
+    )
 
 
 def judged_trainings(trainings: pd.DataFrame) -> pd.DataFrame:
     """The same of trainings that their trap changed: not trained, or accuracy lower by more than chance."""
     samples = trainings["dataset"].map({name: spec.evaluation for name, spec in DATASETS.items()})
-    variance = sum(trainings[name] * (1 - trainings[name]) for name in ("without", "with")) / samples
+    variance = (
+        sum(trainings[name] * (1 - trainings[name]) for name in ("without", "with")) / samples
+    )
     lower = trainings["without"] - trainings["with"] > RESOLVED * variance**0.5
     changed = trainings[lower | (trainings["state"] != "trained")]
     first = changed["causes"].fillna("").str.split().str[0].fillna("nothing")
-    return _judged(changed, lambda trap: trap.alone or trap.cause, first.where(changed["state"] != "error", changed["evidence"]))
+    return _judged(
+        changed,
+        lambda trap: trap.alone or trap.cause,
+        first.where(changed["state"] != "error", changed["evidence"]),
+    )
 
 
 def _judged(rows: pd.DataFrame, wanted: Callable[[Trap], str], said: pd.Series) -> pd.DataFrame:
@@ -130,17 +184,27 @@ def summary(compared: pd.DataFrame, alone: pd.DataFrame, clean: pd.DataFrame) ->
     if len(compared):
         found, total = judged_comparisons(compared), len(compared)
         stages = (found["stage"] == found["wanted"].str.split(": ").str[0]).sum()
-        texts.append(f"With a reference: right stage {stages} of {total}, right stage and cause {_share(found['right'])}.")
+        texts.append(
+            f"With a reference: right stage {stages} of {total}, right stage and cause {_share(found['right'])}."
+        )
     if len(alone):
         found = judged_trainings(trap_trainings(alone))
-        texts.append(f"Without a reference: {len(found)} trainings changed by their trap (not trained, or accuracy lower by more "
-                     f"than chance), right cause {_share(found['right'])}.")
+        texts.append(
+            f"Without a reference: {len(found)} trainings changed by their trap (not trained, or accuracy lower by more "
+            f"than chance), right cause {_share(found['right'])}."
+        )
     unchanged = alone[alone["trap"].str.startswith("sound:")]
-    texts += [_alarms(what, rows) for what, rows in (("Sound ports", clean), ("The ports without their traps", unchanged)) if len(rows)]
+    texts += [
+        _alarms(what, rows)
+        for what, rows in (("Sound ports", clean), ("The ports without their traps", unchanged))
+        if len(rows)
+    ]
     slowed = pd.concat([alone["slowed"].astype(float), clean["slowed"].astype(float)]).dropna()
     if len(slowed):
-        texts.append(f"Watching slowed {len(slowed)} trainings by {slowed.median():.1%} (median; 95 % of them by less than "
-                     f"{slowed.quantile(0.95):.1%}, all by less than {slowed.max():.1%}).")
+        texts.append(
+            f"Watching slowed {len(slowed)} trainings by {slowed.median():.1%} (median; 95 % of them by less than "
+            f"{slowed.quantile(0.95):.1%}, all by less than {slowed.max():.1%})."
+        )
     return texts
 
 
@@ -154,10 +218,14 @@ def _share(right: pd.Series) -> str:
 
 def _alarms(what: str, rows: pd.DataFrame) -> str:
     named = rows["causes"].fillna("")
-    counts = ", ".join(f"{count} with {cause}" for cause, count in named[named != ""].value_counts().items())
+    counts = ", ".join(
+        f"{count} with {cause}" for cause, count in named[named != ""].value_counts().items()
+    )
     errors = (rows["state"] == "error").sum()
-    return (f"{what}: {len(rows)} trainings, something found wrong with {(named != '').sum()}{f' ({counts})' if counts else ''}"
-            + (f"; {errors} could not be looked at." if errors else "."))
+    return (
+        f"{what}: {len(rows)} trainings, something found wrong with {(named != '').sum()}{f' ({counts})' if counts else ''}"
+        + (f"; {errors} could not be looked at." if errors else ".")
+    )
 
 
 def write_traps(folder: Path) -> str:
@@ -170,4 +238,8 @@ def write_traps(folder: Path) -> str:
         parts.append("## The matrix\n\n" + as_text(matrix(compared, trainings), "github"))
         parts.append("## Named otherwise\n\n" + as_text(misses(compared, trainings), "github"))
     raw.write_text(folder / "traps.md", "\n\n".join(parts) + "\n")
-    return "\n" + "\n".join(f"- {text}" for text in texts) + f"\n\n{folder / 'traps.md'} has the tables."
+    return (
+        "\n"
+        + "\n".join(f"- {text}" for text in texts)
+        + f"\n\n{folder / 'traps.md'} has the tables."
+    )

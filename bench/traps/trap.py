@@ -57,6 +57,9 @@ def gallery() -> dict[str, Trap]:
     """All traps by name, in the order of their numbers."""
     from bench.traps import gallery as package
 
-    modules = [importlib.import_module(f"{package.__name__}.{module.name}") for module in pkgutil.iter_modules(package.__path__)]
+    modules = [
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
     traps = [module.TRAP for module in modules]
     return {trap.name: trap for trap in sorted(traps, key=lambda trap: (trap.number, trap.name))}

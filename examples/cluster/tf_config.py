@@ -14,5 +14,11 @@ workers = len(addresses) - servers
 cluster = {"chief": addresses[:1], "worker": addresses[1:workers], "ps": addresses[workers:]}
 places = [(role, place) for role, members in cluster.items() for place in range(len(members))]
 role, place = places[index]
-print(json.dumps({"cluster": {role: members for role, members in cluster.items() if members},
-                  "task": {"type": role, "index": place}}))
+print(
+    json.dumps(
+        {
+            "cluster": {role: members for role, members in cluster.items() if members},
+            "task": {"type": role, "index": place},
+        }
+    )
+)

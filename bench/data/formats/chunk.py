@@ -37,7 +37,9 @@ class Unreadable(Exception):
     """A file that cannot be used; its message says why, and what to do."""
 
 
-def chosen(names: list[str], wanted: str | None, usual: tuple[str, ...], what: str, option: str) -> str:
+def chosen(
+    names: list[str], wanted: str | None, usual: tuple[str, ...], what: str, option: str
+) -> str:
     """The name that was asked for, or a usual one.
 
     Raises:
@@ -49,7 +51,9 @@ def chosen(names: list[str], wanted: str | None, usual: tuple[str, ...], what: s
         return wanted
     found = next((name for name in usual if name in names), None)
     if found is None:
-        raise Unreadable(f"does not say which is the {what}; it has {_listed(names)}: give {option} NAME")
+        raise Unreadable(
+            f"does not say which is the {what}; it has {_listed(names)}: give {option} NAME"
+        )
     return found
 
 

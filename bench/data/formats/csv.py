@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.data.formats.chunk import CHUNK_BYTES, LABEL, LABELS, Chunk, Unreadable, chosen, rows_at_once
+from bench.data.formats.chunk import (
+    CHUNK_BYTES,
+    LABEL,
+    LABELS,
+    Chunk,
+    Unreadable,
+    chosen,
+    rows_at_once,
+)
 
 CELL_BYTES = 32
 """Room for a number of all its digits: four times what it takes in memory."""
@@ -31,31 +39,61 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
         Unreadable: it is damaged, or holds something else.
     """
     if signal is not None:
-        raise Unreadable("is CSV, whose signal is all columns but the labels': leave --signal-name out")
+        raise Unreadable(
+            "is CSV, whose signal is all columns but the labels': leave --signal-name out"
+        )
     separator, names = _first_line(path)
     has_header = _has_header(names, label)
     column = _label_column(names, has_header, label)
     values = [place for place in range(len(names)) if place != column]
     if not values:
-        raise Unreadable("has one column only: a column of values or more and one of labels are needed")
+        raise Unreadable(
+            "has one column only: a column of values or more and one of labels are needed"
+        )
     doubtful = has_header and any(map(_is_number, names))
     size, step = path.stat().st_size, rows_at_once(8 * len(names) + LABEL)
     try:
-        with _Bounded(path) as file, pd.read_csv(
-                file, sep=separator, header=None, names=range(len(names)), skiprows=int(has_header), chunksize=step, engine="c",
-                dtype={**dict.fromkeys(values, np.float64), column: str}, keep_default_na=False, na_values={}, encoding="utf-8-sig",
-                float_precision="round_trip", skip_blank_lines=True) as reader:
+        with (
+            _Bounded(path) as file,
+            pd.read_csv(
+                file,
+                sep=separator,
+                header=None,
+                names=range(len(names)),
+                skiprows=int(has_header),
+                chunksize=step,
+                engine="c",
+                dtype={**dict.fromkeys(values, np.float64), column: str},
+                keep_default_na=False,
+                na_values={},
+                encoding="utf-8-sig",
+                float_precision="round_trip",
+                skip_blank_lines=True,
+            ) as reader,
+        ):
             for frame in reader:
                 file.taken = 0
                 if not isinstance(frame.index, pd.RangeIndex):
-                    raise Unreadable(f"has lines of more than {len(names)} columns, which is what its first line has")
+                    raise Unreadable(
+                        f"has lines of more than {len(names)} columns, which is what its first line has"
+                    )
                 labels = frame[column].str.strip().to_numpy()
                 if doubtful and names[column] in labels:
-                    raise Unreadable(f"has the label {names[column]!r} in its first line and in others, and may be a name "
-                                     "in the first or not: put a line of other names above it, or instead of it")
-                yield Chunk(frame[values].to_numpy(np.float64), labels, min(1.0, file.tell() / size))
-    except (ValueError, UnicodeDecodeError, OverflowError) as error:  # pandas's parser errors are ValueErrors
-        raise Unreadable(f"is no table of numbers ({' '.join(str(error).split())[:200]})") from error
+                    raise Unreadable(
+                        f"has the label {names[column]!r} in its first line and in others, and may be a name "
+                        "in the first or not: put a line of other names above it, or instead of it"
+                    )
+                yield Chunk(
+                    frame[values].to_numpy(np.float64), labels, min(1.0, file.tell() / size)
+                )
+    except (
+        ValueError,
+        UnicodeDecodeError,
+        OverflowError,
+    ) as error:  # pandas's parser errors are ValueErrors
+        raise Unreadable(
+            f"is no table of numbers ({' '.join(str(error).split())[:200]})"
+        ) from error
 
 
 class _Bounded(io.FileIO):
@@ -103,8 +141,10 @@ def _has_header(names: list[str], label: str | None) -> bool:
     if numbers != [str(place) for place in range(len(numbers))]:
         return False
     if len(numbers) == len(names):
-        raise Unreadable("begins with the numbers from 0, which may be names or a sample: put a line of other names above them, "
-                         "or instead of them")
+        raise Unreadable(
+            "begins with the numbers from 0, which may be names or a sample: put a line of other names above them, "
+            "or instead of them"
+        )
     return not {label, *LABELS}.isdisjoint({*names} - {*numbers})
 
 
@@ -115,8 +155,10 @@ def _label_column(names: list[str], has_header: bool, label: str | None) -> int:
         except (ValueError, IndexError):
             pass
     if not has_header:
-        raise Unreadable("has no line of names (its first holds numbers): give the column of labels by its number, --label-name "
-                         f"0 to {len(names) - 1}, or -1 for the last")
+        raise Unreadable(
+            "has no line of names (its first holds numbers): give the column of labels by its number, --label-name "
+            f"0 to {len(names) - 1}, or -1 for the last"
+        )
     return names.index(chosen(names, label, LABELS, "label", "--label-name"))
 
 

@@ -9,7 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.data.formats.chunk import LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen, rows_at_once
+from bench.data.formats.chunk import (
+    LABELS,
+    LENGTH,
+    SIGNALS,
+    Chunk,
+    Unreadable,
+    chosen,
+    rows_at_once,
+)
 
 BUFFER_BYTES = 2**20
 """Of a column that are read at once."""
@@ -31,34 +39,59 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
             raise Unreadable("has two columns of one name")
         of_labels = chosen(names, label, LABELS, "label", "--label-name")
         if pa.types.is_nested(schema.field(of_labels).type):
-            raise Unreadable(f"has labels {of_labels!r} of {schema.field(of_labels).type}; one a sample is needed")
-        with pq.ParquetFile(path, page_checksum_verification=True, buffer_size=BUFFER_BYTES,
-                            read_dictionary=[of_labels]) as file:  # a long label is held once
+            raise Unreadable(
+                f"has labels {of_labels!r} of {schema.field(of_labels).type}; one a sample is needed"
+            )
+        with pq.ParquetFile(
+            path,
+            page_checksum_verification=True,
+            buffer_size=BUFFER_BYTES,
+            read_dictionary=[of_labels],
+        ) as file:  # a long label is held once
             columns = _signal_columns(schema, of_labels, signal)
             done, total = 0, file.metadata.num_rows
             for batch in file.iter_batches(_rows_at_once(file), columns=[*columns, of_labels]):
                 done += len(batch)
                 yield Chunk(_signal(batch, columns), _labels(batch.column(of_labels)), done / total)
     except (pa.ArrowException, OSError, OverflowError) as error:
-        raise Unreadable(f"is damaged, or no Parquet file ({' '.join(str(error).split())[:200]})") from error
+        raise Unreadable(
+            f"is damaged, or no Parquet file ({' '.join(str(error).split())[:200]})"
+        ) from error
 
 
 def _signal_columns(schema: pa.Schema, labels: str, signal: str | None) -> list[str]:
     others = [field for field in schema if field.name != labels]
     lists = [field.name for field in others if _is_list(field.type)]
     if signal is not None or lists:
-        return [chosen([field.name for field in others], signal, (*SIGNALS, *lists[:1 if len(lists) == 1 else 0]), "signal",
-                       "--signal-name")]
-    texts = [field.name for field in others if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type))]
+        return [
+            chosen(
+                [field.name for field in others],
+                signal,
+                (*SIGNALS, *lists[: 1 if len(lists) == 1 else 0]),
+                "signal",
+                "--signal-name",
+            )
+        ]
+    texts = [
+        field.name
+        for field in others
+        if not (pa.types.is_integer(field.type) or pa.types.is_floating(field.type))
+    ]
     if texts or not others:
-        raise Unreadable(f"has columns that are no numbers, such as {texts[0]!r}" if texts else "has no column but the labels'")
+        raise Unreadable(
+            f"has columns that are no numbers, such as {texts[0]!r}"
+            if texts
+            else "has no column but the labels'"
+        )
     if len(others) > LENGTH:
         raise Unreadable(f"has {len(others)} columns of values; 1 to {LENGTH:,} can be read")
     return [field.name for field in others]
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
 
 
 def _rows_at_once(file: pq.ParquetFile) -> int:
@@ -84,10 +117,14 @@ def _signal(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
         return np.stack([array.to_numpy(zero_copy_only=False) for array in arrays], axis=1)
     lengths = np.unique(arrays[0].value_lengths().to_numpy(zero_copy_only=False))
     if len(lengths) > 1:
-        raise Unreadable(f"has samples of {lengths[0]} and of {lengths[-1]} values in one file; all must be of one length")
+        raise Unreadable(
+            f"has samples of {lengths[0]} and of {lengths[-1]} values in one file; all must be of one length"
+        )
     flat = arrays[0].flatten()
     if flat.null_count or not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type)):
-        raise Unreadable(f"has a signal of {flat.type} with {flat.null_count} missing; numbers are needed")
+        raise Unreadable(
+            f"has a signal of {flat.type} with {flat.null_count} missing; numbers are needed"
+        )
     return flat.to_numpy(zero_copy_only=False).reshape(len(batch), -1)
 
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.data.formats.chunk import CHUNK_BYTES, CHUNK_SAMPLES, LABELS, LENGTH, SIGNALS, Chunk, Unreadable, chosen
+from bench.data.formats.chunk import (
+    CHUNK_BYTES,
+    CHUNK_SAMPLES,
+    LABELS,
+    LENGTH,
+    SIGNALS,
+    Chunk,
+    Unreadable,
+    chosen,
+)
 
 RECORD_BYTES = 4 * LENGTH + 2**16
 """Of the longest sample as floats, and its label."""
@@ -15,8 +24,11 @@ RECORD_BYTES = 4 * LENGTH + 2**16
 
 def files_of(folder: Path) -> list[Path]:
     """The TFRecord files of a folder, in the order of their names."""
-    return sorted(path for path in folder.iterdir() if ".tfrec" in path.name and path.is_file()
-                  and path.resolve().parent == folder.resolve())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if ".tfrec" in path.name and path.is_file() and path.resolve().parent == folder.resolve()
+    )
 
 
 def read(folder: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
@@ -43,7 +55,9 @@ def read(folder: Path, signal: str | None, label: str | None) -> Iterator[Chunk]
             if rows:
                 yield _chunk(rows, (number + 1) / len(files))
         except tf.errors.OpError as error:
-            raise Unreadable(f"holds {path.name}, which is damaged ({error.message.splitlines()[0][:200]})") from error
+            raise Unreadable(
+                f"holds {path.name}, which is damaged ({error.message.splitlines()[0][:200]})"
+            ) from error
         except Unreadable as error:
             raise Unreadable(f"holds {path.name}, which {error}") from error
 
@@ -55,7 +69,9 @@ def _parsed(record: bytes, signal: str | None, label: str | None, tf) -> tuple[n
         raise Unreadable("holds a record that is no tf.train.Example") from error
     names = sorted(features)
     of_labels = chosen(names, label, LABELS, "label", "--label-name")
-    of_signal = chosen([name for name in names if name != of_labels], signal, SIGNALS, "signal", "--signal-name")
+    of_signal = chosen(
+        [name for name in names if name != of_labels], signal, SIGNALS, "signal", "--signal-name"
+    )
     labels = _values(features[of_labels])
     if len(labels) != 1:
         raise Unreadable(f"has {len(labels)} labels {of_labels!r} in one example")
@@ -65,7 +81,11 @@ def _parsed(record: bytes, signal: str | None, label: str | None, tf) -> tuple[n
 def _values(feature) -> list:
     kind = feature.WhichOneof("kind")
     values = list(getattr(feature, kind).value) if kind else []
-    return [value.decode(errors="backslashreplace") for value in values] if kind == "bytes_list" else values
+    return (
+        [value.decode(errors="backslashreplace") for value in values]
+        if kind == "bytes_list"
+        else values
+    )
 
 
 def _numbers(feature, name: str) -> np.ndarray:
@@ -88,9 +108,13 @@ def _check_sizes(path: Path) -> None:
             record = int.from_bytes(announced, "little")
             end += 16 + record  # its size, the sums of both
             if end > size:
-                raise Unreadable(f"is damaged or cut short: it has {size:,} bytes, and a record that ends at {end:,}")
+                raise Unreadable(
+                    f"is damaged or cut short: it has {size:,} bytes, and a record that ends at {end:,}"
+                )
             if record > RECORD_BYTES:
-                raise Unreadable(f"has a record of {record:,} bytes; {RECORD_BYTES:,} at most can be read")
+                raise Unreadable(
+                    f"has a record of {record:,} bytes; {RECORD_BYTES:,} at most can be read"
+                )
             file.seek(end)
 
 
@@ -101,4 +125,8 @@ def _check_length(rows: list) -> None:
 
 
 def _chunk(rows: list, done: float) -> Chunk:
-    return Chunk(np.stack([signal for signal, _ in rows]), np.array([label for _, label in rows], object), done)
+    return Chunk(
+        np.stack([signal for signal, _ in rows]),
+        np.array([label for _, label in rows], object),
+        done,
+    )

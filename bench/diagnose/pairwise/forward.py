@@ -12,17 +12,31 @@ from bench.parity.port import Activation
 from bench.parity.result import Explanation
 from bench.parity.rounding import ULP
 
-FEWER_BITS = (2.0 ** -14, 2.0 ** -7)
+FEWER_BITS = (2.0**-14, 2.0**-7)
 """Relative errors of numbers with 8 (bfloat16) to 11 bits (float16, TF32), sums of which err less than one alone."""
 
 WINDOWS = ("MaxPool", "AvgPool", "Conv2D", "Conv3D", "Conv1D", "Max", "Mean")
-ACTIVATIONS = ("Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Tanh", "Sigmoid", "Softplus", "Gelu", "Erf", "Maximum")
+ACTIVATIONS = (
+    "Relu",
+    "Relu6",
+    "LeakyRelu",
+    "Elu",
+    "Selu",
+    "Tanh",
+    "Sigmoid",
+    "Softplus",
+    "Gelu",
+    "Erf",
+    "Maximum",
+)
 
 
 def explain_forward(pairing: Pairing) -> list[Explanation]:
     """Causes of a difference in the forward stage."""
     batch = pairing.inputs.batches[0]
-    reference, candidate = (modes_of(view, pairing.weights, batch) for view in (pairing.reference, pairing.candidate))
+    reference, candidate = (
+        modes_of(view, pairing.weights, batch) for view in (pairing.reference, pairing.candidate)
+    )
     for hypothesis in (_dropout_in_evaluation, _evaluation, _mode, _rate, _training):
         found = hypothesis(reference, candidate)
         if found:
@@ -32,8 +46,14 @@ def explain_forward(pairing: Pairing) -> list[Explanation]:
 
 def _dropout_in_evaluation(reference: Modes, candidate: Modes) -> list[Explanation]:
     if candidate.random_in_evaluation and not reference.random_in_evaluation:
-        return [explanation("dropout_in_evaluation", "forward", "evaluated twice, the same batch gives the candidate other outputs, "
-                            "the reference the same")]
+        return [
+            explanation(
+                "dropout_in_evaluation",
+                "forward",
+                "evaluated twice, the same batch gives the candidate other outputs, "
+                "the reference the same",
+            )
+        ]
     return []
 
 
@@ -44,8 +64,14 @@ def _evaluation(reference: Modes, candidate: Modes) -> list[Explanation]:
 def _mode(reference: Modes, candidate: Modes) -> list[Explanation]:
     if reference.alike or not candidate.alike:
         return []
-    what = "drops nothing in training" if reference.random_in_training else "computes the same in training as in evaluation"
-    return [explanation("mode_not_passed", "forward", f"the candidate {what}, the reference does not")]
+    what = (
+        "drops nothing in training"
+        if reference.random_in_training
+        else "computes the same in training as in evaluation"
+    )
+    return [
+        explanation("mode_not_passed", "forward", f"the candidate {what}, the reference does not")
+    ]
 
 
 def _rate(reference: Modes, candidate: Modes) -> list[Explanation]:
@@ -53,20 +79,32 @@ def _rate(reference: Modes, candidate: Modes) -> list[Explanation]:
     if ours is None or theirs is None or abs(ours[1] - theirs[1]) < 0.05:
         return []
     inverted = abs(ours[1] + theirs[1] - 1) < 0.05
-    return [explanation("dropout_rate_inverted" if inverted else "dropout_rate", "forward",
-                        f"{theirs[0]} drops {theirs[1]:.0%}, the reference {ours[1]:.0%}")]
+    return [
+        explanation(
+            "dropout_rate_inverted" if inverted else "dropout_rate",
+            "forward",
+            f"{theirs[0]} drops {theirs[1]:.0%}, the reference {ours[1]:.0%}",
+        )
+    ]
 
 
 def _training(reference: Modes, candidate: Modes) -> list[Explanation]:
     return _computation(reference.training, candidate.training, "training")
 
 
-def _computation(reference: list[Activation], candidate: list[Activation], mode: str) -> list[Explanation]:
+def _computation(
+    reference: list[Activation], candidate: list[Activation], mode: str
+) -> list[Explanation]:
     """What the first operation computes otherwise whose input agrees."""
     pairs = align_activations(reference, candidate)
     for row, column in pairs:
-        ours, theirs = (side.astype(np.float64) for side in (reference[row].value, candidate[column].value.reshape(
-            reference[row].value.shape)))
+        ours, theirs = (
+            side.astype(np.float64)
+            for side in (
+                reference[row].value,
+                candidate[column].value.reshape(reference[row].value.shape),
+            )
+        )
         error = float(np.sqrt(np.mean(np.square(theirs - ours))))
         size = float(np.sqrt(np.mean(np.square(ours)))) or 1.0
         if error <= 64 * ULP * size:
@@ -74,11 +112,25 @@ def _computation(reference: list[Activation], candidate: list[Activation], mode:
         name, operation = candidate[column].name, candidate[column].operation
         where = f"in {mode} mode {name} is the first to differ, by {error / size:.2g} of its size"
         if FEWER_BITS[0] <= error / size <= FEWER_BITS[1] and _looks_rounded(ours, theirs):
-            return [explanation("low_precision", "forward", f"{where}, as numbers of {-np.log2(error / size):.0f} bits would")]
+            return [
+                explanation(
+                    "low_precision",
+                    "forward",
+                    f"{where}, as numbers of {-np.log2(error / size):.0f} bits would",
+                )
+            ]
         if operation in ACTIVATIONS or reference[row].operation in ACTIVATIONS:
-            return [explanation("other_activation", "forward", f"{where}: {operation} against {reference[row].operation}")]
+            return [
+                explanation(
+                    "other_activation",
+                    "forward",
+                    f"{where}: {operation} against {reference[row].operation}",
+                )
+            ]
         if operation in WINDOWS or (operation == "BiasAdd" and theirs.ndim > 2):
-            return [explanation("padding_or_stride", "forward", f"{where}; what goes into it agrees")]
+            return [
+                explanation("padding_or_stride", "forward", f"{where}; what goes into it agrees")
+            ]
         if operation in ("FusedBatchNormV3", "Rsqrt", "Mul", "AddV2", "Sub"):
             return [explanation("normalisation_differs", "forward", where)]
         return []

@@ -6,10 +6,10 @@ import numpy as np
 
 from bench.diagnose.causes import explanation
 from bench.parity.comparison import Scene
+from bench.parity.fixed_weights import THRESHOLD
 from bench.parity.inputs import evaluation_batches
 from bench.parity.port import Received
 from bench.parity.result import Explanation
-from bench.parity.fixed_weights import THRESHOLD
 from bench.process.group import call_in_child
 
 METRIC_TOLERANCE = 1e-5
@@ -21,45 +21,78 @@ ACCUMULATED = 1e-4
 def explain_metrics(scene: Scene) -> list[Explanation]:
     """Causes of a difference in the metrics stage, of ports that report their evaluations."""
     reference, candidate = scene.received
-    if reference is None or candidate is None or not (reference.evaluations and candidate.evaluations):
+    if (
+        reference is None
+        or candidate is None
+        or not (reference.evaluations and candidate.evaluations)
+    ):
         return []
     ours, theirs = reference.evaluations[0], candidate.evaluations[0]
-    if any(not np.isclose(ours[what], theirs[what], rtol=METRIC_TOLERANCE, atol=1e-6) for what in ("accuracy", "true_positives", "loss")):
+    if any(
+        not np.isclose(ours[what], theirs[what], rtol=METRIC_TOLERANCE, atol=1e-6)
+        for what in ("accuracy", "true_positives", "loss")
+    ):
         return _evaluation(scene, ours, theirs)
     return _running(reference, candidate, scene.task.dataset.train.batches(scene.task.batch_size))
 
 
-def _evaluation(scene: Scene, ours: dict[str, float], theirs: dict[str, float]) -> list[Explanation]:
+def _evaluation(
+    scene: Scene, ours: dict[str, float], theirs: dict[str, float]
+) -> list[Explanation]:
     """By the reference's own outputs and losses on the evaluation split."""
     view = scene.pairing.reference
     still = scene.still.initial_weights()
     view.set_weights({name: still.get(name, value) for name, value in scene.drawn[0][0].items()})
     batches = call_in_child(evaluation_batches, scene.task.dataset, scene.task.batch_size)
-    outputs = np.concatenate([view.ask("forward", batch.features, False, 0)[-1].value for batch in batches])
+    outputs = np.concatenate(
+        [view.ask("forward", batch.features, False, 0)[-1].value for batch in batches]
+    )
     labels = np.concatenate([batch.labels for batch in batches])
-    numbers = f"accuracy {theirs['accuracy']:.4f} against {ours['accuracy']:.4f} of the same outputs"
+    numbers = (
+        f"accuracy {theirs['accuracy']:.4f} against {ours['accuracy']:.4f} of the same outputs"
+    )
     counted = ours["true_positives"] != theirs["true_positives"]
     if counted or not np.isclose(ours["accuracy"], theirs["accuracy"], atol=1e-6):
         for cause, predicted in predictions(outputs).items():
-            same = not counted or theirs["true_positives"] == np.sum((predicted == 1) & (labels == 1))
+            same = not counted or theirs["true_positives"] == np.sum(
+                (predicted == 1) & (labels == 1)
+            )
             if same and np.isclose(theirs["accuracy"], np.mean(predicted == labels), atol=1e-6):
-                return [explanation(cause, "metrics", f"{numbers}; it is that of predicting {_words(cause, predicted)}")]
+                return [
+                    explanation(
+                        cause,
+                        "metrics",
+                        f"{numbers}; it is that of predicting {_words(cause, predicted)}",
+                    )
+                ]
         return []
     losses = [view.ask("loss", batch, False, 0).value for batch in batches]
     if np.isclose(theirs["loss"], np.mean(losses), rtol=METRIC_TOLERANCE):
-        return [explanation("mean_of_batches", "metrics", f"evaluation loss {theirs['loss']:.6g} against {ours['loss']:.6g}: the mean "
-                            f"over {len(batches)} batches, the last of {len(batches[-1])} samples")]
+        return [
+            explanation(
+                "mean_of_batches",
+                "metrics",
+                f"evaluation loss {theirs['loss']:.6g} against {ours['loss']:.6g}: the mean "
+                f"over {len(batches)} batches, the last of {len(batches[-1])} samples",
+            )
+        ]
     return []
 
 
 def predictions(outputs: np.ndarray) -> dict[str, np.ndarray]:
     """Classes predicted from outputs [samples, 2] in the ways that are known to be wrong, by cause."""
-    return {"accuracy_of_one_class": np.zeros(len(outputs), int),
-            "accuracy_by_threshold": (outputs[:, -1] > THRESHOLD).astype(int)}
+    return {
+        "accuracy_of_one_class": np.zeros(len(outputs), int),
+        "accuracy_by_threshold": (outputs[:, -1] > THRESHOLD).astype(int),
+    }
 
 
 def _words(cause: str, predicted: np.ndarray) -> str:
-    return f"class 1 where its output is above {THRESHOLD}" if cause == "accuracy_by_threshold" else f"class {predicted[0]} always"
+    return (
+        f"class 1 where its output is above {THRESHOLD}"
+        if cause == "accuracy_by_threshold"
+        else f"class {predicted[0]} always"
+    )
 
 
 def _running(reference: Received, candidate: Received, steps: int) -> list[Explanation]:
@@ -68,6 +101,12 @@ def _running(reference: Received, candidate: Received, steps: int) -> list[Expla
     ours, theirs = (np.array(side.losses[:steps]) for side in (reference, candidate))
     sizes = np.array(reference.sizes[:steps])
     if np.allclose(theirs, np.cumsum(ours * sizes) / np.cumsum(sizes), rtol=ACCUMULATED):
-        return [explanation("running_loss", "metrics", f"the loss that the candidate reports of step {steps} is {theirs[-1]:.6g}, "
-                            f"the mean over the steps so far; that step's own is {ours[-1]:.6g}")]
+        return [
+            explanation(
+                "running_loss",
+                "metrics",
+                f"the loss that the candidate reports of step {steps} is {theirs[-1]:.6g}, "
+                f"the mean over the steps so far; that step's own is {ours[-1]:.6g}",
+            )
+        ]
     return []

@@ -36,9 +36,26 @@ def explain_update(pairing: Pairing, stage: Stage) -> list[Explanation]:
     if found:
         return found
     if None not in names and _family(names[0].name) != _family(names[1].name):
-        return [explanation("other_optimizer", "update", f"{names[1].name} against the reference's {names[0].name}")]
-    return (_slot_start(ours, theirs) or _clipping(ours, theirs) or _momentum_form(stage) or _epsilon(pairing, stage)
-            or [explanation("optimizer_constants", "update", f"same learning rate, same gradients; {stage.difference}")])
+        return [
+            explanation(
+                "other_optimizer",
+                "update",
+                f"{names[1].name} against the reference's {names[0].name}",
+            )
+        ]
+    return (
+        _slot_start(ours, theirs)
+        or _clipping(ours, theirs)
+        or _momentum_form(stage)
+        or _epsilon(pairing, stage)
+        or [
+            explanation(
+                "optimizer_constants",
+                "update",
+                f"same learning rate, same gradients; {stage.difference}",
+            )
+        ]
+    )
 
 
 def _step(pairing: Pairing, view: View) -> Step:
@@ -55,46 +72,88 @@ def _step(pairing: Pairing, view: View) -> Step:
 def _statistics(pairing: Pairing, ours: Step, theirs: Step) -> list[Explanation]:
     """What no gradient moves."""
     for name, value in ours.weights.items():
-        if name in ours.gradients or np.allclose(value, theirs.weights.get(name, value), rtol=UPDATE_TOLERANCE, atol=1e-6):
+        if name in ours.gradients or np.allclose(
+            value, theirs.weights.get(name, value), rtol=UPDATE_TOLERANCE, atol=1e-6
+        ):
             continue
         start = pairing.weights[name]
         moved = [float(np.abs(step.weights[name] - start).max()) for step in (ours, theirs)]
         if moved[1] == 0:
-            return [explanation("statistics_not_updated", "update", f"{name} stays where it was in the candidate, and moves by "
-                                f"{moved[0]:.4g} in the reference's first step")]
-        return [explanation("statistics_differ", "update", f"{name} moves by {moved[1]:.4g} in the candidate's first step, by "
-                            f"{moved[0]:.4g} in the reference's")]
+            return [
+                explanation(
+                    "statistics_not_updated",
+                    "update",
+                    f"{name} stays where it was in the candidate, and moves by "
+                    f"{moved[0]:.4g} in the reference's first step",
+                )
+            ]
+        return [
+            explanation(
+                "statistics_differ",
+                "update",
+                f"{name} moves by {moved[1]:.4g} in the candidate's first step, by "
+                f"{moved[0]:.4g} in the reference's",
+            )
+        ]
     return []
 
 
 def _rates(ours: Step, theirs: Step) -> list[Explanation]:
-    if ours.rates is None or theirs.rates is None or np.allclose(ours.rates, theirs.rates, rtol=1e-5, atol=0):
+    if (
+        ours.rates is None
+        or theirs.rates is None
+        or np.allclose(ours.rates, theirs.rates, rtol=1e-5, atol=0)
+    ):
         return []
     constant = [np.ptp(step.rates) <= 1e-6 * abs(step.rates[0]) for step in (ours, theirs)]
-    numbers = (f"{theirs.rates[0]:.6g} at the start and {theirs.rates[-1]:.6g} at the end in the candidate, "
-               f"{ours.rates[0]:.6g} and {ours.rates[-1]:.6g} in the reference")
+    numbers = (
+        f"{theirs.rates[0]:.6g} at the start and {theirs.rates[-1]:.6g} at the end in the candidate, "
+        f"{ours.rates[0]:.6g} and {ours.rates[-1]:.6g} in the reference"
+    )
     if constant[1] and not constant[0]:
         return [explanation("steps_not_counted", "update", f"the learning rate is {numbers}")]
     if constant == [True, True]:
-        return [explanation("learning_rate", "update", f"{theirs.rates[0]:.6g} in the candidate, {ours.rates[0]:.6g} in the reference")]
+        return [
+            explanation(
+                "learning_rate",
+                "update",
+                f"{theirs.rates[0]:.6g} in the candidate, {ours.rates[0]:.6g} in the reference",
+            )
+        ]
     return [explanation("schedule_differs", "update", f"the learning rate is {numbers}")]
 
 
 def _counted(ours: Step, theirs: Step) -> list[Explanation]:
     if ours.rates is None or np.ptp(ours.rates) == 0 or ours.counted != 1 or theirs.counted != 0:
         return []
-    return [explanation("steps_not_counted", "update", "after a step the reference has counted 1, the candidate 0")]
+    return [
+        explanation(
+            "steps_not_counted",
+            "update",
+            "after a step the reference has counted 1, the candidate 0",
+        )
+    ]
 
 
 def _slot_start(ours: Step, theirs: Step) -> list[Explanation]:
     for name, slots in ours.slots_before.items():
         others = theirs.slots_before.get(name, [])
-        starts = [sorted({float(value.flat[0]) for _, value in side if value.size}) for side in (slots, others)]
+        starts = [
+            sorted({float(value.flat[0]) for _, value in side if value.size})
+            for side in (slots, others)
+        ]
         different = [value for value in starts[1] if value not in starts[0]] or [
-            value for value in starts[0] if value not in starts[1]]
+            value for value in starts[0] if value not in starts[1]
+        ]
         if slots and others and different:
-            return [explanation("slot_start", "update", f"slots of {name} start at {_list(starts[1])} in the candidate, at "
-                                f"{_list(starts[0])} in the reference")]
+            return [
+                explanation(
+                    "slot_start",
+                    "update",
+                    f"slots of {name} start at {_list(starts[1])} in the candidate, at "
+                    f"{_list(starts[0])} in the reference",
+                )
+            ]
     return []
 
 
@@ -119,17 +178,33 @@ def _clipping(ours: Step, theirs: Step) -> list[Explanation]:
         return []
     numbers = ", ".join(f"{name} {factor:.3g}" for name, factor in factors.items())
     clipped = [after for before, after in norms.values() if before > 1e-12]
-    if np.ptp(values) > UPDATE_TOLERANCE * values.max() and np.ptp(np.sort(clipped)[-2:]) < UPDATE_TOLERANCE * max(clipped):
-        return [explanation("clipping_per_variable", "update", f"gradients reach the candidate's optimizer multiplied, relative to "
-                            f"the reference's, by {numbers}; several end at the same norm")]
-    return [explanation("clipping_differs", "update", f"gradients reach the candidate's optimizer multiplied, relative to the "
-                        f"reference's, by {numbers}")]
+    if np.ptp(values) > UPDATE_TOLERANCE * values.max() and np.ptp(
+        np.sort(clipped)[-2:]
+    ) < UPDATE_TOLERANCE * max(clipped):
+        return [
+            explanation(
+                "clipping_per_variable",
+                "update",
+                f"gradients reach the candidate's optimizer multiplied, relative to "
+                f"the reference's, by {numbers}; several end at the same norm",
+            )
+        ]
+    return [
+        explanation(
+            "clipping_differs",
+            "update",
+            f"gradients reach the candidate's optimizer multiplied, relative to the "
+            f"reference's, by {numbers}",
+        )
+    ]
 
 
 def _first_moment(step: Step, name: str) -> np.ndarray | None:
     """A multiple of the gradient that the optimizer was given: what a slot that began at 0 holds after one step, or the
     update where there are no slots."""
-    for (role, value), (_, before) in zip(step.slots.get(name, []), step.slots_before.get(name, [])):
+    for (role, value), (_, before) in zip(
+        step.slots.get(name, []), step.slots_before.get(name, [])
+    ):
         if not before.any() and role in ("m", "momentum", "momentums", "accum", "_momentums"):
             return value
     return None
@@ -138,14 +213,23 @@ def _first_moment(step: Step, name: str) -> np.ndarray | None:
 def _momentum_form(stage: Stage) -> list[Explanation]:
     if not stage.difference.what.startswith(AFTER_CHANGE):
         return []
-    return [explanation("momentum_form", "update", f"alike up to a change of the learning rate; {stage.difference}")]
+    return [
+        explanation(
+            "momentum_form",
+            "update",
+            f"alike up to a change of the learning rate; {stage.difference}",
+        )
+    ]
 
 
 def _epsilon(pairing: Pairing, stage: Stage) -> list[Explanation]:
     """Whether the ports part more by smaller gradients, as an epsilon makes them."""
     pairing.reference.set_weights(pairing.weights)
-    gradients = {name: value for name, value in pairing.reference.ask("gradients", pairing.inputs.batches[0], 0).items()
-                 if value is not None}
+    gradients = {
+        name: value
+        for name, value in pairing.reference.ask("gradients", pairing.inputs.batches[0], 0).items()
+        if value is not None
+    }
     parted = []
     for scale in (1.0, 1e-6):
         scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}
@@ -158,11 +242,22 @@ def _epsilon(pairing: Pairing, stage: Stage) -> list[Explanation]:
         ours, theirs = pairing.measure(moved)
         if not ours or not theirs:
             return []
-        steps = [np.concatenate([(side[name] - pairing.weights[name]).ravel() for name in scaled]) for side in (ours, theirs)]
-        parted.append(float(np.linalg.norm(steps[1] - steps[0]) / max(np.linalg.norm(steps[0]), 1e-30)))
+        steps = [
+            np.concatenate([(side[name] - pairing.weights[name]).ravel() for name in scaled])
+            for side in (ours, theirs)
+        ]
+        parted.append(
+            float(np.linalg.norm(steps[1] - steps[0]) / max(np.linalg.norm(steps[0]), 1e-30))
+        )
     if parted[1] > 3 * parted[0] and parted[1] > UPDATE_TOLERANCE:
-        return [explanation("epsilon", "update", f"the updates differ by {parted[0]:.2g} of their size, by {parted[1]:.2g} where "
-                            "gradients are a millionth as large")]
+        return [
+            explanation(
+                "epsilon",
+                "update",
+                f"the updates differ by {parted[0]:.2g} of their size, by {parted[1]:.2g} where "
+                "gradients are a millionth as large",
+            )
+        ]
     return []
 
 

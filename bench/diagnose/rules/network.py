@@ -28,12 +28,24 @@ def _initial_weights(watched: TrainingRecord) -> list[Explanation]:
     kernels = [kernel for kernel in watched.kernels if kernel.trainable and len(kernel.shape) > 1]
     constant = [kernel.name for kernel in kernels if kernel.constant and kernel.shape[-1] > 1]
     if constant:
-        return [explanation("constant_initialiser", "initial weights", f"all values of {', '.join(constant)} are alike")]
+        return [
+            explanation(
+                "constant_initialiser",
+                "initial weights",
+                f"all values of {', '.join(constant)} are alike",
+            )
+        ]
     ratios = {kernel.name: kernel.deviation / kernel.he_deviation for kernel in kernels}
     wide = {name: ratio for name, ratio in ratios.items() if ratio > TOO_WIDE}
     if wide and len(wide) >= len(kernels) / 2:
-        return [explanation("initialiser_too_wide", "initial weights", "deviations over He's: " + ", ".join(
-            f"{name} {ratio:.3g}" for name, ratio in wide.items()))]
+        return [
+            explanation(
+                "initialiser_too_wide",
+                "initial weights",
+                "deviations over He's: "
+                + ", ".join(f"{name} {ratio:.3g}" for name, ratio in wide.items()),
+            )
+        ]
     return []
 
 
@@ -42,8 +54,14 @@ def _not_restored(watched: TrainingRecord) -> list[Explanation]:
     kernels = watched.given.kernels if watched.given else {}
     missing = [name for name, began in kernels.items() if not began]
     if missing and len(missing) < len(kernels):
-        return [explanation("not_restored", "initial weights", f"{', '.join(missing)} did not begin with the weights given; the other "
-                            f"{len(kernels) - len(missing)} kernels did")]
+        return [
+            explanation(
+                "not_restored",
+                "initial weights",
+                f"{', '.join(missing)} did not begin with the weights given; the other "
+                f"{len(kernels) - len(missing)} kernels did",
+            )
+        ]
     return []
 
 
@@ -53,15 +71,35 @@ def classes_of_outputs(watched: TrainingRecord) -> list[Explanation]:
         return []
     columns, labels = watched.outputs.shape[1], watched.labels.reshape(len(watched.labels), -1)
     if columns == 1 and watched.activation == "Softmax":
-        return [explanation("classes_of_outputs", "forward", "a softmax over a single output is always 1")]
+        return [
+            explanation(
+                "classes_of_outputs", "forward", "a softmax over a single output is always 1"
+            )
+        ]
     if labels.shape[1] > 1:
         return []
     classes, largest = len(np.unique(labels)), int(labels.max())
-    if columns == 1 and watched.takes in ("logits", "probabilities") and (classes > 2 or labels.min() < 0 or largest > 1):
-        return [explanation("classes_of_outputs", "forward", f"labels go from {labels.min():.0f} to {largest} in {classes} classes; the "
-                            "loss of a single output knows 0 and 1")]
+    if (
+        columns == 1
+        and watched.takes in ("logits", "probabilities")
+        and (classes > 2 or labels.min() < 0 or largest > 1)
+    ):
+        return [
+            explanation(
+                "classes_of_outputs",
+                "forward",
+                f"labels go from {labels.min():.0f} to {largest} in {classes} classes; the "
+                "loss of a single output knows 0 and 1",
+            )
+        ]
     if columns > 1 and largest >= columns:
-        return [explanation("classes_of_outputs", "forward", f"labels go up to {largest}; {columns} outputs are for 0 to {columns - 1}")]
+        return [
+            explanation(
+                "classes_of_outputs",
+                "forward",
+                f"labels go up to {largest}; {columns} outputs are for 0 to {columns - 1}",
+            )
+        ]
     return []
 
 
@@ -73,5 +111,11 @@ def _out_of_reach(watched: TrainingRecord) -> list[Explanation]:
     outside = float(np.mean((watched.targets < lowest) | (watched.targets > highest)))
     if outside <= OUT_OF_REACH:
         return []
-    return [explanation("out_of_reach", "forward", f"{outside:.0%} of the targets ({watched.targets.min():.4g} to "
-                        f"{watched.targets.max():.4g}) lie outside what {watched.activation} can give, {lowest:g} to {highest:g}")]
+    return [
+        explanation(
+            "out_of_reach",
+            "forward",
+            f"{outside:.0%} of the targets ({watched.targets.min():.4g} to "
+            f"{watched.targets.max():.4g}) lie outside what {watched.activation} can give, {lowest:g} to {highest:g}",
+        )
+    ]

@@ -38,7 +38,19 @@ STILL_FALLING = 0.1
 
 def symptoms(watched: TrainingRecord) -> list[Explanation]:
     """What a training that did not learn shows; the first is the likeliest."""
-    rules = (_not_finite, _thrown, _frozen, _dead, _cut, _grown, _vanishing, _hardly, _one_class, _large, _loss_of_values)
+    rules = (
+        _not_finite,
+        _thrown,
+        _frozen,
+        _dead,
+        _cut,
+        _grown,
+        _vanishing,
+        _hardly,
+        _one_class,
+        _large,
+        _loss_of_values,
+    )
     return [found for rule in rules for found in rule(watched)]
 
 
@@ -52,19 +64,35 @@ def loss_not_finite(losses: np.ndarray, takes_logarithms: bool = True) -> list[E
     wrong = np.flatnonzero(~np.isfinite(losses))
     if not len(wrong):
         return []
-    before = losses[:wrong[0]]
+    before = losses[: wrong[0]]
     text = f"the loss is {losses[wrong[0]]} from step {wrong[0] + 1} on"
     if not len(before):
         return [explanation("log_of_zero", "loss", text)]
     grown = before[-1] > GROWN * np.median(before[:-1]) if len(before) > 1 else False
-    return [explanation("rate_too_high" if grown or not takes_logarithms else "log_of_zero", "curve", f"{text}, after {before[-1]:.4g}")]
+    return [
+        explanation(
+            "rate_too_high" if grown or not takes_logarithms else "log_of_zero",
+            "curve",
+            f"{text}, after {before[-1]:.4g}",
+        )
+    ]
 
 
 def _thrown(watched: TrainingRecord) -> list[Explanation]:
-    steps = {kernel.name: kernel.step for kernel in watched.kernels if kernel.trainable and len(kernel.shape) > 1}
+    steps = {
+        kernel.name: kernel.step
+        for kernel in watched.kernels
+        if kernel.trainable and len(kernel.shape) > 1
+    }
     if steps and np.median(list(steps.values())) > THROWN:
-        return [explanation("rate_too_high", "update", "the first step is, relative to the variable, " + ", ".join(
-            f"{name} {step:.2g}" for name, step in steps.items()))]
+        return [
+            explanation(
+                "rate_too_high",
+                "update",
+                "the first step is, relative to the variable, "
+                + ", ".join(f"{name} {step:.2g}" for name, step in steps.items()),
+            )
+        ]
     return []
 
 
@@ -74,9 +102,15 @@ def _frozen(watched: TrainingRecord) -> list[Explanation]:
         return []
     if last.saturated > 0.99:
         classes = max(last.outputs.shape[-1], 2)
-        return [explanation("activated_outputs", "loss", f"every output is 0 or 1, the gradient is {last.gradient_norm:.1g}, and the "
-                            f"loss stays at {watched.last_losses.mean():.6g} ({right(classes)} + error rate, or {alike(classes)} "
-                            "where all outputs are alike)")]
+        return [
+            explanation(
+                "activated_outputs",
+                "loss",
+                f"every output is 0 or 1, the gradient is {last.gradient_norm:.1g}, and the "
+                f"loss stays at {watched.last_losses.mean():.6g} ({right(classes)} + error rate, or {alike(classes)} "
+                "where all outputs are alike)",
+            )
+        ]
     return []
 
 
@@ -86,10 +120,18 @@ def _dead(watched: TrainingRecord) -> list[Explanation]:
     if not layers or not np.isfinite(last.outputs).all():
         return []
     spread = _spread(last.outputs)
-    return [explanation("dead_relus", "gradients", ", ".join(f"{share:.0%} of the units of {name} are 0 for every sample"
-                                                            for name, share in layers.items())
-                        + f"; outputs differ by {spread:.2g} of their size from sample to sample, "
-                        f"and the gradient's norm is {last.gradient_norm:.2g}")]
+    return [
+        explanation(
+            "dead_relus",
+            "gradients",
+            ", ".join(
+                f"{share:.0%} of the units of {name} are 0 for every sample"
+                for name, share in layers.items()
+            )
+            + f"; outputs differ by {spread:.2g} of their size from sample to sample, "
+            f"and the gradient's norm is {last.gradient_norm:.2g}",
+        )
+    ]
 
 
 def _spread(outputs: np.ndarray) -> float:
@@ -104,8 +146,14 @@ def _cut(watched: TrainingRecord) -> list[Explanation]:
         norms = watched.looks[0].gradient_norms
         cut = [name for name in still if norms.get(name, 0.0) == 0]
         if cut:
-            return [explanation("gradient_cut", "gradients", f"the gradient of {', '.join(cut)} is 0 from the start, and nothing of it "
-                                "moves")]
+            return [
+                explanation(
+                    "gradient_cut",
+                    "gradients",
+                    f"the gradient of {', '.join(cut)} is 0 from the start, and nothing of it "
+                    "moves",
+                )
+            ]
     return []
 
 
@@ -116,7 +164,13 @@ def _grown(watched: TrainingRecord) -> list[Explanation]:
     window = np.convolve(losses, np.ones(5) / 5, "valid")
     growth = float(window[-1] / np.minimum.accumulate(window)[-1]) if window.min() > 0 else 1.0
     if growth > GROWN:
-        return [explanation("rate_too_high", "curve", f"the loss ends at {growth:.3g} times its smallest (means over 5 steps)")]
+        return [
+            explanation(
+                "rate_too_high",
+                "curve",
+                f"the loss ends at {growth:.3g} times its smallest (means over 5 steps)",
+            )
+        ]
     return []
 
 
@@ -124,41 +178,85 @@ def _vanishing(watched: TrainingRecord) -> list[Explanation]:
     if not watched.looks:
         return []
     last = watched.looks[-1]
-    relative = [last.gradient_norms[kernel.name] / max(last.weight_norms[kernel.name], 1e-30) for kernel in watched.kernels
-                if kernel.trainable and len(kernel.shape) > 1 and kernel.name in last.gradient_norms]
+    relative = [
+        last.gradient_norms[kernel.name] / max(last.weight_norms[kernel.name], 1e-30)
+        for kernel in watched.kernels
+        if kernel.trainable and len(kernel.shape) > 1 and kernel.name in last.gradient_norms
+    ]
     if len(relative) > 2 and relative[-1] > 0 and relative[0] < VANISHING * relative[-1]:
-        return [explanation("vanishing_gradient", "gradients", f"the first kernel's gradient, relative to the kernel, is "
-                            f"{relative[0] / relative[-1]:.2g} of the last one's")]
+        return [
+            explanation(
+                "vanishing_gradient",
+                "gradients",
+                f"the first kernel's gradient, relative to the kernel, is "
+                f"{relative[0] / relative[-1]:.2g} of the last one's",
+            )
+        ]
     return []
 
 
 def _hardly(watched: TrainingRecord) -> list[Explanation]:
-    steps = {kernel.name: kernel.step for kernel in watched.kernels if kernel.trainable and len(kernel.shape) > 1}
+    steps = {
+        kernel.name: kernel.step
+        for kernel in watched.kernels
+        if kernel.trainable and len(kernel.shape) > 1
+    }
     moving = [step for step in steps.values() if step > 0]
     if moving and np.median(moving) < HARDLY:
-        return [explanation("rate_too_low", "update", f"a step moves a variable by {np.median(moving):.2g} of itself")]
+        return [
+            explanation(
+                "rate_too_low",
+                "update",
+                f"a step moves a variable by {np.median(moving):.2g} of itself",
+            )
+        ]
     return []
 
 
 def _one_class(watched: TrainingRecord) -> list[Explanation]:
     if watched.chance > ONE_CLASS:
-        return [explanation("classes_unbalanced", "data", f"{watched.chance:.0%} of the labels are of one class")]
+        return [
+            explanation(
+                "classes_unbalanced", "data", f"{watched.chance:.0%} of the labels are of one class"
+            )
+        ]
     return []
 
 
 def _large(watched: TrainingRecord) -> list[Explanation]:
     heads = watched.received.heads.astype(np.float64)
     if heads.size and np.isfinite(heads).all() and heads.std() > LARGE:
-        return [explanation("inputs_too_large", "data", f"features have a deviation of {heads.std():.4g}")]
+        return [
+            explanation(
+                "inputs_too_large", "data", f"features have a deviation of {heads.std():.4g}"
+            )
+        ]
     if watched.regression and watched.targets.std() > LARGE:
-        return [explanation("targets_too_large", "data", f"targets have a deviation of {watched.targets.std():.4g}")]
+        return [
+            explanation(
+                "targets_too_large",
+                "data",
+                f"targets have a deviation of {watched.targets.std():.4g}",
+            )
+        ]
     return []
 
 
 def _loss_of_values(watched: TrainingRecord) -> list[Explanation]:
-    if watched.takes == "values" and not watched.regression and watched.outputs is not None and watched.labels is not None:
-        return [explanation("loss_of_values", "loss", "the loss is that of a regression; its labels are "
-                            f"{len(np.unique(watched.labels))} whole numbers")]
+    if (
+        watched.takes == "values"
+        and not watched.regression
+        and watched.outputs is not None
+        and watched.labels is not None
+    ):
+        return [
+            explanation(
+                "loss_of_values",
+                "loss",
+                "the loss is that of a regression; its labels are "
+                f"{len(np.unique(watched.labels))} whole numbers",
+            )
+        ]
     return []
 
 
@@ -169,6 +267,12 @@ def too_short(watched: TrainingRecord) -> list[Explanation]:
         return []
     middle, last = (float(np.mean(third)) for third in thirds[1:])
     if middle > 0 and (middle - last) / middle > STILL_FALLING:
-        return [explanation("too_short", "curve", f"the loss is still falling: {middle:.4g} over the middle third of the steps, {last:.4g} "
-                            "over the last")]
+        return [
+            explanation(
+                "too_short",
+                "curve",
+                f"the loss is still falling: {middle:.4g} over the middle third of the steps, {last:.4g} "
+                "over the last",
+            )
+        ]
     return []

@@ -13,7 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from bench.parity.port import Port, Received
-from bench.parity.ports.api_hooks import data_tensors, network_of, predicts, replaced, settings, trains, variables
+from bench.parity.ports.api_hooks import (
+    data_tensors,
+    network_of,
+    predicts,
+    replaced,
+    settings,
+    trains,
+    variables,
+)
 from bench.parity.ports.functions import estimator_networks
 from bench.parity.ports.graph import GraphPort, Network
 from bench.parity.ports.keras import KerasPort
@@ -79,8 +87,10 @@ def catch_port(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> P
             train(task, listener)
     except _Caught as caught:
         return caught.make_port()
-    raise UserError("its training was not seen: neither Model.fit, Estimator.train nor a Session.run after "
-                    "observer.begin() made a step")
+    raise UserError(
+        "its training was not seen: neither Model.fit, Estimator.train nor a Session.run after "
+        "observer.begin() made a step"
+    )
 
 
 def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> Received:
@@ -129,9 +139,18 @@ class ReceivedBatches:
 
     def received(self, listener: Listener) -> Received:
         if not self.sizes:
-            raise UserError("its training was not seen: no step of Model.fit or Session.run received data")
-        return Received(self.digests, np.concatenate(self.labels), np.concatenate(self.features), self.sizes, *self.dtypes,
-                        listener.losses, listener.evaluations)
+            raise UserError(
+                "its training was not seen: no step of Model.fit or Session.run received data"
+            )
+        return Received(
+            self.digests,
+            np.concatenate(self.labels),
+            np.concatenate(self.features),
+            self.sizes,
+            *self.dtypes,
+            listener.losses,
+            listener.evaluations,
+        )
 
 
 def keep_steps(model: tf.keras.Model, kept: ReceivedBatches) -> None:
@@ -148,26 +167,36 @@ def keep_steps(model: tf.keras.Model, kept: ReceivedBatches) -> None:
 def digest(sample: np.ndarray, values: int | None = None) -> str:
     """Tells one sample from another by all its values, or by `values` of them, evenly spaced."""
     flat = sample.ravel()
-    return hashlib.sha1(np.ascontiguousarray(flat if values is None else flat[::max(1, flat.size // values)])).hexdigest()
+    return hashlib.sha1(
+        np.ascontiguousarray(flat if values is None else flat[:: max(1, flat.size // values)])
+    ).hexdigest()
 
 
 def estimator_port(estimator, task: Task) -> Port:
     probe = task.dataset.probe
-    training, evaluation, _ = estimator_networks(estimator, {"signal": probe.signal[:1]}, probe.labels[:1])
+    training, evaluation, _ = estimator_networks(
+        estimator, {"signal": probe.signal[:1]}, probe.labels[:1]
+    )
     return GraphPort(training, evaluation)
 
 
 def session_port(network: Network, weights: dict, evaluating: dict[str, np.ndarray]) -> Port:
     """The settings of a training step that an evaluation does not feed have their own values there."""
+
     def initialise(session) -> None:
         with network.graph.as_default():
             for variable in variables(network.graph):
                 variable.load(weights[variable.op.name], session)
 
     network.initialise = initialise
-    constants = {tensor: value for tensor, value in network.constants.items() if tensor.dtype == tf.string}
-    constants.update({network.graph.get_tensor_by_name(name): value for name, value in evaluating.items()})
+    constants = {
+        tensor: value for tensor, value in network.constants.items() if tensor.dtype == tf.string
+    }
+    constants.update(
+        {network.graph.get_tensor_by_name(name): value for name, value in evaluating.items()}
+    )
     if constants.keys() == network.constants.keys() and all(
-            np.array_equal(value, network.constants[tensor]) for tensor, value in constants.items()):
+        np.array_equal(value, network.constants[tensor]) for tensor, value in constants.items()
+    ):
         return GraphPort(network, network)
     return GraphPort(network, replace(network, constants=constants, train_op=None))

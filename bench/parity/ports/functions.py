@@ -31,10 +31,18 @@ def function_networks(build: Callable, features: Weights, labels: np.ndarray) ->
             tf.set_random_seed(seed)
             placeholders = _placeholders(features, labels)
             built = build(_as_given(placeholders[0]), placeholders[1], training)
-            if not isinstance(built, dict) or "loss" not in built or (training and built.get("train_op") is None):
-                raise UserError('its function must return {"loss": ..., "logits": ..., "train_op": ...}')
+            if (
+                not isinstance(built, dict)
+                or "loss" not in built
+                or (training and built.get("train_op") is None)
+            ):
+                raise UserError(
+                    'its function must return {"loss": ..., "logits": ..., "train_op": ...}'
+                )
             train_op = built["train_op"] if training else None
-            return Network(graph, *placeholders, built["loss"], _operation(train_op), built.get("logits"))
+            return Network(
+                graph, *placeholders, built["loss"], _operation(train_op), built.get("logits")
+            )
 
     return network(True), network(False), functools.partial(network, True)
 
@@ -47,11 +55,28 @@ def estimator_networks(estimator, features: Weights, labels: np.ndarray) -> Netw
             tf.set_random_seed(seed)
             tf.train.get_or_create_global_step()
             placeholders = _placeholders(features, labels)
-            spec = estimator.model_fn(_as_given(placeholders[0]), placeholders[1], mode, estimator.config)
-            initialise = functools.partial(_initialise, spec.scaffold) if spec.scaffold is not None else None
-            metrics = {name: metric for name, metric in (spec.eval_metric_ops or {}).items() if isinstance(metric, tuple)}
-            return Network(graph, *placeholders, spec.loss, _operation(spec.train_op), None, initialise, {}, metrics,
-                           batch_mean=True)
+            spec = estimator.model_fn(
+                _as_given(placeholders[0]), placeholders[1], mode, estimator.config
+            )
+            initialise = (
+                functools.partial(_initialise, spec.scaffold) if spec.scaffold is not None else None
+            )
+            metrics = {
+                name: metric
+                for name, metric in (spec.eval_metric_ops or {}).items()
+                if isinstance(metric, tuple)
+            }
+            return Network(
+                graph,
+                *placeholders,
+                spec.loss,
+                _operation(spec.train_op),
+                None,
+                initialise,
+                {},
+                metrics,
+                batch_mean=True,
+            )
 
     train, evaluate = tf.estimator.ModeKeys.TRAIN, tf.estimator.ModeKeys.EVAL
     return network(train), network(evaluate), functools.partial(network, train)
@@ -64,7 +89,10 @@ def _initialise(scaffold, session: tf.Session) -> None:
 
 
 def _placeholders(features: Weights, labels: np.ndarray) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    made = {name: tf.placeholder(value.dtype, [None, *value.shape[1:]], name) for name, value in features.items()}
+    made = {
+        name: tf.placeholder(value.dtype, [None, *value.shape[1:]], name)
+        for name, value in features.items()
+    }
     return made, tf.placeholder(labels.dtype, [None, *labels.shape[1:]], "labels")
 
 

@@ -7,10 +7,29 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-PLUMBING = frozenset({
-    "Cast", "ConcatV2", "ExpandDims", "Identity", "IdentityN", "Pack", "Pad", "PlaceholderWithDefault", "Reshape", "Slice",
-    "Squeeze", "StopGradient", "StridedSlice", "Tile", "Transpose", "Unpack", "Merge", "Switch",
-    "LogSoftmax"})
+PLUMBING = frozenset(
+    {
+        "Cast",
+        "ConcatV2",
+        "ExpandDims",
+        "Identity",
+        "IdentityN",
+        "Pack",
+        "Pad",
+        "PlaceholderWithDefault",
+        "Reshape",
+        "Slice",
+        "Squeeze",
+        "StopGradient",
+        "StridedSlice",
+        "Tile",
+        "Transpose",
+        "Unpack",
+        "Merge",
+        "Switch",
+        "LogSoftmax",
+    }
+)
 """Operations that move values and compute none; LogSoftmax is where a loss begins."""
 
 RANDOM = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
@@ -35,7 +54,9 @@ class Update:
 
     @property
     def optimizer(self) -> str:
-        return self.operation.type.replace("Resource", "").replace("Sparse", "").replace("Apply", "")
+        return (
+            self.operation.type.replace("Resource", "").replace("Sparse", "").replace("Apply", "")
+        )
 
 
 def ancestors(targets: Iterable, floating: bool = False) -> set[tf.Operation]:
@@ -47,7 +68,9 @@ def ancestors(targets: Iterable, floating: bool = False) -> set[tf.Operation]:
         operation = waiting.pop()
         if operation not in found:
             found.add(operation)
-            waiting += [tensor.op for tensor in operation.inputs if not floating or tensor.dtype.is_floating]
+            waiting += [
+                tensor.op for tensor in operation.inputs if not floating or tensor.dtype.is_floating
+            ]
             waiting += [] if floating else operation.control_inputs
     return found
 
@@ -62,36 +85,54 @@ def descendants(graph: tf.Graph, tensors: Iterable[tf.Tensor]) -> set[tf.Operati
     return found
 
 
-def activations(graph: tf.Graph, features: list[tf.Tensor], targets: list[tf.Tensor],
-                labels: list[tf.Tensor]) -> list[tf.Tensor]:
+def activations(
+    graph: tf.Graph, features: list[tf.Tensor], targets: list[tf.Tensor], labels: list[tf.Tensor]
+) -> list[tf.Tensor]:
     """Results of computations between features and targets that do not depend on the labels, in the order in which
     the graph was built."""
     between = descendants(graph, features) & ancestors(targets)
     between -= descendants(graph, labels)
-    return [operation.outputs[0] for operation in graph.get_operations()
-            if operation in between and operation.type not in PLUMBING | RANDOM
-            and operation.outputs and operation.outputs[0].dtype.is_floating]
+    return [
+        operation.outputs[0]
+        for operation in graph.get_operations()
+        if operation in between
+        and operation.type not in PLUMBING | RANDOM
+        and operation.outputs
+        and operation.outputs[0].dtype.is_floating
+    ]
 
 
 def random_operations(graph: tf.Graph, target: tf.Tensor) -> list[tf.Operation]:
     """What draws random numbers on the way to a target, in the order in which the graph was built."""
     needed = ancestors([target])
-    return [operation for operation in graph.get_operations() if operation in needed and operation.type in RANDOM]
+    return [
+        operation
+        for operation in graph.get_operations()
+        if operation in needed and operation.type in RANDOM
+    ]
 
 
 def updates(train_op: tf.Operation) -> list[Update]:
     """The `Apply*` operations behind a train_op, in the order in which the graph was built."""
     needed = ancestors([train_op])
     graph = train_op.graph
-    return [_update(operation) for operation in graph.get_operations()
-            if operation in needed and "Apply" in operation.type and not _arguments(operation).keys().isdisjoint(GRADIENTS)]
+    return [
+        _update(operation)
+        for operation in graph.get_operations()
+        if operation in needed
+        and "Apply" in operation.type
+        and not _arguments(operation).keys().isdisjoint(GRADIENTS)
+    ]
 
 
 def _update(operation: tf.Operation) -> Update:
     inputs = _arguments(operation)
     variable = inputs.pop("var").op.name
-    slots = {role: tensor.op.name for role, tensor in inputs.items()
-             if tensor.dtype == tf.resource or tensor.dtype._is_ref_dtype}
+    slots = {
+        role: tensor.op.name
+        for role, tensor in inputs.items()
+        if tensor.dtype == tf.resource or tensor.dtype._is_ref_dtype
+    }
     rate = next((inputs[name] for name in RATES if name in inputs), None)
     gradient = next(inputs[name] for name in GRADIENTS if name in inputs)
     return Update(operation, variable, gradient, rate, slots)
@@ -105,12 +146,20 @@ def _arguments(operation: tf.Operation) -> dict[str, tf.Tensor]:
 
 def touches_trainables(fetches: Iterable, trainable: set[str]) -> bool:
     """Whether running fetches changes a trainable variable, named by its operation, by a step of training."""
-    return any(operation.inputs and operation.inputs[0].op.name in trainable
-               and ("Apply" in operation.type or operation.type.startswith(("AssignSub", "AssignAdd", "ScatterSub")))
-               for operation in ancestors(fetches))
+    return any(
+        operation.inputs
+        and operation.inputs[0].op.name in trainable
+        and (
+            "Apply" in operation.type
+            or operation.type.startswith(("AssignSub", "AssignAdd", "ScatterSub"))
+        )
+        for operation in ancestors(fetches)
+    )
 
 
-def layout_of(handle: tf.Tensor, rank: int, forward: set[tf.Operation] | None = None) -> tuple[int, ...]:
+def layout_of(
+    handle: tf.Tensor, rank: int, forward: set[tf.Operation] | None = None
+) -> tuple[int, ...]:
     """The permutation of axes after which a variable is used by the operations in `forward`, or by any if that is None; see
     `bench.parity.port.Variable`."""
     identity = tuple(range(rank))

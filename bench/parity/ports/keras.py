@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from bench.parity.port import (
     Activation,
-    Batch,
     Curve,
     Loss,
     Optimizer,
+    PortBatch,
     Variable,
     Weights,
     train_curve,
@@ -27,7 +27,12 @@ from bench.task import UserError
 class KerasPort:
     """Shows a compiled model as a `bench.parity.port.Port`; `again` makes another one, with other initial weights."""
 
-    def __init__(self, model: tf.keras.Model, again: Callable[[], tf.keras.Model] | None, batch: Batch | None):
+    def __init__(
+        self,
+        model: tf.keras.Model,
+        again: Callable[[], tf.keras.Model] | None,
+        batch: PortBatch | None,
+    ):
         check_compiled(model)
         self.weights_given = again is None
         self._model = model
@@ -48,9 +53,16 @@ class KerasPort:
 
     def variables(self) -> list[Variable]:
         trainable = {id(variable) for variable in self._model.trainable_variables}
-        return [Variable(name, tuple(variable.shape), variable.dtype.name, id(variable) in trainable,
-                         self._layouts.get(id(variable), tuple(range(len(variable.shape)))))
-                for name, variable in self._named()]
+        return [
+            Variable(
+                name,
+                tuple(variable.shape),
+                variable.dtype.name,
+                id(variable) in trainable,
+                self._layouts.get(id(variable), tuple(range(len(variable.shape)))),
+            )
+            for name, variable in self._named()
+        ]
 
     def initial_weights(self, draws: int) -> list[Weights]:
         drawn = [self._given]
@@ -58,7 +70,9 @@ class KerasPort:
             tf.keras.utils.set_random_seed(seed)
             model = self._again()
             if model.weights:  # a subclassed model has none before its first call
-                drawn.append(dict(zip(self._given, (variable.numpy() for variable in model.weights))))
+                drawn.append(
+                    dict(zip(self._given, (variable.numpy() for variable in model.weights)))
+                )
         return drawn
 
     def set_weights(self, weights: Weights) -> None:
@@ -77,38 +91,47 @@ class KerasPort:
         for name, variable in self._named():
             variable.assign(before[name])  # moving statistics
         samples = len(next(iter(features.values())))
-        return [Activation(name, operation, value.numpy()) for (name, operation), value in
-                zip(self._activations[training], values) if value.shape.rank and len(value) == samples]
+        return [
+            Activation(name, operation, value.numpy())
+            for (name, operation), value in zip(self._activations[training], values)
+            if value.shape.rank and len(value) == samples
+        ]
 
-    def loss(self, batch: Batch, training: bool, draw: int) -> Loss:
+    def loss(self, batch: PortBatch, training: bool, draw: int) -> Loss:
         self._random.draw = draw
         before = self.weights()
-        value, regularisation, outputs = self._traced(self._loss[training], batch.features, batch.labels)
+        value, regularisation, outputs = self._traced(
+            self._loss[training], batch.features, batch.labels
+        )
         for name, variable in self._named():
             variable.assign(before[name])
         return Loss(float(value), self._sample_losses(batch.labels, outputs), float(regularisation))
 
-    def gradients(self, batch: Batch, draw: int) -> dict[str, np.ndarray | None]:
+    def gradients(self, batch: PortBatch, draw: int) -> dict[str, np.ndarray | None]:
         self._random.draw = draw
         before = self.weights()
         gradients = self._traced(self._gradients, batch.features, batch.labels)
         for name, variable in self._named():
             variable.assign(before[name])
-        return {name: gradients[name].numpy() if name in gradients else None for name in self._trainable_names()}
+        return {
+            name: gradients[name].numpy() if name in gradients else None
+            for name in self._trainable_names()
+        }
 
     def optimizer(self) -> Optimizer | None:
         optimizer = self._model.optimizer
         legacy = isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer)
         return Optimizer(type(optimizer).__name__, fused=legacy)
 
-    def step(self, batch: Batch, draw: int, rate_factor: float = 1.0) -> float:
+    def step(self, batch: PortBatch, draw: int, rate_factor: float = 1.0) -> float:
         self._random.draw = draw
         with self._random.while_tracing(), self._rate(rate_factor):
             logs = self._model.train_on_batch(
-                self._x(batch.features), batch.labels, reset_metrics=True, return_dict=True)
+                self._x(batch.features), batch.labels, reset_metrics=True, return_dict=True
+            )
         return float(logs["loss"])
 
-    def apply(self, gradients: Weights, batch: Batch) -> bool:
+    def apply(self, gradients: Weights, batch: PortBatch) -> bool:
         trained = self._trainable_names()
         self._apply({name: tf.constant(gradients[name]) for name in trained if name in gradients})
         return True
@@ -117,29 +140,47 @@ class KerasPort:
         optimizer = self._model.optimizer
         pairs = list(zip(self._trainable_names(), self._model.trainable_variables))
         if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):
-            return {name: [(slot, self._as_accumulated(slot, optimizer.get_slot(variable, slot).numpy()))
-                           for slot in optimizer.get_slot_names()] for name, variable in pairs}
+            return {
+                name: [
+                    (slot, self._as_accumulated(slot, optimizer.get_slot(variable, slot).numpy()))
+                    for slot in optimizer.get_slot_names()
+                ]
+                for name, variable in pairs
+            }
         if isinstance(optimizer, tf.keras.optimizers.SGD) and not optimizer.momentum:
             return {name: [] for name, _ in pairs}  # it has slots, and does not use them
-        lists = {attribute.strip("_"): value for attribute, value in vars(optimizer).items()
-                 if attribute not in ("_variables", "_trainable_variables") and _is_slot_list(value, pairs)}
-        return {name: [(role, self._as_accumulated(role, values[index].numpy())) for role, values in lists.items()]
-                for index, (name, _) in enumerate(pairs)}
+        lists = {
+            attribute.strip("_"): value
+            for attribute, value in vars(optimizer).items()
+            if attribute not in ("_variables", "_trainable_variables")
+            and _is_slot_list(value, pairs)
+        }
+        return {
+            name: [
+                (role, self._as_accumulated(role, values[index].numpy()))
+                for role, values in lists.items()
+            ]
+            for index, (name, _) in enumerate(pairs)
+        }
 
     def steps_counted(self) -> int | None:
         return int(self._model.optimizer.iterations)
 
-    def learning_rates(self, steps: list[int], batch: Batch) -> np.ndarray | None:
+    def learning_rates(self, steps: list[int], batch: PortBatch) -> np.ndarray | None:
         return self._rate.at(steps)
 
-    def curve(self, batches: list[Batch], steps: int) -> Curve:
+    def curve(self, batches: list[PortBatch], steps: int) -> Curve:
         return train_curve(self, batches, steps)
 
-    def evaluate(self, batches: list[Batch]) -> dict[str, float]:
-        features = {name: np.concatenate([batch.features[name] for batch in batches]) for name in batches[0].features}
+    def evaluate(self, batches: list[PortBatch]) -> dict[str, float]:
+        features = {
+            name: np.concatenate([batch.features[name] for batch in batches])
+            for name in batches[0].features
+        }
         labels = np.concatenate([batch.labels for batch in batches])
         results = self._model.evaluate(
-            self._x(features), labels, batch_size=len(batches[0]), verbose=0, return_dict=True)
+            self._x(features), labels, batch_size=len(batches[0]), verbose=0, return_dict=True
+        )
         return {name: float(value) for name, value in results.items()}
 
     def _make_functions(self) -> None:
@@ -151,16 +192,26 @@ class KerasPort:
                 outputs = model(inputs, training=training)
                 graph = tf.compat.v1.get_default_graph()
                 self._note_layouts(graph)
-                tensors = graph_ops.activations(graph, list(features.values()), tf.nest.flatten(outputs), [])
-                self._activations[training] = [(tensor.op.name, tensor.op.type) for tensor in tensors]
+                tensors = graph_ops.activations(
+                    graph, list(features.values()), tf.nest.flatten(outputs), []
+                )
+                self._activations[training] = [
+                    (tensor.op.name, tensor.op.type) for tensor in tensors
+                ]
                 return tensors
+
             return tf.function(traced)
 
         def loss(training):
             def traced(features, labels):
                 outputs = model(self._x(features), training=training)
                 regularisation = tf.add_n(model.losses) if model.losses else tf.zeros([])
-                return model.compute_loss(self._x(features), labels, outputs), regularisation, outputs
+                return (
+                    model.compute_loss(self._x(features), labels, outputs),
+                    regularisation,
+                    outputs,
+                )
+
             return tf.function(traced)
 
         @tf.function
@@ -169,13 +220,18 @@ class KerasPort:
                 outputs = model(self._x(features), training=True)
                 value = model.compute_loss(self._x(features), labels, outputs)
             found = tape.gradient(value, model.trainable_variables)
-            return {name: tf.convert_to_tensor(gradient)
-                    for name, gradient in zip(self._trainable_names(), found) if gradient is not None}
+            return {
+                name: tf.convert_to_tensor(gradient)
+                for name, gradient in zip(self._trainable_names(), found)
+                if gradient is not None
+            }
 
         @tf.function
         def apply(gradients):
             pairs = dict(zip(self._trainable_names(), model.trainable_variables))
-            model.optimizer.apply_gradients([(gradient, pairs[name]) for name, gradient in gradients.items()])
+            model.optimizer.apply_gradients(
+                [(gradient, pairs[name]) for name, gradient in gradients.items()]
+            )
 
         self._forward = {training: forward(training) for training in (False, True)}
         self._loss = {training: loss(training) for training in (False, True)}
@@ -183,7 +239,10 @@ class KerasPort:
 
     def _traced(self, function, features: Weights, *labels):
         with self._random.while_tracing():
-            return function({name: tf.constant(value) for name, value in features.items()}, *map(tf.constant, labels))
+            return function(
+                {name: tf.constant(value) for name, value in features.items()},
+                *map(tf.constant, labels),
+            )
 
     def _x(self, features: Weights):
         """Features as the model takes them: one array, or by the names or in the order of its inputs."""
@@ -212,7 +271,9 @@ class KerasPort:
         handles = {id(external): internal for external, internal in graph.captures}
         for variable in self._model.weights:
             if id(variable.handle) in handles:
-                self._layouts[id(variable)] = graph_ops.layout_of(handles[id(variable.handle)], len(variable.shape))
+                self._layouts[id(variable)] = graph_ops.layout_of(
+                    handles[id(variable.handle)], len(variable.shape)
+                )
 
     def _sample_losses(self, labels: np.ndarray, outputs) -> np.ndarray | None:
         """Those of a single loss; None for several outputs, or where the loss is not one of Keras's own kind."""
@@ -243,9 +304,14 @@ class KerasPort:
 
 
 def _is_slot_list(value, pairs) -> bool:
-    return (isinstance(value, (list, tuple)) and len(value) == len(pairs)
-            and all(isinstance(slot, tf.Variable) and slot.shape == variable.shape
-                    for slot, (_, variable) in zip(value, pairs)))
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == len(pairs)
+        and all(
+            isinstance(slot, tf.Variable) and slot.shape == variable.shape
+            for slot, (_, variable) in zip(value, pairs)
+        )
+    )
 
 
 def _like_outputs(labels: np.ndarray, outputs) -> tf.Tensor:

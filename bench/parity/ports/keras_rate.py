@@ -13,7 +13,9 @@ class AdjustableRate:
         self._optimizer = optimizer
         legacy = isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer)
         rate = optimizer._hyper.get("learning_rate") if legacy else optimizer._learning_rate
-        self._schedule = rate if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule) else None
+        self._schedule = (
+            rate if isinstance(rate, tf.keras.optimizers.schedules.LearningRateSchedule) else None
+        )
         self._factor = 1.0
         if self._schedule is not None:
             self._scale = tf.Variable(1.0, trainable=False)

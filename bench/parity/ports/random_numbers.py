@@ -13,8 +13,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import gen_random_ops
 
-KINDS = {"random_uniform": "RandomUniform", "random_standard_normal": "RandomStandardNormal",
-         "truncated_normal": "TruncatedNormal"}
+KINDS = {
+    "random_uniform": "RandomUniform",
+    "random_standard_normal": "RandomStandardNormal",
+    "truncated_normal": "TruncatedNormal",
+}
 
 
 def random_numbers(operation: str, shape, draw: int, index: int) -> np.ndarray:
@@ -50,7 +53,10 @@ class CommonRandomNumbers:
         def given(shape, dtype, seed=0, seed2=0, name=None):
             index = self._next_index()
             values = tf.numpy_function(
-                lambda size: random_numbers(operation, tuple(size), self.draw, index), [shape], tf.float32)
+                lambda size: random_numbers(operation, tuple(size), self.draw, index),
+                [shape],
+                tf.float32,
+            )
             values = tf.cast(values, dtype)
             static = tf.get_static_value(tf.convert_to_tensor(shape))
             return values if static is None else tf.ensure_shape(values, static)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.parity.inputs import part
-from bench.parity.port import Activation, PortBatch, Loss, Weights
+from bench.parity.port import Activation, Loss, PortBatch, Weights
 from bench.task import Task
 
 BETA_1, BETA_2 = 0.9, 0.999
@@ -32,7 +32,10 @@ class Standard:
     def set_weights(self, weights: Weights) -> None:
         self._weights = {name: value.astype(np.float64) for name, value in weights.items()}
         roles = ("m", "v") if self.task.optimizer == "adam" else ()
-        self._slots = {name: [(role, np.zeros_like(value)) for role in roles] for name, value in self._weights.items()}
+        self._slots = {
+            name: [(role, np.zeros_like(value)) for role in roles]
+            for name, value in self._weights.items()
+        }
         self._steps = 0
 
     def weights(self) -> Weights:
@@ -40,11 +43,18 @@ class Standard:
 
     def forward(self, features: Weights, training: bool, draw: int) -> list[Activation]:
         """Training makes no difference to this network."""
-        return [Activation(layer.name, layer.operation, layer.output) for layer in self._layers(_signal(features))]
+        return [
+            Activation(layer.name, layer.operation, layer.output)
+            for layer in self._layers(_signal(features))
+        ]
 
     def loss(self, batch: PortBatch, training: bool, draw: int) -> Loss:
-        per_sample = np.concatenate([cross_entropy(self._layers(_signal(some.features))[-1].output, some.labels)[0]
-                                     for some in _chunks(batch)])
+        per_sample = np.concatenate(
+            [
+                cross_entropy(self._layers(_signal(some.features))[-1].output, some.labels)[0]
+                for some in _chunks(batch)
+            ]
+        )
         return Loss(float(per_sample.mean()), per_sample, 0.0)
 
     def gradients(self, batch: PortBatch, draw: int) -> Weights:
@@ -89,9 +99,11 @@ class Standard:
                 continue
             (_, first), (_, second) = self._slots[name]
             first = BETA_1 * first + (1 - BETA_1) * gradient
-            second = BETA_2 * second + (1 - BETA_2) * gradient ** 2
-            corrected = rate * np.sqrt(1 - BETA_2 ** self._steps) / (1 - BETA_1 ** self._steps)
-            self._weights[name] = self._weights[name] - corrected * first / (np.sqrt(second) + self.task.adam_epsilon)
+            second = BETA_2 * second + (1 - BETA_2) * gradient**2
+            corrected = rate * np.sqrt(1 - BETA_2**self._steps) / (1 - BETA_1**self._steps)
+            self._weights[name] = self._weights[name] - corrected * first / (
+                np.sqrt(second) + self.task.adam_epsilon
+            )
             self._slots[name] = [("m", first), ("v", second)]
 
     def _layers(self, signal: np.ndarray) -> list[_Layer]:
@@ -103,8 +115,18 @@ class Standard:
             return layer.output
 
         for stage, stride in (("1", 4), ("2", 2)):
-            x = add(_Conv(f"conv{stage}/Conv2D", x, self._weights[f"conv{stage}/kernel"], stride, f"conv{stage}"))
-            x = add(_Bias(f"conv{stage}/BiasAdd", x, self._weights[f"conv{stage}/bias"], f"conv{stage}"))
+            x = add(
+                _Conv(
+                    f"conv{stage}/Conv2D",
+                    x,
+                    self._weights[f"conv{stage}/kernel"],
+                    stride,
+                    f"conv{stage}",
+                )
+            )
+            x = add(
+                _Bias(f"conv{stage}/BiasAdd", x, self._weights[f"conv{stage}/bias"], f"conv{stage}")
+            )
             x = add(_Relu(f"conv{stage}/Relu", x))
             x = add(_Pool(f"pool{stage}/MaxPool", x))
         shape = x.shape
@@ -152,8 +174,12 @@ class _Conv(_Layer):
         self.output = np.tensordot(self._columns, kernel, axes=([3, 2], [0, 1]))
 
     def backward(self, gradient, found):
-        found[self._variable] = np.tensordot(self._columns, gradient, axes=([0, 1], [0, 1])).transpose(1, 0, 2)
-        steps = np.tensordot(gradient, self._kernel, axes=([2], [2]))  # [samples, positions, kernel, channels]
+        found[self._variable] = np.tensordot(
+            self._columns, gradient, axes=([0, 1], [0, 1])
+        ).transpose(1, 0, 2)
+        steps = np.tensordot(
+            gradient, self._kernel, axes=([2], [2])
+        )  # [samples, positions, kernel, channels]
         return _fold(steps, self._length, self._stride, self._left)
 
 
@@ -227,7 +253,9 @@ def windows(x: np.ndarray, size: int, stride: int, fill: float) -> tuple[np.ndar
     padding = max((positions - 1) * stride + size - length, 0)
     left = padding // 2
     padded = np.pad(x, ((0, 0), (left, padding - left), (0, 0)), constant_values=fill)
-    return np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::stride][:, :positions], left
+    return np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::stride][
+        :, :positions
+    ], left
 
 
 def _fold(steps: np.ndarray, length: int, stride: int, left: int) -> np.ndarray:
@@ -235,8 +263,10 @@ def _fold(steps: np.ndarray, length: int, stride: int, left: int) -> np.ndarray:
     samples, positions, size, channels = steps.shape
     padded = np.zeros((samples, (positions - 1) * stride + size + length, channels))
     for offset in range(size):
-        padded[:, offset:offset + positions * stride:stride][:, :positions] += steps[:, :, offset]
-    return padded[:, left:left + length]
+        padded[:, offset : offset + positions * stride : stride][:, :positions] += steps[
+            :, :, offset
+        ]
+    return padded[:, left : left + length]
 
 
 def _chunks(batch: PortBatch) -> list[PortBatch]:

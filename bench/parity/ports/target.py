@@ -19,16 +19,18 @@ from types import ModuleType
 import tensorflow as tf
 
 from bench.implementations import IMPLEMENTATIONS, load_train
-from bench.parity.port import PortBatch, InputSpec, Port
+from bench.parity.port import InputSpec, Port, PortBatch
+from bench.parity.ports.capture import catch_port, watch_data
 from bench.parity.ports.functions import estimator_networks, function_networks
 from bench.parity.ports.graph import GraphPort
 from bench.parity.ports.keras import KerasPort
 from bench.parity.ports.keras_inputs import input_spec
-from bench.parity.ports.capture import catch_port, watch_data
 from bench.task import Task, UserError
 
-KINDS = ("a function that returns a compiled tf.keras.Model, a function build(features, labels, training), a model_fn, a "
-         "function that returns an Estimator, or a module with train(task, observer)")
+KINDS = (
+    "a function that returns a compiled tf.keras.Model, a function build(features, labels, training), a model_fn, a "
+    "function that returns an Estimator, or a module with train(task, observer)"
+)
 
 
 class Target:
@@ -40,8 +42,11 @@ class Target:
 
     def __init__(self, name: str):
         self.name = name
-        self.kind, self.function = (("program", functools.partial(_run, Path(name))) if is_program(name)
-                                    else _recognise(_find(name)))
+        self.kind, self.function = (
+            ("program", functools.partial(_run, Path(name)))
+            if is_program(name)
+            else _recognise(_find(name))
+        )
         self._made = None
         self._evaluating: dict = {}
         if self.kind == "maker":
@@ -60,8 +65,13 @@ class Target:
         one = {name: value[:1] for name, value in batch.features.items()}
         if self.kind == "graph":
             return GraphPort(*function_networks(self.function, one, batch.labels[:1]))
-        made = self._made if self.kind == "estimator" else tf.estimator.Estimator(
-            self.function, model_dir=tempfile.mkdtemp(prefix="bench-parity-"))
+        made = (
+            self._made
+            if self.kind == "estimator"
+            else tf.estimator.Estimator(
+                self.function, model_dir=tempfile.mkdtemp(prefix="bench-parity-")
+            )
+        )
         return GraphPort(*estimator_networks(made, one, batch.labels[:1]))
 
     def input_spec(self) -> InputSpec | None:
@@ -84,9 +94,16 @@ def is_program(name: str) -> bool:
     if path.suffix != ".py" or not path.is_file():
         return False
     tree = ast.parse(path.read_bytes(), str(path))
-    imported = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imported = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     return "train" not in imported and not any(
-        isinstance(node, ast.FunctionDef) and node.name == "train" and len(node.args.args) == 2 for node in tree.body)
+        isinstance(node, ast.FunctionDef) and node.name == "train" and len(node.args.args) == 2
+        for node in tree.body
+    )
 
 
 def _run(path: Path) -> None:
@@ -105,8 +122,14 @@ def _find(name: str):
     try:
         return functools.reduce(getattr, attribute.split("."), module)
     except AttributeError:
-        public = [word for word in vars(module) if not word.startswith("_") and callable(getattr(module, word))]
-        raise UserError(f"{place} has no {attribute!r}; it has {', '.join(public) or 'no functions'}") from None
+        public = [
+            word
+            for word in vars(module)
+            if not word.startswith("_") and callable(getattr(module, word))
+        ]
+        raise UserError(
+            f"{place} has no {attribute!r}; it has {', '.join(public) or 'no functions'}"
+        ) from None
 
 
 def _import_module(place: str) -> ModuleType:
@@ -137,13 +160,18 @@ def _recognise(found) -> tuple[str, Callable]:
         try:
             return "contract", load_train(found.__name__)
         except (AttributeError, ModuleNotFoundError) as error:
-            raise UserError(f"module {found.__name__!r} has no train(task, observer): {error}") from None
+            raise UserError(
+                f"module {found.__name__!r} has no train(task, observer): {error}"
+            ) from None
     if not callable(found):
         raise UserError(f"it is {type(found).__name__}, of no known kind: give {KINDS}")
     parameters = inspect.signature(found).parameters
-    required = {name for name, parameter in parameters.items()
-                if parameter.default is parameter.empty and parameter.kind not in (
-                    parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)}
+    required = {
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    }
     if {"features", "labels", "mode"} <= set(parameters):
         return "model_fn", found
     if {"features", "labels", "training"} <= set(parameters):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.parity import known
+from bench.parity import known_differences
 from bench.parity.pairing import RANDOM_ORDER, Pairing, View
 from bench.parity.result import Stage, difference_of
 from bench.parity.rounding import Judgement, multiple, nudged, same_bits
@@ -32,22 +32,41 @@ def curve_stage(pairing: Pairing) -> Stage:
     for what in reference:
         away = np.max([np.abs(other[what] - reference[what]) for other in moved], axis=0)
         tolerance = multiple(pairing.steps) * np.maximum.accumulate(
-            np.maximum(np.nan_to_num(away, nan=np.inf), np.spacing(np.abs(reference[what]).astype(np.float32))))
+            np.maximum(
+                np.nan_to_num(away, nan=np.inf),
+                np.spacing(np.abs(reference[what]).astype(np.float32)),
+            )
+        )
         error = np.abs(candidate[what] - reference[what])
         step = int(np.argmax(np.nan_to_num(error / tolerance, nan=np.inf)))
         beyond = np.flatnonzero(~(error <= tolerance))
         if len(beyond):
             step = int(beyond[0])
-        shown = tuple(values[step:step + 4].tolist() for values in (reference[what], candidate[what]))
+        shown = tuple(
+            values[step : step + 4].tolist() for values in (reference[what], candidate[what])
+        )
         ulps = float(error[step] / np.spacing(np.float32(abs(reference[what][step]))))
         verdict = "different" if len(beyond) else "rounding"
-        found.append((step, f"{what} from step {step + 1} on", Judgement(verdict, error[step], tolerance[step], ulps, shown)))
-    notes = known.curve_notes(pairing, reference["loss"], candidate["loss"])
-    different = sorted((entry for entry in found if entry[2].verdict == "different"), key=lambda entry: entry[0])
+        found.append(
+            (
+                step,
+                f"{what} from step {step + 1} on",
+                Judgement(verdict, error[step], tolerance[step], ulps, shown),
+            )
+        )
+    notes = known_differences.curve_notes(pairing, reference["loss"], candidate["loss"])
+    different = sorted(
+        (entry for entry in found if entry[2].verdict == "different"), key=lambda entry: entry[0]
+    )
     if different:
         return Stage("curve", "different", compared, difference_of(*different[0][1:]), notes=notes)
-    return Stage("curve", "rounding", compared, largest=difference_of(*max(found, key=lambda entry: entry[2].ratio)[1:]),
-                 notes=notes)
+    return Stage(
+        "curve",
+        "rounding",
+        compared,
+        largest=difference_of(*max(found, key=lambda entry: entry[2].ratio)[1:]),
+        notes=notes,
+    )
 
 
 def _parted(pairing: Pairing) -> list[dict]:
@@ -57,6 +76,13 @@ def _parted(pairing: Pairing) -> list[dict]:
     generator = np.random.default_rng(0)
     moved = [{name: nudged(value, generator) for name, value in pairing.weights.items()}]
     if pairing.after_three:
-        moved += [{name: (value + sign * pairing.steps * pairing.after_three.get(name, 0.0)).astype(value.dtype)
-                   for name, value in pairing.weights.items()} for sign in (1, -1)]
+        moved += [
+            {
+                name: (value + sign * pairing.steps * pairing.after_three.get(name, 0.0)).astype(
+                    value.dtype
+                )
+                for name, value in pairing.weights.items()
+            }
+            for sign in (1, -1)
+        ]
     return moved

@@ -41,20 +41,35 @@ def _forward(pairing: Pairing, features: dict, training: bool) -> Stage:
 
     reference, candidate = pairing.measure(measurement)
     pairs = _aligned(reference, candidate)
-    labels = {row: f"{mode} mode, {reference[row].name}" + (
-        "" if reference[row].name == candidate[column].name else f" ({candidate[column].name})") for row, column in pairs}
+    labels = {
+        row: f"{mode} mode, {reference[row].name}"
+        + ("" if reference[row].name == candidate[column].name else f" ({candidate[column].name})")
+        for row, column in pairs
+    }
 
     def values(view: View) -> dict:
         answer = measurement(view)
         if view is pairing.candidate:
-            return {labels[row]: answer[column].value.reshape(reference[row].value.shape) for row, column in pairs}
+            return {
+                labels[row]: answer[column].value.reshape(reference[row].value.shape)
+                for row, column in pairs
+            }
         places = dict(pairs)
-        shared = dict(_aligned(reference, answer)) if view is pairing.exact else {row: row for row in reference}
-        return {labels[row]: answer[shared[row]].value.reshape(reference[row].value.shape)
-                for row in places if row in shared}
+        shared = (
+            dict(_aligned(reference, answer))
+            if view is pairing.exact
+            else {row: row for row in reference}
+        )
+        return {
+            labels[row]: answer[shared[row]].value.reshape(reference[row].value.shape)
+            for row in places
+            if row in shared
+        }
 
     judged = pairing.judge(values)
-    compared = f"{len(pairs)} activations of {len(next(iter(features.values())))} samples, both modes"
+    compared = (
+        f"{len(pairs)} activations of {len(next(iter(features.values())))} samples, both modes"
+    )
     notes = _unmatched_notes(reference, candidate, pairs)
     dead = _excused(reference, candidate, pairs, labels, judged.judgements)
     kept = {key: judgement for key, judgement in judged.judgements.items() if key not in dead}
@@ -62,12 +77,23 @@ def _forward(pairing: Pairing, features: dict, training: bool) -> Stage:
     if stage.verdict == "different" and training and _is_random(pairing, features):
         return _statistics(pairing, measurement, pairs, labels, stage)
     if not pairs:
-        return Stage("forward", "different", compared, Difference(
-            f"{mode} mode: no activation has a partner of its shape", _shapes(reference), _shapes(candidate)), notes=notes)
+        return Stage(
+            "forward",
+            "different",
+            compared,
+            Difference(
+                f"{mode} mode: no activation has a partner of its shape",
+                _shapes(reference),
+                _shapes(candidate),
+            ),
+            notes=notes,
+        )
     return stage
 
 
-def _aligned(reference: dict[int, Activation], other: dict[int, Activation]) -> list[tuple[int, int]]:
+def _aligned(
+    reference: dict[int, Activation], other: dict[int, Activation]
+) -> list[tuple[int, int]]:
     return align_activations(list(reference.values()), list(other.values()))
 
 
@@ -86,40 +112,86 @@ def _excused(reference, candidate, pairs, labels, judgements: dict[str, Judgemen
 
 def _unmatched_notes(reference, candidate, pairs) -> list[str]:
     alone = [activation.name for row, activation in reference.items() if row not in dict(pairs)]
-    others = [activation.name for column, activation in candidate.items() if column not in {column for _, column in pairs}]
-    return [f"no partner for {side}'s {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
-            for side, names in (("the reference", alone), ("the candidate", others)) if names]
+    others = [
+        activation.name
+        for column, activation in candidate.items()
+        if column not in {column for _, column in pairs}
+    ]
+    return [
+        f"no partner for {side}'s {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
+        for side, names in (("the reference", alone), ("the candidate", others))
+        if names
+    ]
 
 
 def _is_random(pairing: Pairing, features: dict) -> bool:
     pairing.reference.set_weights(pairing.weights)
     first, again = (pairing.reference.ask("forward", features, True, draw) for draw in (0, 1))
-    return any(not same_bits(activation.value, other.value) for activation, other in zip(first, again))
+    return any(
+        not same_bits(activation.value, other.value) for activation, other in zip(first, again)
+    )
 
 
 def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> Stage:
     """Random layers whose numbers do not come in the same order: share of zeros, mean and deviation over draws, by
     Welch's test on draws (z above 5)."""
     pairing.aligned = False
-    draws = [pairing.measure(lambda view, draw=draw: measurement(view, draw)) for draw in range(1, RANDOM_DRAWS + 1)]
+    draws = [
+        pairing.measure(lambda view, draw=draw: measurement(view, draw))
+        for draw in range(1, RANDOM_DRAWS + 1)
+    ]
     for row, column in pairs:
         if not (_ends_a_layer(draws[0][0], row) and _ends_a_layer(draws[0][1], column)):
             continue
-        varies = [_varies([draw[side][place].value for draw in draws]) for side, place in enumerate((row, column))]
+        varies = [
+            _varies([draw[side][place].value for draw in draws])
+            for side, place in enumerate((row, column))
+        ]
         if varies[0] != varies[1]:
-            return Stage("forward", "different", stage.compared, Difference(f"{labels[row]}, over {RANDOM_DRAWS} draws", *(
-                "random" if each else "always the same" for each in varies)), notes=stage.notes)
-        for what, statistic in (("share of zeros", lambda x: np.mean(x == 0)), ("mean", np.mean), ("deviation", np.std)):
-            first = np.array([statistic(reference[row].value) for reference, _ in draws], np.float64)
-            second = np.array([statistic(candidate[column].value) for _, candidate in draws], np.float64)
+            return Stage(
+                "forward",
+                "different",
+                stage.compared,
+                Difference(
+                    f"{labels[row]}, over {RANDOM_DRAWS} draws",
+                    *("random" if each else "always the same" for each in varies),
+                ),
+                notes=stage.notes,
+            )
+        for what, statistic in (
+            ("share of zeros", lambda x: np.mean(x == 0)),
+            ("mean", np.mean),
+            ("deviation", np.std),
+        ):
+            first = np.array(
+                [statistic(reference[row].value) for reference, _ in draws], np.float64
+            )
+            second = np.array(
+                [statistic(candidate[column].value) for _, candidate in draws], np.float64
+            )
             error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / RANDOM_DRAWS)
             if abs(first.mean() - second.mean()) > 5 * error + 1e-5 * abs(first.mean()):
-                return Stage("forward", "different", stage.compared, Difference(
-                    f"{labels[row]}, {what} over {RANDOM_DRAWS} draws", f"{first.mean():.6g}", f"{second.mean():.6g}"),
-                    notes=stage.notes)
-    return Stage("forward", "rounding", stage.compared, notes=[
-        *stage.notes, f"random layers agree in their statistics over {RANDOM_DRAWS} draws; their numbers come in another "
-                      "order, so later stages in training mode cannot be compared"])
+                return Stage(
+                    "forward",
+                    "different",
+                    stage.compared,
+                    Difference(
+                        f"{labels[row]}, {what} over {RANDOM_DRAWS} draws",
+                        f"{first.mean():.6g}",
+                        f"{second.mean():.6g}",
+                    ),
+                    notes=stage.notes,
+                )
+    return Stage(
+        "forward",
+        "rounding",
+        stage.compared,
+        notes=[
+            *stage.notes,
+            f"random layers agree in their statistics over {RANDOM_DRAWS} draws; their numbers come in another "
+            "order, so later stages in training mode cannot be compared",
+        ],
+    )
 
 
 def _varies(values: list[np.ndarray]) -> bool:
@@ -134,8 +206,14 @@ def _ends_a_layer(activations: dict[int, Activation], place: int) -> bool:
 def _samples_that_fit(pairing: Pairing, batch) -> int:
     pairing.reference.set_weights(pairing.weights)
     one = {name: value[:1] for name, value in batch.features.items()}
-    bytes_each = sum(activation.value.nbytes for activation in pairing.reference.ask("forward", one, False, 0)) or 1
-    return int(np.clip(FORWARD_MIB * 2 ** 20 // bytes_each, 2, len(batch)))
+    bytes_each = (
+        sum(
+            activation.value.nbytes
+            for activation in pairing.reference.ask("forward", one, False, 0)
+        )
+        or 1
+    )
+    return int(np.clip(FORWARD_MIB * 2**20 // bytes_each, 2, len(batch)))
 
 
 def _batch(features: dict):
@@ -143,4 +221,7 @@ def _batch(features: dict):
 
 
 def _shapes(activations: dict[int, Activation]) -> str:
-    return ", ".join(f"{activation.name} {list(activation.value.shape)}" for activation in list(activations.values())[:6])
+    return ", ".join(
+        f"{activation.name} {list(activation.value.shape)}"
+        for activation in list(activations.values())[:6]
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.parity import known
+from bench.parity import known_differences
 from bench.parity.pairing import Judged, Pairing, View
 from bench.parity.port import Received
 from bench.parity.result import Stage
@@ -18,13 +18,22 @@ def metrics_stage(pairing: Pairing) -> Stage:
     def measurement(view: View) -> dict:
         view.set_weights(pairing.weights)
         given = [view.batch(batch) for batch in batches]
-        results = {_metric_name(name): np.float32(value) for name, value in view.ask("evaluate", given).items()}
-        return {**{name: np.array(value) for name, value in results.items()}, **_counts(view, given)}
+        results = {
+            _metric_name(name): np.float32(value)
+            for name, value in view.ask("evaluate", given).items()
+        }
+        return {
+            **{name: np.array(value) for name, value in results.items()},
+            **_counts(view, given),
+        }
 
     judged = pairing.judge(measurement)
     sizes = [len(batch) for batch in batches]
-    return known.explain_evaluation_loss(
-        pairing, judged.stage("metrics", f"{', '.join(judged.judgements)} over batches of {sizes}"), judged)
+    return known_differences.explain_evaluation_loss(
+        pairing,
+        judged.stage("metrics", f"{', '.join(judged.judgements)} over batches of {sizes}"),
+        judged,
+    )
 
 
 OUTPUTS = "training losses as reported"
@@ -35,11 +44,17 @@ def evaluations_stage(reference: Received, candidate: Received, random: bool) ->
     that they report of their steps, unless those are `random`."""
     if not reference.evaluations or not candidate.evaluations:
         return Stage("metrics", "not seen", "no evaluation was reported")
-    first, second = ({name: np.array(np.float32(value)) for name, value in side.evaluations[0].items()} for side in
-                     (reference, candidate))
+    first, second = (
+        {name: np.array(np.float32(value)) for name, value in side.evaluations[0].items()}
+        for side in (reference, candidate)
+    )
     if not random and len(reference.losses) == len(candidate.losses):
-        first[OUTPUTS], second[OUTPUTS] = (np.array(side.losses, np.float32) for side in (reference, candidate))
-    judged = Judged(first, second, {name: judge(first[name], second[name], None, 0.0) for name in first})
+        first[OUTPUTS], second[OUTPUTS] = (
+            np.array(side.losses, np.float32) for side in (reference, candidate)
+        )
+    judged = Judged(
+        first, second, {name: judge(first[name], second[name], None, 0.0) for name in first}
+    )
     return judged.stage("metrics", f"the evaluation split: {', '.join(first)}")
 
 
@@ -53,10 +68,16 @@ def _counts(view: View, batches) -> dict:
         return {}
     predicted = np.concatenate(outputs).argmax(axis=1)
     size = outputs[0].shape[1]
-    table = np.bincount(labels.astype(int).clip(0, size - 1) * size + predicted, minlength=size * size)
+    table = np.bincount(
+        labels.astype(int).clip(0, size - 1) * size + predicted, minlength=size * size
+    )
     return {"counts of (label, predicted)": table.astype(np.float64)}
 
 
 def _metric_name(name: str) -> str:
     """Keras's `sparse_categorical_accuracy`, `acc` and v1's `accuracy` are one."""
-    return "accuracy" if name in ("acc", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy") else name
+    return (
+        "accuracy"
+        if name in ("acc", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")
+        else name
+    )

@@ -35,26 +35,43 @@ def loss_stage(pairing: Pairing) -> Stage:
         judged.judgements.pop(SATURATED_VALUE, None)
     elif SATURATED in judged.judgements:
         judged.judgements.pop(SATURATED_VALUE)
-    unseen = [f"{side}'s per-sample losses are not seen" for side, answer in
-              (("the reference", judged.reference), ("the candidate", judged.candidate))
-              if answer["per-sample losses, evaluation mode"] is None]
+    unseen = [
+        f"{side}'s per-sample losses are not seen"
+        for side, answer in (
+            ("the reference", judged.reference),
+            ("the candidate", judged.candidate),
+        )
+        if answer["per-sample losses, evaluation mode"] is None
+    ]
     reductions = [_reduction(answer) for answer in (judged.reference, judged.candidate)]
     compared = f"{len(batch)} samples, reduced by {reductions[0]}"
     per_sample = judged.judgements.get("per-sample losses, evaluation mode")
-    if reductions[0] != reductions[1] and "not seen" not in reductions and per_sample.verdict != "different":
-        values = [f"{reduction} = {float(answer['value, evaluation mode']):.8g}"
-                  for reduction, answer in zip(reductions, (judged.reference, judged.candidate))]
+    if (
+        reductions[0] != reductions[1]
+        and "not seen" not in reductions
+        and per_sample.verdict != "different"
+    ):
+        values = [
+            f"{reduction} = {float(answer['value, evaluation mode']):.8g}"
+            for reduction, answer in zip(reductions, (judged.reference, judged.candidate))
+        ]
         return Stage("loss", "different", compared, Difference("reduction", *values), notes=unseen)
     return judged.stage("loss", compared, unseen)
 
 
 def _reduction(answer: dict) -> str:
     """How the value comes from the per-sample losses, found by trying."""
-    per_sample, value = answer["per-sample losses, evaluation mode"], float(answer["value, evaluation mode"])
+    per_sample, value = (
+        answer["per-sample losses, evaluation mode"],
+        float(answer["value, evaluation mode"]),
+    )
     if per_sample is None:
         return "not seen"
     rest = value - float(answer["regularisation, evaluation mode"])
-    for name, reduced in (("mean over samples", per_sample.mean()), ("sum over samples", per_sample.sum())):
+    for name, reduced in (
+        ("mean over samples", per_sample.mean()),
+        ("sum over samples", per_sample.sum()),
+    ):
         if np.isclose(rest, reduced, rtol=1e-4, atol=1e-6):
             return name
         if np.isclose(value, reduced, rtol=1e-4, atol=1e-6):
@@ -75,11 +92,23 @@ def gradients_stage(pairing: Pairing) -> Stage:
     judged = pairing.judge(measurement)
     compared = f"{len(judged.judgements)} variables"
     for name in judged.reference:
-        if name in judged.candidate and (judged.reference[name] is None) != (judged.candidate[name] is None):
-            return Stage("gradients", "different", compared, Difference(
-                name, *(_norm(answer[name]) for answer in (judged.reference, judged.candidate))))
+        if name in judged.candidate and (judged.reference[name] is None) != (
+            judged.candidate[name] is None
+        ):
+            return Stage(
+                "gradients",
+                "different",
+                compared,
+                Difference(
+                    name, *(_norm(answer[name]) for answer in (judged.reference, judged.candidate))
+                ),
+            )
     silent = all(value is None or not value.any() for value in judged.reference.values())
-    return judged.stage("gradients", compared, ["every gradient is exactly 0: the update shows nothing"] if silent else [])
+    return judged.stage(
+        "gradients",
+        compared,
+        ["every gradient is exactly 0: the update shows nothing"] if silent else [],
+    )
 
 
 def _norm(gradient: np.ndarray | None) -> str:

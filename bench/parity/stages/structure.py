@@ -21,8 +21,10 @@ def data_stage(reference: Received | None, candidate: Received | None, unseen: s
     """What the training steps of both ports received; None for a port that has no input of its own."""
     if reference is None or candidate is None:
         return Stage("data", "not seen", unseen)
-    compared = (f"{len(reference.digests):,} samples in {len(reference.sizes)} batches over two epochs, the last of "
-                f"{reference.sizes[-1]}")
+    compared = (
+        f"{len(reference.digests):,} samples in {len(reference.sizes)} batches over two epochs, the last of "
+        f"{reference.sizes[-1]}"
+    )
     difference = _data_difference(reference, candidate)
     return Stage("data", "different" if difference else "bit", compared, difference)
 
@@ -36,22 +38,39 @@ def _data_difference(reference: Received, candidate: Received) -> Difference | N
     numbers = {digest: number for number, digest in enumerate(dict.fromkeys(reference.digests))}
     if place is not None:
         batch = int(np.searchsorted(np.cumsum(reference.sizes), place, side="right"))
-        arrived = [numbers.get(side.digests[place]) if place < len(side.digests) else None
-                   for side in (reference, candidate)]
+        arrived = [
+            numbers.get(side.digests[place]) if place < len(side.digests) else None
+            for side in (reference, candidate)
+        ]
         if None not in arrived and same_samples(reference, candidate):
-            return Difference(f"order of samples, from batch {batch + 1}", f"sample {arrived[0]}", f"sample {arrived[1]}")
-        if len(set(candidate.sizes)) != len(set(reference.sizes)) or len(candidate.digests) != len(reference.digests):
-            return Difference("samples received", f"{len(reference.digests)}, last batch of {reference.sizes[-1]}",
-                              f"{len(candidate.digests)}, last batch of {candidate.sizes[-1]}")
-        return Difference(f"sample {place}, in batch {batch + 1}, first values",
-                          *(str(side.heads[place].tolist()) for side in (reference, candidate)))
+            return Difference(
+                f"order of samples, from batch {batch + 1}",
+                f"sample {arrived[0]}",
+                f"sample {arrived[1]}",
+            )
+        if len(set(candidate.sizes)) != len(set(reference.sizes)) or len(candidate.digests) != len(
+            reference.digests
+        ):
+            return Difference(
+                "samples received",
+                f"{len(reference.digests)}, last batch of {reference.sizes[-1]}",
+                f"{len(candidate.digests)}, last batch of {candidate.sizes[-1]}",
+            )
+        return Difference(
+            f"sample {place}, in batch {batch + 1}, first values",
+            *(str(side.heads[place].tolist()) for side in (reference, candidate)),
+        )
     place = _first_difference(reference.sizes, candidate.sizes)
     if place is not None:
-        return Difference(f"size of batch {place + 1}", *(str(side.sizes[place:place + 3]) for side in
-                                                         (reference, candidate)))
+        return Difference(
+            f"size of batch {place + 1}",
+            *(str(side.sizes[place : place + 3]) for side in (reference, candidate)),
+        )
     place = _first_difference(reference.labels.tolist(), candidate.labels.tolist())
     if place is not None:
-        return Difference(f"label of sample {place}", str(reference.labels[place]), str(candidate.labels[place]))
+        return Difference(
+            f"label of sample {place}", str(reference.labels[place]), str(candidate.labels[place])
+        )
     return None
 
 
@@ -75,21 +94,38 @@ def variables_stage(match: Match) -> Stage:
     notes = []
     renamed = [pair for pair in pairs if pair.reference.name != pair.candidate.name]
     if renamed:
-        by = ", ".join(f"{number} by {rule}" for rule, number in Counter(pair.by for pair in pairs).items())
-        notes.append(f"names differ ({renamed[0].reference.name} is {renamed[0].candidate.name}); matched {by}")
-    relaid = [pair for pair in pairs if pair.reference.shape != pair.candidate.shape
-              or pair.reference.layout != pair.candidate.layout]
+        by = ", ".join(
+            f"{number} by {rule}" for rule, number in Counter(pair.by for pair in pairs).items()
+        )
+        notes.append(
+            f"names differ ({renamed[0].reference.name} is {renamed[0].candidate.name}); matched {by}"
+        )
+    relaid = [
+        pair
+        for pair in pairs
+        if pair.reference.shape != pair.candidate.shape
+        or pair.reference.layout != pair.candidate.layout
+    ]
     if relaid:
-        notes.append("stored in another layout: " + ", ".join(
-            f"{pair.reference.name} {list(pair.reference.shape)} as {list(pair.candidate.shape)}" for pair in relaid))
+        notes.append(
+            "stored in another layout: "
+            + ", ".join(
+                f"{pair.reference.name} {list(pair.reference.shape)} as {list(pair.candidate.shape)}"
+                for pair in relaid
+            )
+        )
     difference = _variables_difference(match)
-    return Stage("variables", "different" if difference else "bit", compared, difference, notes=notes)
+    return Stage(
+        "variables", "different" if difference else "bit", compared, difference, notes=notes
+    )
 
 
 def _variables_difference(match: Match) -> Difference | None:
     if not match.complete:
-        sides = [", ".join(f"{variable.name} {list(variable.shape)}" for variable in side) or "none"
-                 for side in (match.reference_only, match.candidate_only)]
+        sides = [
+            ", ".join(f"{variable.name} {list(variable.shape)}" for variable in side) or "none"
+            for side in (match.reference_only, match.candidate_only)
+        ]
         return Difference("variables without a partner (--map FILE can name it)", *sides)
     for pair in match.pairs:
         for what in ("dtype", "trainable"):
@@ -99,7 +135,9 @@ def _variables_difference(match: Match) -> Difference | None:
     return None
 
 
-def initial_stage(reference: list[Weights], candidate: list[Weights], match: Match, given: tuple[bool, bool]) -> Stage:
+def initial_stage(
+    reference: list[Weights], candidate: list[Weights], match: Match, given: tuple[bool, bool]
+) -> Stage:
     """Initial weights: to be equal where the task gives them, else drawn from the same distribution, by the two-sample
     Kolmogorov-Smirnov test (`scipy.stats.ks_2samp`) with Bonferroni's correction."""
     candidate = [match.to_reference(weights) for weights in candidate]
@@ -112,28 +150,52 @@ def initial_stage(reference: list[Weights], candidate: list[Weights], match: Mat
     smallest = 1.0
     for pair in match.pairs:
         name = pair.reference.name
-        first, second = (np.concatenate([draw[name].ravel() for draw in draws]) for draws in (reference, candidate))
+        first, second = (
+            np.concatenate([draw[name].ravel() for draw in draws])
+            for draws in (reference, candidate)
+        )
         if first.dtype.kind != "f":
             continue
         if np.ptp(first) == 0 or np.ptp(second) == 0:
             if np.ptp(first) != np.ptp(second) or first[0] != second[0]:
-                return Stage("initial weights", "different", compared, Difference(name, _spread(first), _spread(second)))
+                return Stage(
+                    "initial weights",
+                    "different",
+                    compared,
+                    Difference(name, _spread(first), _spread(second)),
+                )
             continue
         chance = ks_2samp(first, second).pvalue
         smallest = min(smallest, chance)
         if chance < limit:
-            return Stage("initial weights", "different", compared,
-                         Difference(f"{name} (chance {chance:.1e} if drawn alike)", _spread(first), _spread(second)))
-    return Stage("initial weights", "rounding", compared,
-                 notes=[f"same distribution as far as the test sees (smallest p {smallest:.2g}); equality is not asked"])
+            return Stage(
+                "initial weights",
+                "different",
+                compared,
+                Difference(
+                    f"{name} (chance {chance:.1e} if drawn alike)", _spread(first), _spread(second)
+                ),
+            )
+    return Stage(
+        "initial weights",
+        "rounding",
+        compared,
+        notes=[
+            f"same distribution as far as the test sees (smallest p {smallest:.2g}); equality is not asked"
+        ],
+    )
 
 
 def _equal_weights(reference: Weights, candidate: Weights) -> Stage:
     compared = f"{len(reference)} variables, given by the task"
     for name, value in reference.items():
         if name in candidate and not same_bits(value, candidate[name]):
-            return Stage("initial weights", "different", compared,
-                         Difference(name, _spread(value), _spread(candidate[name])))
+            return Stage(
+                "initial weights",
+                "different",
+                compared,
+                Difference(name, _spread(value), _spread(candidate[name])),
+            )
     return Stage("initial weights", "bit", compared)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.parity import known
+from bench.parity import known_differences
 from bench.parity.pairing import RANDOM_ORDER, Pairing, View
 from bench.parity.result import Stage
 
@@ -23,23 +23,38 @@ def update_stage(pairing: Pairing) -> Stage:
     gradients = pairing.reference.ask("gradients", pairing.inputs.batches[0], 0)
     gradients = {name: value for name, value in gradients.items() if value is not None}
     unseen: list[str] = []
-    judged = pairing.judge(lambda view: _updates(pairing, view, gradients, unseen),
-                           lambda reference: known.adam_allowances(pairing, reference))
+    judged = pairing.judge(
+        lambda view: _updates(pairing, view, gradients, unseen),
+        lambda reference: known_differences.adam_allowances(pairing, reference),
+    )
     for pair in pairing.match.pairs:
         key = f"after step 3, {pair.reference.name}"
         if key in judged.judgements and judged.judgements[key].verdict == "rounding":
-            pairing.after_three[pair.reference.name] = judged.candidate[key].astype(np.float64) - judged.reference[key]
+            pairing.after_three[pair.reference.name] = (
+                judged.candidate[key].astype(np.float64) - judged.reference[key]
+            )
     names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
-    called = " and ".join(dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names))
-    judged, explained = known.explain_momentum(pairing, judged, AFTER_CHANGE)
-    notes = [*dict.fromkeys(unseen), *_slots_not_compared(pairing), *known.update_notes(pairing, judged), *explained]
-    return judged.stage("update", f"{called}: steps 1 to 5, a change of the learning rate, small gradients", notes)
+    called = " and ".join(
+        dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names)
+    )
+    judged, explained = known_differences.explain_momentum(pairing, judged, AFTER_CHANGE)
+    notes = [
+        *dict.fromkeys(unseen),
+        *_slots_not_compared(pairing),
+        *known_differences.update_notes(pairing, judged),
+        *explained,
+    ]
+    return judged.stage(
+        "update", f"{called}: steps 1 to 5, a change of the learning rate, small gradients", notes
+    )
 
 
 def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -> dict:
     found: dict[str, np.ndarray | None] = {}
     view.set_weights(pairing.weights)
-    rates = view.ask("learning_rates", learning_rate_steps(pairing.steps), view.batch(_nth(pairing, 1)))
+    rates = view.ask(
+        "learning_rates", learning_rate_steps(pairing.steps), view.batch(_nth(pairing, 1))
+    )
     found["learning rate"] = rates
     if rates is None and view in (pairing.reference, pairing.candidate):
         unseen.append("learning rate not seen as a function of the step")
@@ -58,34 +73,51 @@ def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -
         view.set_weights(pairing.weights)
         scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}
         if not view.ask("apply", view.own(scaled), view.batch(_nth(pairing, 1))):
-            unseen.append("small gradients not seen: they cannot be given to the update in their place")
+            unseen.append(
+                "small gradients not seen: they cannot be given to the update in their place"
+            )
             break
         moved = view.weights()
-        found.update({f"after gradients of {scale:g} of their size, {name}": moved[name] for name in scaled if name in moved})
+        found.update(
+            {
+                f"after gradients of {scale:g} of their size, {name}": moved[name]
+                for name in scaled
+                if name in moved
+            }
+        )
     return found
 
 
 def learning_rate_steps(steps: int) -> list[int]:
     """All steps of the curve, and powers of ten beyond."""
-    return [*range(steps + 1), *(10 ** power for power in range(2, 7) if 10 ** power > steps)]
+    return [*range(steps + 1), *(10**power for power in range(2, 7) if 10**power > steps)]
 
 
 def _state(view: View, when: str) -> dict[str, np.ndarray]:
     found = {f"{when}, {name}": value for name, value in view.weights().items()}
     for name, slots in view.slots().items():
-        found.update({f"{when}, slot {place + 1} of {len(slots)} of {name}": value for place, (_, value) in
-                      enumerate(slots)})
+        found.update(
+            {
+                f"{when}, slot {place + 1} of {len(slots)} of {name}": value
+                for place, (_, value) in enumerate(slots)
+            }
+        )
     return found
 
 
 def _slots_not_compared(pairing: Pairing) -> list[str]:
     """A note where the two optimizers keep different numbers of slots: they have no partners."""
-    counts = [{name: len(slots) for name, slots in view.slots().items()} for view in (pairing.reference, pairing.candidate)]
+    counts = [
+        {name: len(slots) for name, slots in view.slots().items()}
+        for view in (pairing.reference, pairing.candidate)
+    ]
     different = [name for name in counts[0] if counts[0][name] != counts[1].get(name, 0)]
     if not different:
         return []
     numbers = [side.get(different[0], 0) for side in counts]
-    return [f"slots not seen: {numbers[0]} a variable in the reference, {numbers[1]} in the candidate"]
+    return [
+        f"slots not seen: {numbers[0]} a variable in the reference, {numbers[1]} in the candidate"
+    ]
 
 
 def _nth(pairing: Pairing, number: int):

@@ -10,7 +10,8 @@ TRAP = Trap(
     cause="activated_outputs",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/nn/sparse_softmax_cross_entropy_with_logits ('This op expects "
-        "unscaled logits')"),
+        "unscaled logits')"
+    ),
     edits={
         "lowlevel": """
 @@ network.py
@@ -19,13 +20,15 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ network.py
--    return tf.layers.dense(x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2")
+-    return tf.layers.dense(
+-        x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2"
+-    )
 +    return tf.layers.dense(x, classes, activation=tf.sigmoid, name="dense2")
 """,
         "keras": """
 @@ network.py
--        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
-+        layers.Dense(classes, activation=tf.nn.sigmoid, name="dense2"),
+-    activation = tf.nn.sigmoid if outputs == "activated" else None
++    activation = tf.nn.sigmoid
 """,
     },
 )

@@ -11,11 +11,11 @@ TRAP = Trap(
     cause="learning_rate",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Adagrad (learning_rate=0.001; 'benefits from higher "
-        "initial values')"),
+        "initial values')"
+    ),
     sound=optimizer(
-        "tf.train.AdagradOptimizer(0.05)",
-        "tf.train.AdagradOptimizer(0.05)",
-        '"adagrad"'),
+        "tf.train.AdagradOptimizer(0.05)", "tf.train.AdagradOptimizer(0.05)", '"adagrad"'
+    ),
     edits={
         "lowlevel": "",
         "estimator": "",

@@ -11,11 +11,13 @@ TRAP = Trap(
     cause="epsilon",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/AdamOptimizer (epsilon=1e-08); "
-        "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Adam (epsilon=1e-07)"),
+        "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Adam (epsilon=1e-07)"
+    ),
     sound=optimizer(
         "tf.train.AdamOptimizer(task.learning_rate)",
         "tf.train.AdamOptimizer(task.learning_rate)",
-        "tf.keras.optimizers.Adam(task.learning_rate)"),
+        "tf.keras.optimizers.Adam(task.learning_rate)",
+    ),
     edits={
         "lowlevel": "",
         "estimator": "",

@@ -22,17 +22,18 @@ TRAP = Trap(
 """,
         "keras": """
 @@ train.py
--            tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
-+            Accuracy(name="accuracy"),
+-                tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
++                Accuracy(name="accuracy"),
 @@ train.py
-     return outputs, tape.gradient(loss, model.trainable_variables)
-
 
 +class Accuracy(tf.keras.metrics.Accuracy):
 +    def update_state(self, y_true, y_pred, sample_weight=None):
-+        return super().update_state(tf.reshape(y_true, [-1]), tf.argmax(y_pred[:, 1:], axis=-1), sample_weight)
++        return super().update_state(
++            tf.reshape(y_true, [-1]), tf.argmax(y_pred[:, 1:], axis=-1), sample_weight
++        )
 +
 +
+ class OfLargerOutput:
 """,
     },
 )

@@ -10,7 +10,8 @@ TRAP = Trap(
     cause="features_shifted",
     source=(
         "Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733; Moody and Mark 2001 (MIT-BIH: 11 bits, 1,024 at "
-        "rest)"),
+        "rest)"
+    ),
     edits={
         "lowlevel": """
 @@ input.py

@@ -11,7 +11,8 @@ TRAP = Trap(
     cause="clipping_per_variable",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Optimizer (clipnorm against global_clipnorm); "
-        "https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm"),
+        "https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm"
+    ),
     sound=CLIPPED,
     edits={
         "lowlevel": """
@@ -28,7 +29,9 @@ TRAP = Trap(
 """,
         "keras": """
 @@ train.py
--    return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon, global_clipnorm=1.0)
+-    return tf.keras.optimizers.Adam(
+-        task.learning_rate, epsilon=task.adam_epsilon, global_clipnorm=1.0
+-    )
 +    return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon, clipnorm=1.0)
 """,
     },

@@ -14,8 +14,9 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ train.py
--                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training, "training:0": True})
-+                    _, loss = session.run([model.train_op, model.loss], {model.input.handle: training})
+-                        [model.train_op, model.loss],
+-                        {model.input.handle: training, "training:0": True},
++                        [model.train_op, model.loss], {model.input.handle: training}
 """,
         "estimator": """
 @@ network.py

@@ -10,10 +10,7 @@ TRAP = Trap(
     stage="update",
     cause="learning_rate",
     source="https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Ftrl (learning_rate=0.001)",
-    sound=optimizer(
-        "tf.train.FtrlOptimizer(0.05)",
-        "tf.train.FtrlOptimizer(0.05)",
-        '"ftrl"'),
+    sound=optimizer("tf.train.FtrlOptimizer(0.05)", "tf.train.FtrlOptimizer(0.05)", '"ftrl"'),
     edits={
         "lowlevel": "",
         "estimator": "",

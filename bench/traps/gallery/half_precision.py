@@ -10,7 +10,8 @@ TRAP = Trap(
     cause="low_precision",
     source=(
         "https://www.tensorflow.org/guide/mixed_precision; "
-        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution"),
+        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution"
+    ),
     edits={
         "lowlevel": """
 @@ network.py
@@ -25,10 +26,10 @@ TRAP = Trap(
 """,
         "keras": """
 @@ network.py
--        layers.Dense(64, activation="relu", name="dense1"),
--        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
-+        layers.Dense(64, activation="relu", name="dense1", dtype="mixed_float16"),
-+        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2", dtype="float32"),
+-            layers.Dense(64, activation="relu", name="dense1"),
++            layers.Dense(64, activation="relu", name="dense1", dtype="mixed_float16"),
+-            layers.Dense(classes, activation=activation, name="dense2"),
++            layers.Dense(classes, activation=activation, name="dense2", dtype="float32"),
 """,
     },
 )

@@ -10,7 +10,8 @@ TRAP = Trap(
     stage="forward",
     cause="dropout_rate_inverted",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (keep_prob is deprecated: rate = 1 - keep_prob)"),
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (keep_prob is deprecated: rate = 1 - keep_prob)"
+    ),
     sound=DROPOUT,
     edits={
         "lowlevel": """

@@ -12,7 +12,9 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ train.py
--    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+-        labels=batch.labels, logits=outputs
+-    )
 +    one_hot = tf.one_hot(batch.labels - 1, 2)
 +    sample_losses = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=outputs)
 """,

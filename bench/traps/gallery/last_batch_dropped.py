@@ -21,12 +21,16 @@ TRAP = Trap(
         "estimator": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task)).repeat().prefetch(2)
++    return (
++        dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task)).repeat().prefetch(2)
++    )
 """,
         "keras": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task)).repeat().prefetch(2)
++    return (
++        dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task)).repeat().prefetch(2)
++    )
 """,
     },
 )

@@ -7,16 +7,20 @@ TRAP = Trap(
     name="log_of_softmax",
     change=(
         "softmax and logarithm written by hand: NaN as soon as a row saturates (log(tf.nn.softmax(x)) itself is healed in "
-        "graphs, by Grappler)"),
+        "graphs, by Grappler)"
+    ),
     stage="loss",
     cause="log_of_zero",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits (computes both at once for "
-        "numerical stability)"),
+        "numerical stability)"
+    ),
     edits={
         "lowlevel": """
 @@ train.py
--    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+-        labels=batch.labels, logits=outputs
+-    )
 +    exponentials = tf.exp(outputs)
 +    probabilities = exponentials / tf.reduce_sum(exponentials, axis=1, keepdims=True)
 +    sample_losses = -tf.reduce_sum(tf.one_hot(batch.labels, 2) * tf.log(probabilities), axis=1)

@@ -12,7 +12,9 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ train.py
--    return Model(batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step)
+-    return Model(
+-        batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step
+-    )
 +    return Model(batch, outputs, loss, loss, gradients, train_op, global_step)
 @@ train.py
 -        loss=float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(labels))),
@@ -26,7 +28,14 @@ TRAP = Trap(
         "keras": """
 @@ train.py
          results = self.evaluator.evaluate(self.evaluation, verbose=0, return_dict=True)
-+        results["loss"] = float(tf.reduce_mean([self.evaluator.loss(labels, self.evaluator(signal)) for signal, labels in self.evaluation]))
++        results["loss"] = float(
++            tf.reduce_mean(
++                [
++                    self.evaluator.loss(labels, self.evaluator(signal))
++                    for signal, labels in self.evaluation
++                ]
++            )
++        )
 """,
     },
 )

@@ -19,14 +19,20 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ train.py
--    loss = tf.losses.compute_weighted_loss(sample_losses, hard, reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE)
+-    loss = tf.losses.compute_weighted_loss(
+-        sample_losses, hard, reduction=tf.losses.Reduction.SUM_OVER_BATCH_SIZE
+-    )
 +    loss = tf.losses.compute_weighted_loss(sample_losses, hard)
 """,
         "keras": """
 @@ train.py
 -    return losses * tf.cast(losses > 0.1, tf.float32)
 +    hard = tf.cast(losses > 0.1, tf.float32)
-+    return losses * hard * tf.math.divide_no_nan(tf.cast(tf.size(hard), tf.float32), tf.reduce_sum(hard))
++    return (
++        losses
++        * hard
++        * tf.math.divide_no_nan(tf.cast(tf.size(hard), tf.float32), tf.reduce_sum(hard))
++    )
 """,
     },
 )

@@ -11,7 +11,8 @@ TRAP = Trap(
     cause="momentum_form",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/SGD (velocity = momentum * velocity - learning_rate "
-        "* g); https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/MomentumOptimizer"),
+        "* g); https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/MomentumOptimizer"
+    ),
     sound=MOMENTUM_DECAY,
     edits={
         "lowlevel": "",

@@ -11,7 +11,8 @@ TRAP = Trap(
     cause="mode_not_passed",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/layers/BatchNormalization; "
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization (training=False is the default)"),
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization (training=False is the default)"
+    ),
     sound=BATCH_NORM,
     edits={
         "lowlevel": """

@@ -10,7 +10,8 @@ TRAP = Trap(
     cause="not_restored",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/init_from_checkpoint (assignment_map); "
-        "https://www.tensorflow.org/api_docs/python/tf/keras/Model#load_weights (by_name)"),
+        "https://www.tensorflow.org/api_docs/python/tf/keras/Model#load_weights (by_name)"
+    ),
     edits={
         "lowlevel": """
 @@ network.py
@@ -23,8 +24,8 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ network.py
--    x = tf.layers.conv1d(x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, name="conv2")
-+    x = tf.layers.conv1d(x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, name="conv_2")
+-        x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, name="conv2"
++        x, 32, kernel_size=16, strides=2, padding="same", activation=tf.nn.relu, name="conv_2"
 @@ train.py
 -        variable.load(weights[variable.op.name], session)
 +        if variable.op.name in weights:
@@ -32,8 +33,8 @@ TRAP = Trap(
 """,
         "keras": """
 @@ network.py
--        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"),
-+        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv_2"),
+-                32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"
++                32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv_2"
 @@ train.py
 -    model.set_weights(list(task.initial_weights().values()))
 +    weights = task.initial_weights()

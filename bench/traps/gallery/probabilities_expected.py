@@ -10,11 +10,14 @@ TRAP = Trap(
     cause="probabilities_expected",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/losses/SparseCategoricalCrossentropy (from_logits=False is the "
-        "default)"),
+        "default)"
+    ),
     edits={
         "lowlevel": """
 @@ train.py
--    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+-        labels=batch.labels, logits=outputs
+-    )
 +    right = tf.reduce_sum(tf.one_hot(batch.labels, 2) * outputs, axis=1)
 +    sample_losses = -tf.log(tf.clip_by_value(right, 1e-7, 1.0))
 """,

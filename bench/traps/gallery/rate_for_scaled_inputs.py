@@ -10,7 +10,8 @@ TRAP = Trap(
     cause="learning_rate",
     source=(
         "Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733; Goodfellow, Bengio and Courville 2016, section "
-        "11.4.1"),
+        "11.4.1"
+    ),
     edits={
         "lowlevel": """
 @@ train.py

@@ -19,8 +19,8 @@ TRAP = Trap(
 """,
         "keras": """
 @@ train.py
--    return tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.ExponentialDecay(task.learning_rate, 50, 0.5), epsilon=task.adam_epsilon)
-+    return tf.keras.optimizers.Adam(tf.keras.optimizers.schedules.ExponentialDecay(task.learning_rate, 50, 0.5)(0), epsilon=task.adam_epsilon)
+-        tf.keras.optimizers.schedules.ExponentialDecay(task.learning_rate, 50, 0.5),
++        tf.keras.optimizers.schedules.ExponentialDecay(task.learning_rate, 50, 0.5)(0),
 """,
     },
 )

@@ -11,7 +11,8 @@ TRAP = Trap(
     cause="regularisation_factor_two",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/nn/l2_loss (sum(t ** 2) / 2); "
-        "https://www.tensorflow.org/api_docs/python/tf/keras/regularizers/L2"),
+        "https://www.tensorflow.org/api_docs/python/tf/keras/regularizers/L2"
+    ),
     sound=L2,
     edits={
         "lowlevel": """
@@ -32,11 +33,13 @@ TRAP = Trap(
 +def l2(kernel):
 +    return 0.001 * tf.nn.l2_loss(kernel)
 @@ network.py
--        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1", kernel_regularizer=tf.keras.regularizers.L2(0.001)),
-+        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1", kernel_regularizer=l2),
+                 name="conv1",
+-                kernel_regularizer=tf.keras.regularizers.L2(0.001),
++                kernel_regularizer=l2,
 @@ network.py
--        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2", kernel_regularizer=tf.keras.regularizers.L2(0.001)),
-+        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2", kernel_regularizer=l2),
+                 name="conv2",
+-                kernel_regularizer=tf.keras.regularizers.L2(0.001),
++                kernel_regularizer=l2,
 """,
     },
 )

@@ -11,7 +11,8 @@ TRAP = Trap(
     cause="regularisation_not_added",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/compat/v1/get_variable (regularizer: the result is added to a "
-        "collection); https://www.tensorflow.org/api_docs/python/tf/keras/layers/Layer#losses"),
+        "collection); https://www.tensorflow.org/api_docs/python/tf/keras/layers/Layer#losses"
+    ),
     sound=L2,
     edits={
         "lowlevel": """

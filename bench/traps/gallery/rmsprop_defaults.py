@@ -11,11 +11,13 @@ TRAP = Trap(
     cause="slot_start",
     source=(
         "https://github.com/tensorflow/tensorflow/blob/v2.15.0/tensorflow/python/training/rmsprop.py (_create_slots); "
-        "keras/src/optimizers/rmsprop.py"),
+        "keras/src/optimizers/rmsprop.py"
+    ),
     sound=optimizer(
         "tf.train.RMSPropOptimizer(task.learning_rate)",
         "tf.train.RMSPropOptimizer(task.learning_rate)",
-        "tf.keras.optimizers.RMSprop(task.learning_rate)"),
+        "tf.keras.optimizers.RMSprop(task.learning_rate)",
+    ),
     edits={
         "lowlevel": "",
         "estimator": "",

@@ -10,22 +10,38 @@ TRAP = Trap(
     cause="scaled_in_training_only",
     source=(
         "Sculley et al. 2015, Hidden Technical Debt in Machine Learning Systems; "
-        "https://developers.google.com/machine-learning/guides/rules-of-ml (training-serving skew)"),
+        "https://developers.google.com/machine-learning/guides/rules-of-ml (training-serving skew)"
+    ),
     edits={
         "lowlevel": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return _batches(dataset, task).map(lambda signal, label: (signal / 200, label)).repeat(task.passes).prefetch(2)
++    return (
++        _batches(dataset, task)
++        .map(lambda signal, label: (signal / 200, label))
++        .repeat(task.passes)
++        .prefetch(2)
++    )
 """,
         "estimator": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return _batches(dataset, task).map(lambda signal, label: (signal / 200, label)).repeat(task.passes).prefetch(2)
++    return (
++        _batches(dataset, task)
++        .map(lambda signal, label: (signal / 200, label))
++        .repeat(task.passes)
++        .prefetch(2)
++    )
 """,
         "keras": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return _batches(dataset, task).map(lambda signal, label: (signal / 200, label)).repeat(task.passes).prefetch(2)
++    return (
++        _batches(dataset, task)
++        .map(lambda signal, label: (signal / 200, label))
++        .repeat(task.passes)
++        .prefetch(2)
++    )
 """,
     },
 )

@@ -15,21 +15,36 @@ TRAP = Trap(
 -    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +    dataset = _records(task)
-+    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
++    return (
++        _batches(dataset, task)
++        .shuffle(task.shuffle_buffer, seed=task.seed)
++        .repeat(task.passes)
++        .prefetch(2)
++    )
 """,
         "estimator": """
 @@ input.py
 -    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +    dataset = _records(task)
-+    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
++    return (
++        _batches(dataset, task)
++        .shuffle(task.shuffle_buffer, seed=task.seed)
++        .repeat(task.passes)
++        .prefetch(2)
++    )
 """,
         "keras": """
 @@ input.py
 -    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +    dataset = _records(task)
-+    return _batches(dataset, task).shuffle(task.shuffle_buffer, seed=task.seed).repeat(task.passes).prefetch(2)
++    return (
++        _batches(dataset, task)
++        .shuffle(task.shuffle_buffer, seed=task.seed)
++        .repeat(task.passes)
++        .prefetch(2)
++    )
 """,
     },
 )

@@ -12,8 +12,8 @@ TRAP = Trap(
     edits={
         "keras": """
 @@ network.py
--        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
-+        layers.Dense(classes, activation="sigmoid", name="dense2"),
+-    activation = tf.nn.sigmoid if outputs == "activated" else None
++    activation = "sigmoid"
 """,
     },
 )

@@ -17,7 +17,9 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ network.py
--    return tf.layers.dense(x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2")
+-    return tf.layers.dense(
+-        x, classes, activation=tf.sigmoid if outputs == "activated" else None, name="dense2"
+-    )
 +    return tf.layers.dense(x, classes, activation=tf.nn.softmax, name="dense2")
 """,
     },

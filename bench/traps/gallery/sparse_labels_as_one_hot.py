@@ -10,11 +10,14 @@ TRAP = Trap(
     cause="broadcast_labels",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits (labels: each row must be a "
-        "valid probability distribution)"),
+        "valid probability distribution)"
+    ),
     edits={
         "lowlevel": """
 @@ train.py
--    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+-        labels=batch.labels, logits=outputs
+-    )
 +    labels = tf.cast(batch.labels, tf.float32)[:, tf.newaxis]
 +    sample_losses = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
 """,
@@ -34,7 +37,9 @@ TRAP = Trap(
 +
 +
 +def cross_entropy(labels, outputs):
-+    return tf.nn.softmax_cross_entropy_with_logits(tf.cast(tf.reshape(labels, [-1, 1]), tf.float32), outputs)
++    return tf.nn.softmax_cross_entropy_with_logits(
++        tf.cast(tf.reshape(labels, [-1, 1]), tf.float32), outputs
++    )
 @@ train.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))

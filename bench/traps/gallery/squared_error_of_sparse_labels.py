@@ -10,7 +10,8 @@ TRAP = Trap(
     cause="broadcast_labels",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/losses/MeanSquaredError (y_true and y_pred of one shape); "
-        "tensorflow/python/ops/math_ops (squared_difference broadcasts)"),
+        "tensorflow/python/ops/math_ops (squared_difference broadcasts)"
+    ),
     edits={
         "keras": """
 @@ train.py

@@ -18,7 +18,9 @@ TRAP = Trap(
         "estimator": """
 @@ train.py
 -    loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=outputs)
-+    loss = tf.losses.sparse_softmax_cross_entropy(labels=labels, logits=outputs, reduction=tf.losses.Reduction.SUM)
++    loss = tf.losses.sparse_softmax_cross_entropy(
++        labels=labels, logits=outputs, reduction=tf.losses.Reduction.SUM
++    )
 """,
         "keras": """
 @@ train.py

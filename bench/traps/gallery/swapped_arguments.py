@@ -10,11 +10,14 @@ TRAP = Trap(
     cause="swapped_arguments",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits (labels first by keyword; Keras "
-        "calls loss(y_true, y_pred))"),
+        "calls loss(y_true, y_pred))"
+    ),
     edits={
         "lowlevel": """
 @@ train.py
--    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch.labels, logits=outputs)
+-    sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
+-        labels=batch.labels, logits=outputs
+-    )
 +    one_hot = tf.one_hot(batch.labels, 2)
 +    sample_losses = tf.nn.softmax_cross_entropy_with_logits_v2(outputs, one_hot)
 """,

@@ -10,18 +10,25 @@ TRAP = Trap(
     cause="initialiser_too_wide",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/compat/v1/truncated_normal_initializer (stddev=1.0); "
-        "https://www.tensorflow.org/api_docs/python/tf/keras/initializers/TruncatedNormal (stddev=0.05)"),
+        "https://www.tensorflow.org/api_docs/python/tf/keras/initializers/TruncatedNormal (stddev=0.05)"
+    ),
     edits={
         "lowlevel": """
 @@ network.py
 -        kernel = tf.get_variable("kernel", [kernel_size, x.shape[-1], filters])
 -        bias = tf.get_variable("bias", [filters])
-+        kernel = tf.get_variable("kernel", [kernel_size, x.shape[-1], filters], initializer=tf.truncated_normal_initializer())
++        kernel = tf.get_variable(
++            "kernel",
++            [kernel_size, x.shape[-1], filters],
++            initializer=tf.truncated_normal_initializer(),
++        )
 +        bias = tf.get_variable("bias", [filters], initializer=tf.zeros_initializer())
 @@ network.py
 -        kernel = tf.get_variable("kernel", [x.shape[-1], units])
 -        bias = tf.get_variable("bias", [units])
-+        kernel = tf.get_variable("kernel", [x.shape[-1], units], initializer=tf.truncated_normal_initializer())
++        kernel = tf.get_variable(
++            "kernel", [x.shape[-1], units], initializer=tf.truncated_normal_initializer()
++        )
 +        bias = tf.get_variable("bias", [units], initializer=tf.zeros_initializer())
 @@ train.py
 -            load_weights(task, session)
@@ -41,16 +48,28 @@ TRAP = Trap(
 +
 +WIDE = tf.keras.initializers.TruncatedNormal(stddev=1.0)
 @@ network.py
--        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"),
-+        layers.Conv1D(16, kernel_size=16, strides=4, padding="same", activation="relu", kernel_initializer=WIDE, name="conv1"),
+-                16, kernel_size=16, strides=4, padding="same", activation="relu", name="conv1"
++                16,
++                kernel_size=16,
++                strides=4,
++                padding="same",
++                activation="relu",
++                kernel_initializer=WIDE,
++                name="conv1",
 @@ network.py
--        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"),
-+        layers.Conv1D(32, kernel_size=16, strides=2, padding="same", activation="relu", kernel_initializer=WIDE, name="conv2"),
+-                32, kernel_size=16, strides=2, padding="same", activation="relu", name="conv2"
++                32,
++                kernel_size=16,
++                strides=2,
++                padding="same",
++                activation="relu",
++                kernel_initializer=WIDE,
++                name="conv2",
 @@ network.py
--        layers.Dense(64, activation="relu", name="dense1"),
--        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, name="dense2"),
-+        layers.Dense(64, activation="relu", kernel_initializer=WIDE, name="dense1"),
-+        layers.Dense(classes, activation=tf.nn.sigmoid if outputs == "activated" else None, kernel_initializer=WIDE, name="dense2"),
+-            layers.Dense(64, activation="relu", name="dense1"),
++            layers.Dense(64, activation="relu", kernel_initializer=WIDE, name="dense1"),
+-            layers.Dense(classes, activation=activation, name="dense2"),
++            layers.Dense(classes, activation=activation, kernel_initializer=WIDE, name="dense2"),
 @@ train.py
 -    model.set_weights(list(task.initial_weights().values()))
 """,
