@@ -9,15 +9,19 @@ ROOT = Path(__file__).parent.parent
 LEVELS = {
     "task": 0,
     "implementations": 1,
+    "durable": 1,
+    "text_tables": 1,
     "process": 1,
     "data": 2,
     "measure": 3,
     "parity": 4,
-    "diagnose": 5,
-    "run": 6,
-    "report": 7,
-    "cli": 8,
-    "__main__": 9,
+    "results": 5,
+    "diagnose": 6,
+    "traps": 7,
+    "run": 8,
+    "report": 9,
+    "cli": 10,
+    "__main__": 11,
 }
 
 

@@ -15,10 +15,11 @@ from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_tab
 from bench.report.findings import find, judge
 from bench.report.frames import curves_frame, in_order, read_cells, results_frame
 from bench.report.rounds import read_rounds, throughput_frame
-from bench.report.tables import agreement_table, power, spread, training_table, tuned_table
+from bench.report.tables import agreement_table, training_table, tuned_table
 from bench.report.write import write_report
 from bench.results import cells as raw
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
+from bench.text_tables import power, spread
 
 SETTINGS = {name: {"digest": "d", "epochs": 2} for name in ("small", "large")}
 ENVIRONMENT = {

@@ -19,13 +19,13 @@ from bench.report.plots import escaped
 from bench.report.replay import write_replay
 from bench.report.rounds import read_rounds
 from bench.report.sweep import write_sweep
-from bench.report.tables import as_markdown, as_text
 from bench.report.write import write_report
 from bench.results import cells as raw
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 from bench.results.files import MOST_JSON, RawFileError, printable, read_json, read_table
 from bench.results.rounds import read_calls, read_variants
 from bench.results.typed import as_fields, as_record
+from bench.text_tables import as_markdown, as_text
 
 TAG = "<img src=x onerror=alert(1)>"
 """A name that a file can have."""

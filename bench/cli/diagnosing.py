@@ -241,9 +241,9 @@ def traps_command(
     python -m bench traps --only activated_outputs
     python -m bench traps --full --dataset small --seeds 1 --not-alone
     """
-    from bench.report.tables import as_text
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.lock import held
+    from bench.text_tables import as_text
     from bench.traps.runner import measure_traps
     from bench.traps.tables import (
         WIDTHS,

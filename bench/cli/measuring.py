@@ -210,11 +210,11 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
     from bench.implementations import IMPLEMENTATIONS, resolve_implementations
     from bench.process.forkserver import with_forkserver
     from bench.report.sweep import write_sweep
-    from bench.report.tables import as_text
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.lock import held
     from bench.run.sweep import run_sweep, sizes_of
     from bench.run.variants import trained_variants
+    from bench.text_tables import as_text
 
     if not batches and not lengths:
         raise UserError(
@@ -259,8 +259,8 @@ def compare_command(before, after, fail_over, force) -> None:
     The exit code is 0 if nothing is slower beyond --fail-over, 1 if something is, 2 if the two cannot be compared.
     """
     from bench.report.compare import compare_runs
-    from bench.report.tables import as_text
     from bench.run.check import check_run_folder
+    from bench.text_tables import as_text
 
     check_run_folder(before)
     check_run_folder(after)

@@ -11,8 +11,9 @@ from bench.parity.result import STAGES
 from bench.report.cost import cost_answer
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts
-from bench.report.tables import SECOND_STEP, Answer, power
+from bench.report.tables import SECOND_STEP, Answer
 from bench.results.comparisons import StoredComparison
+from bench.text_tables import power
 
 EQUAL_ACCURACY = 1e-3
 """Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32

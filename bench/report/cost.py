@@ -11,9 +11,10 @@ from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.step_breakdown import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
 from bench.report.rounds import Rounds, is_yardstick, parts_of
-from bench.report.tables import Answer, spread
+from bench.report.tables import Answer
 from bench.results import cells as raw
 from bench.results.files import left_out
+from bench.text_tables import spread
 
 QUESTION = "What does each API cost?"
 _NAMES = {FLOOR: "(the floor)", AGAIN: "(again, A/A)"}

@@ -10,9 +10,10 @@ import pandas as pd
 from bench.diagnose.outputs import near_chance
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
 from bench.report.parity import parity_texts
-from bench.report.tables import power, reference, spread
+from bench.report.tables import reference
 from bench.results import cells as raw
 from bench.results.comparisons import StoredComparison
+from bench.text_tables import power, spread
 
 
 @dataclass(frozen=True)

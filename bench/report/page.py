@@ -11,8 +11,8 @@ from bench.report.answers import Answer
 from bench.report.findings import Finding
 from bench.report.parity import stage_tables
 from bench.report.plots import curve_plots, scaling_plot, tax_plot, throughput_plot
-from bench.report.tables import as_text
 from bench.results.comparisons import StoredComparison
+from bench.text_tables import as_text
 
 
 def render_page(

@@ -14,12 +14,12 @@ from bench.measure.saturation import right, saturated_rows
 from bench.report.page import figure_html
 from bench.report.pictures import color_of
 from bench.report.plots import GRADIENT_FLOOR, escaped
-from bench.report.tables import as_text
 from bench.results import cells as raw
 from bench.results.files import RawFileError, read_json
 from bench.results.typed import as_fields
 from bench.run.replay import FILE
 from bench.task import UserError
+from bench.text_tables import as_text
 
 LOG = {
     "true_negatives": 0,

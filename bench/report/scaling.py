@@ -8,7 +8,7 @@ import pandas as pd
 from bench.implementations import CLUSTER
 from bench.measure.scaling import TEN_GIGABIT, expected_efficiency
 from bench.measure.statistics import ratio_of_medians
-from bench.report.tables import spread
+from bench.text_tables import spread
 
 MORE = (8, 64, 512)
 

@@ -16,9 +16,9 @@ from bench.measure.step_breakdown import PARTS
 from bench.report.pictures import COLORS
 from bench.report.plots import escaped
 from bench.report.rounds import Rounds, read_rounds, throughput_frame
-from bench.report.tables import as_markdown, as_text
 from bench.results import cells as raw
 from bench.results.typed import as_fields
+from bench.text_tables import as_markdown, as_text
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bench.report.frames import in_order
 from bench.results import cells as raw
+from bench.text_tables import power, spread
 
 RANGE_NOTE = "Training and other costs: median of the cells, [lowest, highest]."
 SECOND_STEP = "second step, relative"
@@ -27,20 +26,6 @@ class Answer:
     question: str
     headline: str
     detail: str
-
-
-def spread(values: pd.Series, digits: int | Callable[[float], str]) -> str:
-    """`median [lowest, highest]`, or a dash where nothing was measured; with so many decimals, or as a function says."""
-    values = values.dropna().astype(float)
-    if values.empty:
-        return "-"
-    show = digits if callable(digits) else f"{{:,.{digits}f}}".format
-    return f"{show(values.median())} [{show(values.min())}, {show(values.max())}]"
-
-
-def power(value: float) -> str:
-    """A size for which the power of ten matters; an exact zero is said to be one."""
-    return "0" if value == 0 else f"{value:.1e}"
 
 
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
@@ -190,29 +175,6 @@ def _measured(ok: pd.DataFrame, implementation: str, dataset: str, outputs: str,
             & (ok["outputs"] == outputs)
             & (ok["seed"] == seed)
         ).any()
-    )
-
-
-def as_markdown(text: str) -> str:
-    """Text that is neither a tag, a link or a picture, nor the end of a table's cell."""
-    return text.replace("\\", "\\\\").replace("<", "&lt;").replace("](", "]\\(").replace("|", "\\|")
-
-
-def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None = None) -> str:
-    """A table in one of tabulate's styles, columns wrapped at `widths` characters; differences between runs are shown to two
-    digits. Of the styles `html` and `github`, text is escaped."""
-    shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
-    if style == "github":
-        shown = shown.map(
-            lambda value: as_markdown(value) if isinstance(value, str) else value
-        ).rename(columns=as_markdown)
-    return tabulate(
-        shown,
-        headers="keys",
-        tablefmt=style,
-        showindex=False,
-        disable_numparse=True,
-        maxcolwidths=widths,
     )
 
 

@@ -41,18 +41,11 @@ from bench.report.scaling import (
     scaling_frame,
     scaling_table,
 )
-from bench.report.tables import (
-    QUICK_NOTE,
-    RANGE_NOTE,
-    agreement_table,
-    as_markdown,
-    as_text,
-    training_table,
-    tuned_table,
-)
+from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, training_table, tuned_table
 from bench.results import cells as raw
 from bench.results.comparisons import read_comparisons
 from bench.results.environment import read_environment
+from bench.text_tables import as_markdown, as_text
 
 
 @dataclass(frozen=True)

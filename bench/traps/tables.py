@@ -10,8 +10,8 @@ import pandas as pd
 
 from bench.data.source import DATASETS
 from bench.diagnose.causes import CAUSES
-from bench.report.tables import as_text, spread
 from bench.results import cells as raw
+from bench.text_tables import as_text, spread
 from bench.traps.runner import ALONE, CLEAN, COMPARED
 from bench.traps.trap import Trap, gallery
 
