@@ -10,6 +10,7 @@ LEVELS = {
     "task": 0,
     "implementations": 1,
     "durable": 1,
+    "patched": 1,
     "text_tables": 1,
     "process": 1,
     "data": 2,
