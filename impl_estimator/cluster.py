@@ -239,7 +239,7 @@ class EpochEnd(tf.train.SessionRunHook):
     def after_run(self, run_context, run_values):
         self.step += 1
         is_end = self.step % self.task.steps_per_epoch == 0
-        if is_end or self.task.checkpoint_steps and self.step % self.task.checkpoint_steps == 0:
+        if is_end or (self.task.checkpoint_steps and self.step % self.task.checkpoint_steps == 0):
             saved = self.save(run_context.session)
             if is_end:
                 results = self.estimator.evaluate(self.evaluate, checkpoint_path=saved)

@@ -170,7 +170,7 @@ class EpochEnd(tf.keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.optimizer.iterations.numpy())
         epoch, rest = divmod(step, self.task.steps_per_epoch)
-        if not rest or self.task.checkpoint_steps and step % self.task.checkpoint_steps == 0:
+        if not rest or (self.task.checkpoint_steps and step % self.task.checkpoint_steps == 0):
             self.manager.save(step)
         if self.report and not rest:
             self.report.model.set_weights(self.model.get_weights())

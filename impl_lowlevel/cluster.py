@@ -238,7 +238,7 @@ def work(
                 observer.step(float(loss))
                 is_end = step % task.steps_per_epoch == 0
                 if is_chief and (
-                    is_end or task.checkpoint_steps and step % task.checkpoint_steps == 0
+                    is_end or (task.checkpoint_steps and step % task.checkpoint_steps == 0)
                 ):
                     session.run_step_fn(
                         lambda step_context: saver.save(

@@ -49,7 +49,8 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     assert process.returncode == 0, process.stderr
     results = pd.read_csv(folder / "results.csv")
     assert set(REQUIRED) <= set(results.columns)
-    assert len(results) == 18 and (results["status"] == "ok").all()
+    assert len(results) == 18
+    assert (results["status"] == "ok").all()
     assert results.groupby(["implementation", "profile", "dataset", "outputs"]).ngroups == 18
     measured = [
         "accuracy",
@@ -72,7 +73,8 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     assert (results.loc[results["dataset"] == "small", ["device_ms_per_step", "of_floor"]] > 0).all(
         axis=None
     )
-    assert results["gpu_ms_per_step"].isna().all() and "No GPU was there" in process.stdout
+    assert results["gpu_ms_per_step"].isna().all()
+    assert "No GPU was there" in process.stdout
     assert (results.groupby("dataset")["parameters"].nunique() == 1).all()
 
 
@@ -90,26 +92,23 @@ def test_everything_promised_is_in_the_folder(quick_run):
         assert (folder / name).stat().st_size > 100
     for name in ("cells", "steps", "outputs"):
         assert len(list((folder / name).iterdir())) == 18
-    assert (
-        len(list((folder / "traces").iterdir())) == 8
-        and len(list((folder / "rounds").iterdir())) == 4
-    )
+    assert len(list((folder / "traces").iterdir())) == 8
+    assert len(list((folder / "rounds").iterdir())) == 4
     assert len(pd.read_csv(folder / "curves.csv")) == 18 * 3
 
 
 def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
     folder, _ = quick_run
     throughput = pd.read_csv(folder / "throughput.csv")
-    assert (
-        len(throughput) == 8
-        and throughput["samples_per_second"].gt(0).all()
-        and throughput["of_floor"].dropna().gt(0).all()
-    )
+    assert len(throughput) == 8
+    assert throughput["samples_per_second"].gt(0).all()
+    assert throughput["of_floor"].dropna().gt(0).all()
     parts = throughput[["kernels_ms", "input_ms", "runtime_ms", "api_ms", "python_ms"]]
     noise = (
         0.05 * throughput["wall_ms"]
     )  # a part is a difference of medians, and a quick run has few calls
-    assert parts.ge(-noise, axis=0).all(axis=None) and (parts["kernels_ms"] > 0.1).all()
+    assert parts.ge(-noise, axis=0).all(axis=None)
+    assert (parts["kernels_ms"] > 0.1).all()
     total = parts.sum(axis=1) + throughput["residual_ms"]
     assert total.to_numpy() == pytest.approx(throughput["wall_ms"].to_numpy(), rel=0.02)
 
@@ -135,7 +134,8 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
         "caution:",
     ):
         assert text in process.stdout
-    assert "TensorRT" not in process.stdout and "rebuild TensorFlow" not in process.stdout
+    assert "TensorRT" not in process.stdout
+    assert "rebuild TensorFlow" not in process.stdout
     assert "A --quick run" in (folder / "results.md").read_text()
 
 
@@ -162,7 +162,8 @@ def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_row
     assert len(stuck) == 3
     for _, cell in stuck.iterrows():
         verdict = judge(folder, cell)
-        assert verdict.state == "frozen" and 0.35 <= cell["accuracy"] <= 0.65
+        assert verdict.state == "frozen"
+        assert 0.35 <= cell["accuracy"] <= 0.65
         assert cell["final_loss"] == pytest.approx(verdict.rows.loss, abs=1e-5)
 
 
@@ -184,18 +185,19 @@ def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_
     process = run_module("bench", "run", "--quick", *part)
     assert process.returncode == 0, process.stderr
     after = pd.read_csv(folder / "results.csv")
-    assert (
-        len(after) == 18 and len(pd.read_csv(folder / "throughput.csv")) == 8
-    )  # the other variants took turns again
+    assert len(after) == 18
+    assert len(pd.read_csv(folder / "throughput.csv")) == 8
     same = before["wall_s"] == after["wall_s"]
-    assert (~same).sum() == 1 and after.loc[~same, "implementation"].tolist() == ["keras"]
+    assert (~same).sum() == 1
+    assert after.loc[~same, "implementation"].tolist() == ["keras"]
     assert (before["of_floor"] != after["of_floor"]).any()
     twin = (
         pd.read_csv(folder / "throughput.csv").set_index("profile").loc["again", "implementation"]
     )
     assert twin == "lowlevel"  # still what all are compared with
     other = run_module("bench", "run", "--quick", "--epochs", 2, *part)
-    assert other.returncode == 2 and "another number of epochs" in other.stderr
+    assert other.returncode == 2
+    assert "another number of epochs" in other.stderr
     assert pd.read_csv(folder / "results.csv").equals(after)
 
 
@@ -210,13 +212,12 @@ def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
     process = run_module("bench", "report", folder)
     assert process.returncode == 0, process.stderr
     assert {name: (folder / name).read_bytes() for name in derived} == derived
-    assert (folder / "report.html").exists() and "What does each API cost?" in process.stdout
+    assert (folder / "report.html").exists()
+    assert "What does each API cost?" in process.stdout
     nothing = run_module("bench", "report", tmp_path)
-    assert (
-        nothing.returncode == 2
-        and "holds no run" in nothing.stderr
-        and nothing.stderr.count("\n") == 1
-    )
+    assert nothing.returncode == 2
+    assert "holds no run" in nothing.stderr
+    assert nothing.stderr.count("\n") == 1
 
 
 def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
@@ -285,22 +286,23 @@ def test_a_comparison_joins_the_report_of_a_run(quick_run, tmp_path):
     )
     assert process.returncode == 1, process.stderr
     page = (folder / "report.html").read_text()
-    assert "wrong_loss_sum" in page and "reduction: mean over samples" in page
+    assert "wrong_loss_sum" in page
+    assert "reduction: mean over samples" in page
     process = run_module("bench", "parity", "keras", "keras", "--out", tmp_path / "none")
-    assert (
-        process.returncode == 2
-        and "holds no run" in process.stderr
-        and not (tmp_path / "none").exists()
-    )
+    assert process.returncode == 2
+    assert "holds no run" in process.stderr
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(
-    "option, value",
+    ("option", "value"),
     [("--precision", "2"), ("--precision", "0%"), ("--budget", "10"), ("--profile", "fast")],
 )
 def test_bad_quantities_are_one_line(tmp_path, option, value):
     process = run_module("bench", "all", option, value, "--out", tmp_path / "out")
-    assert process.returncode == 2 and process.stderr.count("\n") == 1 and value in process.stderr
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1
+    assert value in process.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -335,7 +337,9 @@ def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
     wait_for(lambda: list(tmp_path.glob("cells/*.json")), process)
     os.killpg(process.pid, signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130 and "interrupted" in stderr and "Does it train?" in stdout
+    assert process.returncode == 130
+    assert "interrupted" in stderr
+    assert "Does it train?" in stdout
     assert 1 <= len(pd.read_csv(tmp_path / "results.csv")) < 6
     deadline = time.monotonic() + 20
     while subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout:
@@ -368,9 +372,11 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr.startswith("interrupted after") and stderr.count("\n") == 1
+    assert stderr.startswith("interrupted after")
+    assert stderr.count("\n") == 1
     first = next(line for line in output.read_text().splitlines() if line.startswith("epoch"))
-    assert first.startswith("epoch 1: {") and "'global_step': 125" in first
+    assert first.startswith("epoch 1: {")
+    assert "'global_step': 125" in first
     assert all(
         f"'{field}'" in first
         for field in (
@@ -389,11 +395,12 @@ def test_checkpoints_and_summaries_stay_where_they_are_asked_for(name, tmp_path)
     folder = tmp_path / "model"
     process = run_module(f"impl_{name}", "--epochs", 1, "--model-dir", folder, "--tensorboard")
     assert process.returncode == 0, process.stderr
-    assert list(folder.glob("*.index")) and list(folder.rglob("events.out.tfevents.*"))
+    assert list(folder.glob("*.index"))
+    assert list(folder.rglob("events.out.tfevents.*"))
     again = run_module(f"impl_{name}", "--epochs", 1, "--model-dir", folder)
-    assert (
-        again.returncode == 2 and "is not empty" in again.stderr and again.stderr.count("\n") == 1
-    )
+    assert again.returncode == 2
+    assert "is not empty" in again.stderr
+    assert again.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
@@ -402,11 +409,9 @@ def test_the_tuned_profile_runs_alone_too(name):
     assert process.returncode == 0, process.stderr
     assert "epoch 2: {'global_step': 250" in process.stdout
     both = run_module(f"impl_{name}", "--profile", "tuned", "--tensorboard")
-    assert (
-        both.returncode == 2
-        and "writes no summaries" in both.stderr
-        and both.stderr.count("\n") == 1
-    )
+    assert both.returncode == 2
+    assert "writes no summaries" in both.stderr
+    assert both.stderr.count("\n") == 1
 
 
 def test_data_lists_and_draws_the_datasets(tmp_path):
@@ -438,7 +443,8 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
         fits: plot.querySelector('.main-svg').getBoundingClientRect().width <= plot.getBoundingClientRect().width}))""")
     assert errors == []
     curves = [plot for plot in plots if not plot["title"].startswith(("Throughput", "Where"))]
-    assert len(curves) == 8 and all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
+    assert len(curves) == 8
+    assert all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [
         2
     ]  # a quick run times small alone
@@ -449,13 +455,15 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     )  # results, kernels, parity stages, environment, causes
 
 
-@pytest.mark.parametrize("width, height", [(1280, 720), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
 def test_the_first_screen_answers_the_three_questions(quick_run, browser, width, height):
     page, errors = open_report(browser, quick_run[0], width, height)
     boxes = [answer.bounding_box() for answer in page.locator(".answer").all()]
-    assert len(boxes) == 3 and all(box["y"] + box["height"] <= height for box in boxes)
+    assert len(boxes) == 3
+    assert all(box["y"] + box["height"] <= height for box in boxes)
     assert all(page.locator(".answer .headline").nth(place).inner_text() for place in range(3))
-    assert page.evaluate("document.documentElement.scrollWidth") <= width and errors == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert errors == []
 
 
 def test_the_page_prints(quick_run, browser, tmp_path):

@@ -38,5 +38,6 @@ def test_an_implementation_without_a_profile_has_no_cells_of_it():
     cells = interleaved(
         {**IMPLEMENTATIONS, "json": "json"}, "tuned", ["small"], ["logits"], range(2)
     )
-    assert len(cells) == 6 and "json" not in {cell.implementation for cell in cells}
+    assert len(cells) == 6
+    assert "json" not in {cell.implementation for cell in cells}
     assert cells[0].name == "lowlevel-tuned-small-logits-0"

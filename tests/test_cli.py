@@ -17,16 +17,14 @@ from bench.task import UserError
 
 def fails_with_one_line(process, message):
     assert process.returncode == 2
-    assert (
-        message in process.stderr
-        and process.stderr.startswith("error: ")
-        and process.stderr.count("\n") == 1
-    )
+    assert message in process.stderr
+    assert process.stderr.startswith("error: ")
+    assert process.stderr.count("\n") == 1
     return True
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (
             ["all", "--impl", "pytorch"],
@@ -101,7 +99,7 @@ def without(package: str, folder: Path) -> dict:
 
 
 @pytest.mark.parametrize(
-    "package, arguments, message",
+    ("package", "arguments", "message"),
     [
         ("tensorflow_estimator", ["bench", "run", "--quick"], "has no Estimator"),
         ("tensorflow_estimator", ["impl_estimator"], "has no Estimator"),
@@ -125,7 +123,8 @@ def test_a_missing_package_is_named(package, arguments, message, tmp_path):
 )
 def test_help_is_there_without_waiting_for_tensorflow(arguments):
     process = run_module(*arguments, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
-    assert process.returncode == 0 and "Usage: python -m" in process.stdout
+    assert process.returncode == 0
+    assert "Usage: python -m" in process.stdout
     assert "| tensorflow\n" not in process.stderr
 
 

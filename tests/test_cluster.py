@@ -200,15 +200,14 @@ def test_two_workers_train_as_one_does_and_the_chief_alone_evaluates(name, alone
     assert mean_losses(together[name]) == pytest.approx(np.array(alone[name]["loss"]), **BOUND)
     assert [row.global_step for row in chief["evaluation"]] == [10, 20, 30, 40, 50]
     for mine, expected in zip(chief["evaluation"], alone[name]["evaluation"]):
-        assert (
-            mine.loss == pytest.approx(expected.loss, **BOUND)
-            and mine.true_positives == expected.true_positives
-        )
+        assert mine.loss == pytest.approx(expected.loss, **BOUND)
+        assert mine.true_positives == expected.true_positives
     assert chief["trained"][0].outputs == pytest.approx(
         alone[name]["trained"][0].outputs, rel=1e-3, abs=1e-3
     )
     assert chief["trained"][0].parameters == 12_786
-    assert worker["trained"] == [None] and not worker["evaluation"]
+    assert worker["trained"] == [None]
+    assert not worker["evaluation"]
     assert all(server["trained"] == [None] and not server["begin"] for server in servers)
 
 
@@ -298,26 +297,20 @@ def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_l
         module, ROLES[name], dataset, tmp_path, life=[None, 25, None], **options
     ) as members:
         chief, worker, *servers = members.listen()
-        assert (
-            members.groups[1].exitcode == -signal.SIGKILL
-            and len(worker["loss"]) == 25
-            and not worker["error"]
-        )
-        assert (
-            chief["error"]
-            and 25 <= len(chief["loss"]) <= 26
-            and all(server["error"] for server in servers)
-        )
+        assert members.groups[1].exitcode == -signal.SIGKILL
+        assert len(worker["loss"]) == 25
+        assert not worker["error"]
+        assert chief["error"]
+        assert 25 <= len(chief["loss"]) <= 26
+        assert all(server["error"] for server in servers)
     told = train(module, ROLES[name], dataset, tmp_path, **options)
     losses = mean_losses(told)
     assert len(losses) == EPOCHS * STEPS_PER_EPOCH - 21  # the last checkpoint before the 25th step
     assert losses == pytest.approx(np.array(alone[name]["loss"][21:]), **BOUND)
     assert [row.global_step for row in told[0]["evaluation"]] == [30, 40, 50]
     again = train(module, ROLES[name], dataset, tmp_path, **options)
-    assert (
-        not again[0]["loss"]
-        and (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
-    )
+    assert not again[0]["loss"]
+    assert (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -335,11 +328,9 @@ def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path
         stopped = members.groups[1]
         others = [group for group in members.groups if group is not stopped]
         chief, *_ = members.listen(until=lambda told: all(group.has_ended for group in others))
-        assert (
-            not stopped.has_ended
-            and all(group.exitcode == 1 for group in others)
-            and not chief["trained"]
-        )
+        assert not stopped.has_ended
+        assert all(group.exitcode == 1 for group in others)
+        assert not chief["trained"]
         assert chief["error"] or members.logs[0].read_text().endswith(
             "error: another worker has not answered for 3 s\n"
         )
@@ -387,5 +378,7 @@ def check_disagreement(name, dataset, folder, options, *said):
         f"{IMPLEMENTATIONS[name]}.cluster", ROLES[name], dataset, folder, **options
     ) as members:
         for one in members.listen():
-            assert one["error"] and one["error"][0].startswith("UserError") and not one["begin"]
+            assert one["error"]
+            assert one["error"][0].startswith("UserError")
+            assert not one["begin"]
             assert all(text in one["error"][0] for text in said)

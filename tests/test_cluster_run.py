@@ -52,21 +52,18 @@ def test_all_three_train_on_a_cluster_of_two(quick_cluster):
     assert list(results.index) == [
         (name, workers) for name in ("estimator", "keras", "lowlevel") for workers in (1, 2)
     ]
-    assert (results["status"] == "ok").all() and (results["parameters"] == PARAMETERS).all()
-    assert (
-        results["global_batch"].tolist() == [32, 64] * 3
-        and results["global_step"].tolist() == [30, 15] * 3
-    )
+    assert (results["status"] == "ok").all()
+    assert (results["parameters"] == PARAMETERS).all()
+    assert results["global_batch"].tolist() == [32, 64] * 3
+    assert results["global_step"].tolist() == [30, 15] * 3
     assert results["bytes_per_step"].tolist() == [0, 8 * PARAMETERS] * 2 + [
         8 * PARAMETERS,
         16 * PARAMETERS,
     ]
     assert (results.xs(1, level="workers")["scaling_efficiency"] == 1).all()
     assert (results.xs(2, level="workers")["scaling_efficiency"] > 0).all()
-    assert (
-        "How does it scale?" in process.stdout
-        and "What is expected of more workers?" in (folder / "results.md").read_text()
-    )
+    assert "How does it scale?" in process.stdout
+    assert "What is expected of more workers?" in (folder / "results.md").read_text()
 
 
 def test_one_worker_trains_as_without_a_cluster(quick_cluster):
@@ -99,7 +96,8 @@ def test_one_worker_trains_as_without_a_cluster(quick_cluster):
 def test_a_second_run_keeps_what_is_there(quick_cluster):
     folder, _ = quick_cluster
     process = run_module("bench", "cluster", "--workers", 2, "--quick", "--out", folder)
-    assert process.returncode == 0 and "kept 6 of 6 cells" in process.stdout
+    assert process.returncode == 0
+    assert "kept 6 of 6 cells" in process.stdout
 
 
 CHIEF = """
@@ -126,7 +124,7 @@ def train(task, observer):
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def toy(tmp_path, monkeypatch, tiny_dataset):
     """Runs a cell of a toy that heeds the contract without TensorFlow, on two workers; what its members do is filled in."""
     monkeypatch.syspath_prepend(tmp_path)
@@ -150,7 +148,8 @@ def toy(tmp_path, monkeypatch, tiny_dataset):
 
     yield run
     members = [int(path.stem) for path in tmp_path.glob("toy*/*.pid")]
-    assert members and not any(map(psutil.pid_exists, members))
+    assert members
+    assert not any(map(psutil.pid_exists, members))
 
 
 def test_a_sound_toy_is_ok(toy):
@@ -164,7 +163,7 @@ def test_a_sound_toy_is_ok(toy):
 
 
 @pytest.mark.parametrize(
-    "worker, reason",
+    ("worker", "reason"),
     [
         ("os.kill(os.getpid(), 9)", "worker0: its process was killed by SIGKILL"),
         ("raise ValueError('another version')", "worker0: ValueError: another version"),
@@ -176,28 +175,27 @@ def test_a_member_that_fails_ends_all_with_a_row_that_names_it(toy, worker, reas
         worker=worker,
         chief="time.sleep(0 if 'worker' in os.environ['TF_CONFIG'].split('task')[1] else 1000)",
     )
-    assert (record.status, record.evaluations) == ("failed", []) and record.reason.startswith(
-        reason
-    )
+    assert (record.status, record.evaluations) == ("failed", [])
+    assert record.reason.startswith(reason)
 
 
 def test_a_chief_that_fails_is_the_reason(toy):
     record = toy(chief="raise ValueError('no')", worker="time.sleep(1000)")
-    assert record.status == "failed" and record.reason.endswith("ValueError: no")
+    assert record.status == "failed"
+    assert record.reason.endswith("ValueError: no")
 
 
 def test_a_cluster_that_hangs_is_ended(toy):
     record = toy(chief="time.sleep(1000)", seconds=2.0)
-    assert record.status == "timeout" and "longer than 2 s" in record.reason
+    assert record.status == "timeout"
+    assert "longer than 2 s" in record.reason
 
 
 def test_a_worker_that_does_not_end_after_the_chief_is_named(toy, monkeypatch):
     monkeypatch.setattr(cluster_cell, "GRACE_S", 1.0)
     record = toy(worker="time.sleep(1000)")
-    assert (
-        record.status == "failed"
-        and record.reason == "worker0: did not end within 1 s of the chief"
-    )
+    assert record.status == "failed"
+    assert record.reason == "worker0: did not end within 1 s of the chief"
 
 
 def test_ctrl_c_while_members_are_being_started_leaves_a_row_and_no_process(
@@ -228,14 +226,13 @@ def test_members_know_each_other_and_themselves():
         for role, index in (("chief", 0), ("worker", 0), ("worker", 1), ("ps", 0))
     ]
     addresses = [address for role in configs[0]["cluster"].values() for address in role]
-    assert len(set(addresses)) == 4 and all(
-        address.startswith("127.0.0.1:") for address in addresses
-    )
+    assert len(set(addresses)) == 4
+    assert all(address.startswith("127.0.0.1:") for address in addresses)
     assert "ps" not in json.loads(members_of(1, 0)[0].config)["cluster"]
 
 
 @pytest.mark.parametrize(
-    "visible, expected",
+    ("visible", "expected"),
     [
         ("4,5,7", ["4", "5", "7", "-1"]),
         ("4,5", ["-1"] * 4),
@@ -256,7 +253,8 @@ def test_who_ended_another_is_the_reason_even_if_both_have_ended_before_it_is_lo
         with pytest.raises(ProcessEnded) as ended:
             receiver, _sender = CONTEXT.Pipe(duplex=False)
             Limiter(chief, Limits(60), {"worker0": worker}).hear(receiver, time.monotonic())
-    assert ended.value.who == "worker0" and "exit code 3" in ended.value.reason
+    assert ended.value.who == "worker0"
+    assert "exit code 3" in ended.value.reason
 
 
 def test_sizes_and_implementations_take_turns_at_running_first():
@@ -296,7 +294,7 @@ def test_a_cluster_is_read_from_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "config, message",
+    ("config", "message"),
     [
         ("{", "JSONDecodeError"),
         ("[]", "TypeError"),
@@ -315,11 +313,13 @@ def test_a_cluster_is_read_from_the_environment(monkeypatch):
 )
 def test_a_bad_tf_config_is_one_line(config, message):
     process = run_module("impl_keras", env={**os.environ, "TF_CONFIG": config})
-    assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         ((), "--model-dir: a cluster needs a folder"),
         (("--profile", "tuned"), "TF_CONFIG is set"),
@@ -330,16 +330,16 @@ def test_options_that_do_not_go_with_a_cluster_are_one_line(arguments, message):
     process = run_module(
         "impl_keras", *arguments, env={**os.environ, "TF_CONFIG": json.dumps(CONFIG)}
     )
-    assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 def test_sessions_need_a_cluster_to_be_one(tmp_path):
     process = run_module("impl_lowlevel", "--profile", "cluster", "--model-dir", tmp_path / "m")
-    assert (
-        process.returncode == 2
-        and "so TF_CONFIG must name a cluster" in process.stderr
-        and process.stderr.count("\n") == 1
-    )
+    assert process.returncode == 2
+    assert "so TF_CONFIG must name a cluster" in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 def start_members(folder, *arguments):
@@ -376,12 +376,12 @@ def test_members_that_lose_one_end_with_a_line_and_go_on_when_started_again(tmp_
     told = next(line for line in chief.stdout if line.startswith("epoch 3: "))
     worker.kill()
     stdout, stderr = chief.communicate(timeout=120)
-    assert chief.returncode == 1 and "'global_step': 30" in told and "epoch 200: " not in stdout
+    assert chief.returncode == 1
+    assert "'global_step': 30" in told
+    assert "epoch 200: " not in stdout
     said = stderr.splitlines()[-1]  # after TensorFlow's own
-    assert (
-        said.startswith("error: the cluster failed (UnavailableError: ")
-        and "Traceback" not in stderr
-    )
+    assert said.startswith("error: the cluster failed (UnavailableError: ")
+    assert "Traceback" not in stderr
     assert said.endswith(
         f"; start all members again to go on from the last checkpoint in {tmp_path / 'model'}"
     )
@@ -394,7 +394,8 @@ def test_members_that_lose_one_end_with_a_line_and_go_on_when_started_again(tmp_
         for line in outputs[0][0].splitlines()
         if line.startswith("epoch ")
     ]
-    assert epochs[0] > 3 and epochs == list(range(epochs[0], 21))
+    assert epochs[0] > 3
+    assert epochs == list(range(epochs[0], 21))
     assert not [
         line for line in outputs[1][0].splitlines() if line.startswith("epoch ")
     ]  # the chief alone evaluates
@@ -437,7 +438,8 @@ def test_an_implementation_without_a_cluster_of_its_own_is_refused(tmp_path):
         tmp_path,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
-    assert process.returncode == 2 and "'plain' has no module 'cluster'" in process.stderr
+    assert process.returncode == 2
+    assert "'plain' has no module 'cluster'" in process.stderr
 
 
 SRUN = """#!{python}
@@ -466,15 +468,13 @@ def test_the_slurm_script_trains_with_stand_ins_for_srun_and_scontrol(tmp_path):
     command = [shutil.which("bash"), "examples/cluster/slurm.sh", "impl_keras", "--epochs", "1"]
     process = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, env=environment)
     assert process.returncode == 0, process.stdout + process.stderr
-    assert (
-        process.stdout.count("of a cluster of 2 workers") == 2
-        and process.stdout.count("epoch 1: {'global_step': 63") == 1
-    )
+    assert process.stdout.count("of a cluster of 2 workers") == 2
+    assert process.stdout.count("epoch 1: {'global_step': 63") == 1
     assert list((tmp_path / "model").glob("checkpoint*"))
 
 
 @pytest.mark.parametrize(
-    "index, servers, task",
+    ("index", "servers", "task"),
     [(0, 0, ("chief", 0)), (2, 0, ("worker", 1)), (2, 1, ("ps", 0)), (1, 1, ("worker", 0))],
 )
 def test_tf_config_of_a_scheduler(index, servers, task):
@@ -496,7 +496,8 @@ def test_tf_config_of_a_scheduler(index, servers, task):
 
 
 @pytest.mark.parametrize(
-    "workers, servers, expected", [(1, 0, 0), (2, 0, 800), (4, 0, 2400), (1, 1, 800), (4, 1, 3200)]
+    ("workers", "servers", "expected"),
+    [(1, 0, 0), (2, 0, 800), (4, 0, 2400), (1, 1, 800), (4, 1, 3200)],
 )
 def test_bytes_of_a_step(workers, servers, expected):
     assert bytes_per_step(100, workers, servers) == expected
@@ -526,7 +527,7 @@ def write_clusters(folder, seeds):
             raw.write_cell(folder, record)
 
 
-@pytest.mark.parametrize("seeds, shown", [(6, "0.40 [0.40, 0.40]"), (5, "-")])
+@pytest.mark.parametrize(("seeds", "shown"), [(6, "0.40 [0.40, 0.40]"), (5, "-")])
 def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none_is_shown(
     tmp_path, seeds, shown
 ):
@@ -544,15 +545,14 @@ def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none
         "keras cluster2, logits",
     }
     table = scaling_table(results).set_index("workers")
-    assert table.loc[2, "scaling efficiency"] == shown and table.loc[2, "bytes/step"] == "800"
+    assert table.loc[2, "scaling efficiency"] == shown
+    assert table.loc[2, "bytes/step"] == "800"
     scaling = scaling_frame(results)
-    assert scaling["workers"].tolist() == [1, 2] and scaling["median"].tolist() == pytest.approx(
-        [3200, 2560]
-    )
+    assert scaling["workers"].tolist() == [1, 2]
+    assert scaling["median"].tolist() == pytest.approx([3200, 2560])
     drawn, ideal = scaling_plot(scaling, "small").data
-    assert list(drawn.y) == pytest.approx([3200, 2560]) and list(ideal.y) == pytest.approx(
-        [3200, 6400]
-    )
+    assert list(drawn.y) == pytest.approx([3200, 2560])
+    assert list(ideal.y) == pytest.approx([3200, 6400])
     assert expected_table(results)["8 workers"].tolist() == [
         f"{expected_efficiency(0.01, 100, 8, 0, Link(1.25e9, 5e-5)):.2f}"
     ]
@@ -561,12 +561,11 @@ def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none
 def test_a_plain_run_has_no_scaling(tmp_path):
     write_measured(tmp_path)
     results, _, _ = frames(tmp_path)
-    assert results["workers"].tolist() == [1] and results["scaling_efficiency"].isna().all()
-    assert (
-        not len(scaling_table(results))
-        and not len(expected_table(results))
-        and not len(scaling_frame(results))
-    )
+    assert results["workers"].tolist() == [1]
+    assert results["scaling_efficiency"].isna().all()
+    assert not len(scaling_table(results))
+    assert not len(expected_table(results))
+    assert not len(scaling_frame(results))
 
 
 def test_a_process_whose_exit_code_is_known_has_ended():
@@ -574,6 +573,7 @@ def test_a_process_whose_exit_code_is_known_has_ended():
     with with_forkserver():
         for _ in range(20):
             with Group(time.sleep, 0) as group:
-                assert group.exitcode == 0 and group.has_ended
+                assert group.exitcode == 0
+                assert group.has_ended
         with Group(time.sleep, 1000) as group:
             assert not group.has_ended

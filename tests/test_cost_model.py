@@ -21,7 +21,8 @@ def test_a_law_without_noise_is_found_exactly():
         pytest.approx(20),
         pytest.approx(0, abs=1e-9),
     )
-    assert model.fixed == pytest.approx((0.5, 0.5)) and model.value == pytest.approx((20, 20))
+    assert model.fixed == pytest.approx((0.5, 0.5))
+    assert model.value == pytest.approx((20, 20))
     assert model.stops_mattering == pytest.approx(0.5e6 * 19 / 20)
     assert model.stops == pytest.approx((model.stops_mattering, model.stops_mattering))
     share = model.fixed_ms / (model.fixed_ms + model.value_ns * 1e-6 * model.stops_mattering)
@@ -30,7 +31,8 @@ def test_a_law_without_noise_is_found_exactly():
 
 def test_no_cost_is_negative():
     model = fit_cost_model(VALUES, [np.full(9, value) for value in (0.01, 0.9, 9.0, 45.0)])
-    assert model.fixed_ms >= 0 and model.value_ns >= 0
+    assert model.fixed_ms >= 0
+    assert model.value_ns >= 0
 
 
 def test_something_that_costs_the_same_at_every_size_never_stops_mattering():

@@ -121,9 +121,8 @@ def test_any_samples_come_back_from_npz_and_csv(tmp_path_factory, signal):
     )
     for name in ("round.npz", "round.csv"):
         read, names = rows_of(UserFile(folder / name))
-        assert np.array_equal(read, signal.astype(np.float32)) and names == [
-            str(label) for label in labels
-        ]
+        assert np.array_equal(read, signal.astype(np.float32))
+        assert names == [str(label) for label in labels]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +148,9 @@ def test_a_damaged_shard_is_an_error_or_what_comes_before_the_cut(
         read, names = rows_of(UserFile(copy))
     except UserError:
         return
-    assert change == 0 and np.array_equal(read, whole[: len(read)]) and names == labels[: len(read)]
+    assert change == 0
+    assert np.array_equal(read, whole[: len(read)])
+    assert names == labels[: len(read)]
 
 
 @MANY
@@ -166,7 +167,8 @@ def test_a_damaged_npz_is_an_error_or_does_no_harm(tmp_path_factory, place, chan
         read, names = rows_of(UserFile(path))
     except UserError:
         return
-    assert np.array_equal(read, signal) and names == [str(label) for label in labelled(signal)]
+    assert np.array_equal(read, signal)
+    assert names == [str(label) for label in labelled(signal)]
 
 
 @MANY
@@ -290,7 +292,8 @@ def test_headers_and_annotations_of_strangers_end_in_an_error_or_in_data(
         signal, places, symbols = contents(copy)
         assert len(places) == 8 * len(symbols)
     except UserError as error:
-        assert NAME in str(error) and "\n" not in str(error)
+        assert NAME in str(error)
+        assert "\n" not in str(error)
     finally:
         shutil.copy(record / name, copy)
 

@@ -30,19 +30,19 @@ def forkserver():
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_nothing_is_wrong_with_sound_ports(name, seed):
     found = diagnose(name, DiagnosisSetting(seed=seed))
-    assert found.state == "trained" and found.explanations == []
-    assert (
-        len(found.looks) > 4
-        and found.looks[0].step == 0
-        and found.looks[-1].step == len(found.losses)
-    )
+    assert found.state == "trained"
+    assert found.explanations == []
+    assert len(found.looks) > 4
+    assert found.looks[0].step == 0
+    assert found.looks[-1].step == len(found.losses)
     assert found.ended.right == found.ended.accuracy > 0.95
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_nothing_is_wrong_with_tuned_ports_whose_steps_cannot_be_seen(name):
     found = diagnose(f"{IMPLEMENTATIONS[name]}.tuned")
-    assert found.state == "trained" and found.explanations == []
+    assert found.state == "trained"
+    assert found.explanations == []
 
 
 def test_a_port_may_set_its_threads(tmp_path):
@@ -60,34 +60,29 @@ def train(task, observer):
 
 
 @pytest.mark.parametrize(
-    "name, causes", [("lowlevel", ["partial_batch_dropped"]), ("estimator", [])]
+    ("name", "causes"), [("lowlevel", ["partial_batch_dropped"]), ("estimator", [])]
 )
 def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
     """On small every training batch is full, so that dropping the remainder does harm in evaluation alone; but these graphs take
     batches of 32 and no others. It is looked at after its first three steps, too, if less often on a busy machine."""
     with on_path(tmp_path):
         found = diagnose(write_trapped(gallery()["last_batch_dropped"], name, tmp_path))
-    assert (
-        found.state == "trained"
-        and [entry.cause for entry in found.explanations] == causes
-        and len(found.looks) > 3
-    )
+    assert found.state == "trained"
+    assert [entry.cause for entry in found.explanations] == causes
+    assert len(found.looks) > 3
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     found = diagnose(name, DiagnosisSetting(outputs="activated"))
-    assert found.state == "trained" and [entry.cause for entry in found.explanations] == [
-        "activated_outputs"
-    ]
-    assert (
-        "0.3133" in found.explanations[0].evidence
-        and "network.py" in found.explanations[0].lines[0]
-    )
+    assert found.state == "trained"
+    assert [entry.cause for entry in found.explanations] == ["activated_outputs"]
+    assert "0.3133" in found.explanations[0].evidence
+    assert "network.py" in found.explanations[0].lines[0]
 
 
 @pytest.mark.parametrize(
-    "trap, name, cause",
+    ("trap", "name", "cause"),
     [
         ("zero_kernels", "lowlevel", "constant_initialiser"),
         ("log_of_softmax", "estimator", "log_of_zero"),
@@ -132,7 +127,7 @@ def test_nothing_is_wrong_with_functions_either(port, batch):
 
 
 @pytest.mark.parametrize(
-    "port, cause",
+    ("port", "cause"),
     [
         ("wrong_loss_from_logits", "probabilities_expected"),
         ("wrong_loss_sum", "sum_for_mean"),
@@ -165,18 +160,17 @@ def test_the_command_says_it_in_words_in_json_and_as_a_picture(tmp_path):
         "--json",
     )
     answer = json.loads(run.stdout)
-    assert (
-        run.returncode == 1
-        and answer["explanations"][0]["cause"] == "activated_outputs"
-        and answer["looks"]
-    )
+    assert run.returncode == 1
+    assert answer["explanations"][0]["cause"] == "activated_outputs"
+    assert answer["looks"]
     assert (tmp_path / "why.png").stat().st_size > 10_000
     against = bench("impl_keras", "--outputs", "logits", "--reference", "impl_lowlevel")
-    assert against.returncode == 0 and "The same network" in against.stdout
+    assert against.returncode == 0
+    assert "The same network" in against.stdout
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (["no/such/cell.json"], "there is no file no/such/cell.json"),
         (["no_such_module"], "there is no module 'no_such_module'"),
@@ -185,7 +179,9 @@ def test_the_command_says_it_in_words_in_json_and_as_a_picture(tmp_path):
 )
 def test_what_cannot_be_looked_at_is_one_line(arguments, message):
     run = bench(*arguments)
-    assert run.returncode == 2 and message in run.stderr and run.stderr.count("\n") == 1
+    assert run.returncode == 2
+    assert message in run.stderr
+    assert run.stderr.count("\n") == 1
 
 
 def test_a_port_that_raises_before_it_trains_is_an_error(batch):
@@ -211,7 +207,8 @@ def test_outputs_tell_frozen_from_dead_though_both_lose_ln_2():
     assert [found.cause for found in explain_outputs(frozen)] == ["activated_outputs"]
     assert [found.cause for found in explain_outputs(dead)] == ["dead_relus"]
     moving = dead.outputs + np.linspace(-1, 1, 100)[:, None] * np.array([1e-5, 0])
-    assert near_chance(dead.accuracy, dead.labels) and explain_outputs(ended(moving, 0.69315)) == []
+    assert near_chance(dead.accuracy, dead.labels)
+    assert explain_outputs(ended(moving, 0.69315)) == []
 
 
 def test_outputs_in_0_1_whose_loss_is_that_of_probabilities_are_not_the_seeds_fault():
@@ -228,8 +225,7 @@ def test_divergence_is_told_from_its_losses():
         ended(np.zeros((100, 2)), np.nan, losses=losses)
         for losses in ([0.5, 0.4, np.nan], [0.5, 0.5, 9.0, np.inf])
     )
-    assert diverged(sudden) and [found.cause for found in explain_outputs(sudden)] == [
-        "log_of_zero"
-    ]
+    assert diverged(sudden)
+    assert [found.cause for found in explain_outputs(sudden)] == ["log_of_zero"]
     assert [found.cause for found in explain_outputs(grown)] == ["rate_too_high"]
     assert not diverged(ended(np.zeros((100, 2)), 0.7))

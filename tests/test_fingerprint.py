@@ -43,14 +43,12 @@ VARIANTS = [
 
 
 def test_the_same_has_the_same_recipe_of_16_digits():
-    assert (
-        cell_fingerprint(CELL, DATASET, 3) == cell_fingerprint(CELL, DATASET, 3)
-        and len(cell_fingerprint(CELL, DATASET, 3)) == 16
-    )
+    assert cell_fingerprint(CELL, DATASET, 3) == cell_fingerprint(CELL, DATASET, 3)
+    assert len(cell_fingerprint(CELL, DATASET, 3)) == 16
 
 
 @pytest.mark.parametrize(
-    "cell, dataset, epochs",
+    ("cell", "dataset", "epochs"),
     [
         (replace(CELL, seed=1), DATASET, 3),
         (replace(CELL, outputs="activated"), DATASET, 3),
@@ -65,7 +63,7 @@ def test_whatever_decides_a_result_changes_the_recipe(cell, dataset, epochs):
 
 
 @pytest.mark.parametrize(
-    "package, version",
+    ("package", "version"),
     [("bench.run.fingerprint.metadata.version", "2.16"), ("bench.run.fingerprint.FORMAT", 99)],
 )
 def test_so_do_tensorflow_and_the_layout_of_the_files(monkeypatch, package, version):
@@ -116,7 +114,7 @@ NAMES = {
     status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(raw.STATUSES)
 }
 RECIPES = Fingerprints(
-    {name: "same" for name in NAMES.values()},
+    dict.fromkeys(NAMES.values(), "same"),
     {"small": "same", "large": "same"},
     {("keras", "small"): "same"},
     "same",
@@ -158,11 +156,9 @@ def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(
     for name in ("cells/stranger.json", "logs/stranger.log", "results.csv", ".lock"):
         raw.write_text(tmp_path / name, "x")
     kept = find_kept(tmp_path, RECIPES)
-    assert (
-        kept.cells.keys() == {NAMES["ok"], NAMES["diverged"]}
-        and kept.rounds.keys() == {"small"}
-        and kept.imports
-    )
+    assert kept.cells.keys() == {NAMES["ok"], NAMES["diverged"]}
+    assert kept.rounds.keys() == {"small"}
+    assert kept.imports
     assert not kept.comparisons  # it could not be made
     remove_others(tmp_path, kept)
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {

@@ -44,7 +44,5 @@ def test_wrong_metrics_have_other_values(dataset, seed):
         )
         > 0.02
     )
-    assert (
-        np.abs(outputs[:, 1] - 0.5).min() > 1e-5
-        and np.abs(outputs[:, 1] - outputs[:, 0]).min() > 1e-5
-    )
+    assert np.abs(outputs[:, 1] - 0.5).min() > 1e-5
+    assert np.abs(outputs[:, 1] - outputs[:, 0]).min() > 1e-5

@@ -15,7 +15,7 @@ losses = tf.keras.losses
 
 
 @pytest.mark.parametrize(
-    "computed, outputs, name, takes, cause",
+    ("computed", "outputs", "name", "takes", "cause"),
     [
         (
             losses.sparse_categorical_crossentropy(LABELS, LOGITS, from_logits=True),
@@ -103,7 +103,7 @@ def test_tensorflows_own_losses_are_recognised(computed, outputs, name, takes, c
 
 
 @pytest.mark.parametrize(
-    "from_logits, name",
+    ("from_logits", "name"),
     [(True, "sigmoid cross-entropy of logits"), (False, "binary cross-entropy of probabilities")],
 )
 def test_a_single_column(from_logits, name):

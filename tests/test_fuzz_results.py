@@ -153,21 +153,17 @@ def test_any_file_may_be_damaged_and_the_report_is_made_of_the_rest(whole, tmp_p
                 survives(lambda: diagnose_cell(path), what)
         assert not any(str(outside) in name for name in _opened), what
         shutil.rmtree(folder)
-    assert [path.read_text() for path in outside.iterdir()] == ["sings"] and {
-        path.name for path in tmp_path.iterdir()
-    } == {"outside"}
+    assert [path.read_text() for path in outside.iterdir()] == ["sings"]
+    assert {path.name for path in tmp_path.iterdir()} == {"outside"}
 
 
 def test_an_undamaged_folder_loses_nothing(whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "folder")
     report = write_report(folder)
-    assert (
-        not any("Left out" in finding.text for finding in report.findings)
-        and len(report.tables) == 9
-    )
-    assert len(compare_runs(whole, folder, 0.1).table) == 4 and "has the story" in write_replay(
-        folder
-    )
+    assert not any("Left out" in finding.text for finding in report.findings)
+    assert len(report.tables) == 9
+    assert len(compare_runs(whole, folder, 0.1).table) == 4
+    assert "has the story" in write_replay(folder)
     assert "Nothing was measured." not in write_sweep(folder).texts
     with pytest.raises(RawFileError, match="is damaged"):
         (folder / "environment.json").write_text("{")

@@ -34,11 +34,9 @@ def driver(count=2, energy=True):
 
 def test_all_gpus_are_read_together():
     gpus = Gpus(driver())
-    assert (
-        gpus.reason == ""
-        and gpus.count == 2
-        and gpus.read() == {"gpu_energy_j": 8, "gpu_utilisation": 0.75, "gpu_memory_mib": 300}
-    )
+    assert gpus.reason == ""
+    assert gpus.count == 2
+    assert gpus.read() == {"gpu_energy_j": 8, "gpu_utilisation": 0.75, "gpu_memory_mib": 300}
 
 
 def test_what_a_gpu_does_not_tell_is_left_out():
@@ -59,10 +57,8 @@ def test_a_machine_without_a_driver_measures_nothing_and_says_why():
         raise NVMLError("NVML Shared Library Not Found")
 
     gpus = Gpus(types.SimpleNamespace(NVMLError=NVMLError, nvmlInit=no_driver))
-    assert (
-        gpus.read() == {}
-        and "no NVIDIA driver was found (NVML): NVML Shared Library Not Found" in gpus.reason
-    )
+    assert gpus.read() == {}
+    assert "no NVIDIA driver was found (NVML): NVML Shared Library Not Found" in gpus.reason
 
 
 def test_this_machine_is_read_without_an_error():
@@ -71,4 +67,5 @@ def test_this_machine_is_read_without_an_error():
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        assert gpus.reason and gpus.read() == {}
+        assert gpus.reason
+        assert gpus.read() == {}

@@ -65,8 +65,10 @@ def reference_loss(outputs, labels):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_step_and_evaluation_is_reported_at_its_time(runs, name, loss):
     notes, trained = runs[name, loss]
-    assert notes.began == 1 and len(notes.losses) == 14
-    assert notes.steps_before == [7, 14] and [row.global_step for row in notes.evaluations] == [
+    assert notes.began == 1
+    assert len(notes.losses) == 14
+    assert notes.steps_before == [7, 14]
+    assert [row.global_step for row in notes.evaluations] == [
         7,
         14,
     ]
@@ -97,7 +99,8 @@ def test_the_evaluation_is_that_of_the_predictions(runs, dataset, name, loss):
 def test_the_outputs_are_logits_or_activated_as_asked(runs, name):
     assert np.abs(runs[name, "logits"][1].outputs).max() > 1
     activated = runs[name, "activated"][1].outputs
-    assert activated.min() >= 0 and activated.max() <= 1
+    assert activated.min() >= 0
+    assert activated.max() <= 1
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
@@ -155,13 +158,12 @@ def test_the_sample_order_is_the_same_in_all_three_epoch_after_epoch(dataset, tm
     (lowlevel, sizes), (estimator, _), (keras, _) = (
         orders(name, dataset, seed, 3, tmp_path) for name in NAMES
     )
-    assert lowlevel == estimator == keras and len(lowlevel) == 3
+    assert lowlevel == estimator == keras
+    assert len(lowlevel) == 3
     assert sizes == [32, 32, 32, 32, 32, 32, 8] * 3
-    assert (
-        lowlevel[0] != lowlevel[1]
-        and set(lowlevel[0]) == set(lowlevel[1])
-        and len(set(lowlevel[0])) == 200
-    )
+    assert lowlevel[0] != lowlevel[1]
+    assert set(lowlevel[0]) == set(lowlevel[1])
+    assert len(set(lowlevel[0])) == 200
 
 
 def tags(folder):
@@ -183,7 +185,8 @@ def test_summaries_hold_loss_accuracy_and_a_histogram_of_every_variable_and_grad
     task = Task(dataset, "logits", 0, 1, tmp_path, summaries=True)
     load_train(IMPLEMENTATIONS[name])(task, Notes())
     written = tags(tmp_path)
-    assert any("loss" in tag for tag in written) and any("accuracy" in tag for tag in written)
+    assert any("loss" in tag for tag in written)
+    assert any("accuracy" in tag for tag in written)
     for variable in task.initial_weights():
         about = [tag for tag in written if variable in tag]
         assert any("gradient" in tag for tag in about) and any(

@@ -116,6 +116,5 @@ def test_the_two_forms_of_momentum_part_when_the_learning_rate_changes():
 
     assert run([0.1, 0.1])[0] == pytest.approx(run([0.1, 0.1])[1], abs=1e-6)
     graph, keras = run([0.1, 0.01])
-    assert graph == pytest.approx(1 - 0.1 - 0.01 * 1.9) and keras == pytest.approx(
-        1 - 0.1 - 0.09 - 0.01
-    )
+    assert graph == pytest.approx(1 - 0.1 - 0.01 * 1.9)
+    assert keras == pytest.approx(1 - 0.1 - 0.09 - 0.01)

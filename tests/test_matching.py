@@ -19,7 +19,8 @@ def test_equal_names_come_before_order():
     match = match_variables(
         [variable("a", 3, 3), variable("b", 3, 3)], [variable("b", 3, 3), variable("a", 3, 3)], {}
     )
-    assert names(match) == {"a": ("a", "name"), "b": ("b", "name")} and match.complete
+    assert names(match) == {"a": ("a", "name"), "b": ("b", "name")}
+    assert match.complete
 
 
 def test_scopes_in_front_do_not_matter():
@@ -67,7 +68,7 @@ def test_what_is_alone_is_said_to_be():
 
 
 @pytest.mark.parametrize(
-    "reference, candidate, index",
+    ("reference", "candidate", "index"),
     [
         (variable("k", 4, 2), variable("k", 2, 4, layout=(1, 0)), (1, 3)),
         (variable("k", 3, 3), variable("k", 3, 3, layout=(1, 0)), (1, 2)),
@@ -80,7 +81,8 @@ def test_layouts_are_converted_there_and_back(reference, candidate, index):
     value = np.arange(np.prod(reference.shape)).reshape(reference.shape)
     theirs = pair.to_candidate(value)
     assert theirs.shape == candidate.shape
-    assert theirs[index] in value and np.array_equal(pair.to_reference(theirs), value)
+    assert theirs[index] in value
+    assert np.array_equal(pair.to_reference(theirs), value)
 
 
 def test_a_transposed_square_kernel_is_transposed():

@@ -37,8 +37,8 @@ def train(task, observer):
 """
 
 
-@pytest.mark.parametrize("dataset, steps", [("small", 400), ("large", 40)])
-@pytest.mark.parametrize("reference, candidate", PAIRS)
+@pytest.mark.parametrize(("dataset", "steps"), [("small", 400), ("large", 40)])
+@pytest.mark.parametrize(("reference", "candidate"), PAIRS)
 def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
     reference, candidate, dataset, steps
 ):
@@ -51,12 +51,14 @@ def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
-@pytest.mark.parametrize("reference, candidate", PAIRS)
+@pytest.mark.parametrize(("reference", "candidate"), PAIRS)
 def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, loss):
     parity = compare(reference, candidate, ComparisonSetting(loss=loss, steps=20))
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
     expected = "bit" if candidate == "impl_estimator" else "rounding"
-    assert parity.same and verdicts.pop("update") == expected and verdicts.pop("curve") == expected
+    assert parity.same
+    assert verdicts.pop("update") == expected
+    assert verdicts.pop("curve") == expected
     assert set(verdicts.values()) == {"bit"}
     notes = [note for stage in parity.stages for note in stage.notes]
     assert any("1-β₂ in float32" in note for note in notes) == (candidate != "impl_estimator")
@@ -69,7 +71,7 @@ def module(folder, text, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change, what",
+    ("change", "what"),
     [
         ("training_dataset(replace(task, seed=task.seed + 1))", "order of samples, from batch 1"),
         (
@@ -83,10 +85,8 @@ def module(folder, text, monkeypatch):
 def test_other_data_is_named_first(change, what, tmp_path, monkeypatch):
     wrong = module(tmp_path, WRONG.format(change=change), monkeypatch)
     parity = compare("impl_lowlevel", wrong, ComparisonSetting(steps=3))
-    assert (
-        parity.first_different.name == "data"
-        and parity.first_different.difference.what.startswith(what)
-    )
+    assert parity.first_different.name == "data"
+    assert parity.first_different.difference.what.startswith(what)
 
 
 def test_a_module_and_a_function_can_be_compared(tmp_path):
@@ -104,7 +104,7 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, message",
+    ("name", "message"),
     [
         ("no_such_module:build", "there is no module 'no_such_module'"),
         ("no_such_file.py:build", "there is no file no_such_file.py"),
@@ -119,7 +119,8 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
 def test_what_cannot_be_compared_is_said_with_its_side(name, message):
     with pytest.raises(UserError, match="^candidate") as error:
         compare(f"{PORTS}:model", name)
-    assert message in str(error.value) and "\n" not in str(error.value)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_difference():
@@ -169,14 +170,12 @@ def test_a_ports_own_exception_has_its_own_traceback(tmp_path):
             f"{PORTS}:model", f"{PORTS}:raises", ComparisonSetting(batch=tmp_path / "batch.npz")
         )
     lines = error.value.traceback_text.splitlines()
-    assert (
-        lines[0].strip().startswith(f'File "{PORTS}"')
-        and "tf.matmul(features, tf.zeros([99, 3]))" in lines[1]
-    )
+    assert lines[0].strip().startswith(f'File "{PORTS}"')
+    assert "tf.matmul(features, tf.zeros([99, 3]))" in lines[1]
 
 
 @pytest.mark.parametrize(
-    "arrays, message",
+    ("arrays", "message"),
     [
         ({"x": np.zeros((5, 12))}, "needs an array 'labels'"),
         ({"labels": np.zeros(5)}, "at least one other"),
@@ -193,11 +192,13 @@ def test_a_bad_batch_is_refused(arrays, message, tmp_path):
     path = tmp_path / "batch.npz"
     path.write_text("no zip") if arrays is None else np.savez(path, **arrays)
     process = run_module("bench", "parity", f"{PORTS}:model", f"{PORTS}:model", "--batch", path)
-    assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    "text, message",
+    ("text", "message"),
     [
         ("[1]", "must be an object"),
         ("{", "cannot be read as JSON"),
@@ -223,7 +224,8 @@ def test_the_command_names_the_first_difference_and_exits_with_1():
     )
     assert process.returncode == 1, process.stderr
     answer = json.loads(process.stdout)
-    assert answer["first_different"] == "loss" and not answer["same"]
+    assert answer["first_different"] == "loss"
+    assert not answer["same"]
     different = [
         stage for stage in json.loads(process.stdout)["stages"] if stage["verdict"] == "different"
     ]
@@ -235,7 +237,8 @@ def test_the_command_exits_with_2_and_shows_the_traceback_of_a_port(tmp_path):
     process = run_module(
         "bench", "parity", f"{PORTS}:raises", f"{PORTS}:model", "--batch", tmp_path / "batch.npz"
     )
-    assert process.returncode == 2 and "in raises" in process.stderr
+    assert process.returncode == 2
+    assert "in raises" in process.stderr
     assert process.stderr.splitlines()[-1].startswith(
         f"error: reference {PORTS}:raises raised ValueError"
     )

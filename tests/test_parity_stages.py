@@ -31,7 +31,7 @@ def compared(reference, candidate, batch, **setting):
 
 
 @pytest.mark.parametrize(
-    "candidate, stage, what",
+    ("candidate", "stage", "what"),
     [
         ("wrong_variables_frozen", "variables", "trainable of hidden/kernel"),
         ("wrong_variables_bias", "variables", "without a partner"),
@@ -52,12 +52,13 @@ def compared(reference, candidate, batch, **setting):
 def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch):
     reference = "graph" if candidate != "wrong_metrics" else "model"
     parity = compared(reference, candidate, batch)
-    assert not parity.same and parity.first_different.name == stage
+    assert not parity.same
+    assert parity.first_different.name == stage
     assert what in parity.first_different.difference.what
 
 
 @pytest.mark.parametrize(
-    "reference, candidate, stage, what",
+    ("reference", "candidate", "stage", "what"),
     [
         ("zero_gradients", "wrong_gradients_none", "gradients", "hidden/kernel"),
         ("momentum", "wrong_update_momentum", "update", "after a change of the learning rate"),
@@ -83,12 +84,13 @@ def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch)
 )
 def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch):
     parity = compared(reference, candidate, batch)
-    assert not parity.same and parity.first_different.name == stage
+    assert not parity.same
+    assert parity.first_different.name == stage
     assert what in parity.first_different.difference.what
 
 
 @pytest.mark.parametrize(
-    "reference, candidate",
+    ("reference", "candidate"),
     [
         ("graph", "model"),
         ("model", "graph"),
@@ -116,7 +118,8 @@ def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_th
 ):
     parity = compared("normalised", "other_random_numbers", batch)
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
-    assert parity.same and verdicts["forward"] == "rounding"
+    assert parity.same
+    assert verdicts["forward"] == "rounding"
     assert verdicts["gradients"] == verdicts["update"] == verdicts["curve"] == "not seen"
     assert any("statistics" in note for note in parity.stages[3].notes)
 
@@ -125,7 +128,8 @@ def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
     names = tmp_path / "map.json"
     names.write_text('{"hidden/kernel": "a/weights", "hidden/bias": "a/offset"}')
     parity = compared("graph", "transposed", batch, names=names)
-    assert parity.same and any("2 by map" in note for note in parity.stages[1].notes)
+    assert parity.same
+    assert any("2 by map" in note for note in parity.stages[1].notes)
 
 
 def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
@@ -134,7 +138,8 @@ def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
         for stage in compared("rmsprop", "rmsprop_model", batch).stages
         if stage.name == "update"
     )
-    assert update.verdict == "different" and "after step 1, hidden/kernel" in update.difference.what
+    assert update.verdict == "different"
+    assert "after step 1, hidden/kernel" in update.difference.what
     assert "slots not seen: 2 a variable in the reference, 1 in the candidate" in update.notes
 
 
@@ -168,7 +173,7 @@ def test_initialisers_are_drawn_anew_every_time(batch):
 
 
 @pytest.mark.parametrize(
-    "example, reference",
+    ("example", "reference"),
     [("two_inputs", "graph"), ("batch_norm_dropout", "model_fn"), ("piecewise_rate", "graph")],
 )
 def test_the_examples_are_the_same_network(example, reference):

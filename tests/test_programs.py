@@ -105,7 +105,7 @@ def test_nothing_is_wrong_with_sound_programs(program, text):
 
 
 @pytest.mark.parametrize(
-    "text, cause",
+    ("text", "cause"),
     [
         (keras("network(3)"), "probabilities_expected"),
         (

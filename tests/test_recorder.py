@@ -68,7 +68,8 @@ def test_each_step_is_of_its_kind():
     ]
     assert [step["kind"] for step in second] == ["first"] + ["steady"] * 19 + ["partial"]
     assert [step["samples"] for step in second] == [32] * 20 + [5]
-    assert [step["global_step"] for step in steps] == list(range(1, 43)) and second[0]["epoch"] == 2
+    assert [step["global_step"] for step in steps] == list(range(1, 43))
+    assert second[0]["epoch"] == 2
 
 
 def test_a_call_that_is_the_whole_epoch_is_steady_and_counts_its_partial_batch():
@@ -83,15 +84,16 @@ def test_a_call_that_is_the_whole_epoch_is_steady_and_counts_its_partial_batch()
 
 def test_an_epoch_of_several_passes_has_a_partial_batch_in_each():
     task = task_of(70, epochs=1, passes_per_epoch=3)
-    assert task.steps_per_epoch == 9 and task.passes == 3
+    assert task.steps_per_epoch == 9
+    assert task.passes == 3
     assert [samples_of(task, done, 1) for done in range(9)] == [32, 32, 6] * 3
-    assert samples_of(task, 1, 3) == 32 + 6 + 32 and samples_of(task, 0, 9) == 210
+    assert samples_of(task, 1, 3) == 32 + 6 + 32
+    assert samples_of(task, 0, 9) == 210
 
 
 def test_values_are_kept_as_plain_numbers():
     recorder = run(task_of(64, epochs=1))
-    assert (
-        type(recorder.evaluations[0]["loss"]) is float
-        and type(recorder.evaluations[0]["gradient_norm"]) is float
-    )
-    assert recorder.evaluations[0]["false_negatives"] == 4 and recorder.probes == [PROBE]
+    assert type(recorder.evaluations[0]["loss"]) is float
+    assert type(recorder.evaluations[0]["gradient_norm"]) is float
+    assert recorder.evaluations[0]["false_negatives"] == 4
+    assert recorder.probes == [PROBE]

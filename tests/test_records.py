@@ -21,7 +21,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def copy(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "copy")
 
@@ -36,11 +36,9 @@ def test_a_record_is_read_in_counts_without_its_baseline(folder):
 
 def test_beats_have_the_r_wave_in_the_middle_and_both_classes(folder):
     train, evaluation = both_splits(Records(folder), BEATS)
-    assert (
-        train.signal.shape == (60, 130)
-        and train.labels.mean() == 0.5
-        and evaluation.labels.mean() == 0.5
-    )
+    assert train.signal.shape == (60, 130)
+    assert train.labels.mean() == 0.5
+    assert evaluation.labels.mean() == 0.5
     assert np.all(np.abs(train.signal.argmax(axis=1) - 65) <= 12)
     wide = (train.signal > 120).sum(axis=1)
     assert wide[train.labels == 1].min() > wide[train.labels == 0].max()
@@ -50,7 +48,8 @@ def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
     record = read_record(folder / "100.hea")
     for_training, held_out = parts_of([record])
     spans = sorted((part.start, part.end) for part in for_training + held_out)
-    assert spans[0][0] == 0 and spans[-1][1] == record.header.length
+    assert spans[0][0] == 0
+    assert spans[-1][1] == record.header.length
     assert all(end == start for (_, end), (start, _) in zip(spans, spans[1:]))
     assert sum(part.end - part.start for part in held_out) == pytest.approx(
         0.2 * record.header.length, abs=4
@@ -76,7 +75,7 @@ def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
 
 
 @pytest.mark.parametrize(
-    "kind, lowest",
+    ("kind", "lowest"),
     [("16", -(2**15)), ("212", -(2**11)), ("80", -(2**7)), ("24", -(2**23)), ("32", -(2**31))],
 )
 def test_a_value_that_is_marked_as_invalid_is_refused_by_its_place(tmp_path, kind, lowest):
@@ -153,7 +152,7 @@ def damage_header(folder):
 
 
 @pytest.mark.parametrize(
-    "damage, message",
+    ("damage", "message"),
     [
         (damage_truncated, "cut short"),
         (damage_disagreeing, "checksum"),
@@ -176,7 +175,7 @@ def test_one_class_alone_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "prepare, message",
+    ("prepare", "message"),
     [
         (lambda folder: None, "there is no such folder"),
         (lambda folder: folder.mkdir(), "no WFDB record in it"),
@@ -188,7 +187,8 @@ def test_a_missing_or_empty_folder_ends_with_one_line_and_code_2(tmp_path, prepa
         "bench", "all", "--records", tmp_path / "records", "--out", tmp_path / "out"
     )
     assert process.returncode == 2
-    assert message in process.stderr and process.stderr.count("\n") == 1
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
     assert not any((tmp_path / "out").iterdir())
 
 
@@ -196,4 +196,5 @@ def test_a_truncated_record_ends_the_command_with_one_line_and_code_2(copy, tmp_
     damage_truncated(copy)
     process = run_module("impl_keras", "--records", copy)
     assert process.returncode == 2
-    assert "record 100" in process.stderr and process.stderr.count("\n") == 1
+    assert "record 100" in process.stderr
+    assert process.stderr.count("\n") == 1

@@ -170,17 +170,23 @@ def test_a_row_is_derived_from_the_raw_files(tmp_path):
         clocks=True,
     )
     row = results_of(tmp_path).iloc[0]
-    assert row["samples_per_second"] == pytest.approx(3200) and row["step_ms"] == pytest.approx(10)
-    assert row["startup_s"] == pytest.approx(2.0) and row["train_s"] == pytest.approx(3.0)
-    assert row["wall_s"] == pytest.approx(20) and row["steps"] == 8
-    assert row["graph_s"] == pytest.approx(0.75) and row["first_step_s"] == pytest.approx(1)
+    assert row["samples_per_second"] == pytest.approx(3200)
+    assert row["step_ms"] == pytest.approx(10)
+    assert row["startup_s"] == pytest.approx(2.0)
+    assert row["train_s"] == pytest.approx(3.0)
+    assert row["wall_s"] == pytest.approx(20)
+    assert row["steps"] == 8
+    assert row["graph_s"] == pytest.approx(0.75)
+    assert row["first_step_s"] == pytest.approx(1)
     assert (row["evaluation_s"], row["checkpoint_s"], row["checkpoint_kib"]) == (
         pytest.approx(1.5),
         pytest.approx(0.3),
         2,
     )
-    assert row["device_ms_per_step"] == pytest.approx(150) and math.isnan(row["gpu_ms_per_step"])
-    assert row["of_floor"] == pytest.approx(0.25) and row["profile"] == "default"
+    assert row["device_ms_per_step"] == pytest.approx(150)
+    assert math.isnan(row["gpu_ms_per_step"])
+    assert row["of_floor"] == pytest.approx(0.25)
+    assert row["profile"] == "default"
     assert (row["true_positives"], row["false_positives"], row["accuracy"], row["saturation"]) == (
         10,
         10,
@@ -195,18 +201,15 @@ def test_cells_of_a_thousand_classes_come_back(tmp_path):
     raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     problems = []
     (record,) = read_cells(tmp_path, problems)
-    assert (
-        problems == []
-        and (raw.class_outputs(raw.read_outputs(tmp_path, record.name)[:20]) == outputs).all()
-    )
+    assert problems == []
+    assert (raw.class_outputs(raw.read_outputs(tmp_path, record.name)[:20]) == outputs).all()
 
 
 def test_curves_have_a_row_an_evaluation_with_the_mean_training_loss(tmp_path):
     write_measured(tmp_path)
     curves = frames(tmp_path)[1]
-    assert curves["epoch"].tolist() == [1, 2] and curves["train_loss"].tolist() == pytest.approx(
-        [2.0, 6.0]
-    )
+    assert curves["epoch"].tolist() == [1, 2]
+    assert curves["train_loss"].tolist() == pytest.approx([2.0, 6.0])
 
 
 def test_rows_come_from_low_level_to_high_and_strangers_last():
@@ -225,11 +228,9 @@ def test_a_frozen_cell_is_named_and_its_loss_taken_apart(tmp_path):
     for name in ("lowlevel", "estimator", "keras"):
         write_measured(tmp_path, name)
     text = next(text for text in texts(tmp_path) if text.startswith("activated, large"))
-    assert (
-        "all 3 cells stuck" in text
-        and "0.8133 = ln(1+1/e) + 0.50 error" in text
-        and "exactly 0" in text
-    )
+    assert "all 3 cells stuck" in text
+    assert "0.8133 = ln(1+1/e) + 0.50 error" in text
+    assert "exactly 0" in text
 
 
 def test_rows_alike_and_mixed_rows_are_taken_apart_too(tmp_path):
@@ -249,14 +250,15 @@ def test_three_classes_have_constants_of_their_own(tmp_path):
         tmp_path, seed=0, outputs=outputs, labels=labels, final_loss=right(3).value + 13 / 20
     )
     text = " ".join(texts(tmp_path))
-    assert "all 1 cells stuck, accuracy 0.35" in text and "1.2014 = ln(1+2/e) + 0.65 error" in text
+    assert "all 1 cells stuck, accuracy 0.35" in text
+    assert "1.2014 = ln(1+2/e) + 0.65 error" in text
     outputs[:5, 2] = 1
     write_measured(tmp_path, seed=0, outputs=outputs, labels=labels, final_loss=1.2)
     assert "+ 5 with several outputs at 1) / 20 rows" in " ".join(texts(tmp_path))
     assert results_of(tmp_path).iloc[0]["saturation"] == 1
 
 
-@pytest.mark.parametrize("accuracy, state", [(0.5, "near chance"), (0.55, "trained")])
+@pytest.mark.parametrize(("accuracy", "state"), [(0.5, "near chance"), (0.55, "trained")])
 def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accuracy, state):
     labels = np.arange(20) % 3  # 7 of 20 are the most frequent: less than 0.545 is no learning
     said = np.where(np.arange(20) < accuracy * 20, labels, (labels + 1) % 3)
@@ -267,7 +269,7 @@ def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accu
 
 
 @pytest.mark.parametrize(
-    "change, state",
+    ("change", "state"),
     [
         ({}, "frozen"),
         ({"gradient": 0.99 * NO_GRADIENT}, "frozen"),
@@ -288,7 +290,8 @@ def test_a_hidden_bug_is_told_by_its_floor(tmp_path):
         tmp_path, dataset="small", outputs=one_hot(LABELS), final_loss=0.3140, gradient=1e-4
     )
     text = next(text for text in texts(tmp_path) if text.startswith("activated, small"))
-    assert "the bug hides" in text and "lowest is 0.3140" in text
+    assert "the bug hides" in text
+    assert "lowest is 0.3140" in text
 
 
 def test_a_failed_cell_is_a_row_and_a_finding(tmp_path):
@@ -355,10 +358,8 @@ def test_the_answer_about_cost_says_what_settings_win_back(tmp_path):
         "At worst keras reaches 50% of lowlevel's throughput, on small. "
         "Its own settings make it 4.0 times faster."
     )
-    assert (
-        "small: keras 0.50 [0.50, 0.50] slower" in cost.detail
-        and "small keras 0.50." in cost.detail
-    )
+    assert "small: keras 0.50 [0.50, 0.50] slower" in cost.detail
+    assert "small keras 0.50." in cost.detail
 
 
 def test_the_noise_floor_and_the_cost_of_recording_are_said(tmp_path):
@@ -376,11 +377,9 @@ def test_the_parts_of_a_step_are_shown_with_their_residual_and_a_gpu_has_its_col
         .set_index(["implementation", "profile"])
         .loc[("keras", "default")]
     )
-    assert (
-        row["kernels"] == "300.000 [150.000, 600.000]"
-        and row["residual"] == "+0.000 (+0.0%)"
-        and "GPU" not in row
-    )
+    assert row["kernels"] == "300.000 [150.000, 600.000]"
+    assert row["residual"] == "+0.000 (+0.0%)"
+    assert "GPU" not in row
     write_timings(tmp_path, RATES, clocks=True, gpu=True)
     row = (
         tax_table(frames(tmp_path)[2])
@@ -395,18 +394,17 @@ def test_a_tuned_run_is_held_against_its_own_default(tmp_path):
     write_measured(tmp_path, "keras", profile="tuned", final_loss=right(2).value + 0.5 + 1e-5)
     write_measured(tmp_path, "keras", seed=1)
     table = tuned_table(frames(tmp_path)[1])
-    assert (
-        len(table) == 1
-        and table["seeds"].iloc[0] == 1
-        and table["evaluations"].iloc[0] == pytest.approx(1e-5)
-    )
+    assert len(table) == 1
+    assert table["seeds"].iloc[0] == 1
+    assert table["evaluations"].iloc[0] == pytest.approx(1e-5)
 
 
 def test_a_run_without_rounds_has_a_report_too(tmp_path):
     write_measured(tmp_path)
     raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     text = report_of(tmp_path)
-    assert "Does it train?" in text and "What does each API cost?" not in text
+    assert "Does it train?" in text
+    assert "What does each API cost?" not in text
     assert "Not measured in this run." in (tmp_path / "report.html").read_text()
 
 
@@ -429,11 +427,12 @@ def damaged_run(folder):
     )
     raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
     text = report_of(folder)
-    assert "Left out" not in text and "7.5 [7.0, 8.0]" in text
+    assert "Left out" not in text
+    assert "7.5 [7.0, 8.0]" in text
 
 
 @pytest.mark.parametrize(
-    "name, left_out",
+    ("name", "left_out"),
     [
         (
             "steps/lowlevel-default-small-activated-0.csv",
@@ -467,9 +466,9 @@ def test_a_raw_file_cut_short_is_named_and_the_rest_of_the_report_is_made(
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[: min(len(content) - 2, int(keep * len(content)))])
     text = report_of(tmp_path)
-    assert (
-        f"Left out {left_out}" in text and "| large" in text and (tmp_path / "report.html").exists()
-    )
+    assert f"Left out {left_out}" in text
+    assert "| large" in text
+    assert (tmp_path / "report.html").exists()
     assert len(pd.read_csv(tmp_path / "results.csv")) == (1 if "the cell" in left_out else 2)
 
 
@@ -521,11 +520,9 @@ def test_differences_between_equal_seeds_are_shown(tmp_path):
     write_measured(tmp_path, "keras", final_loss=right(2).value + 0.5 + 1e-5)
     results, curves, _ = frames(tmp_path)
     row = agreement_table(tmp_path, results, curves).iloc[0]
-    assert (
-        row["first step"] == 0
-        and row["evaluations"] == pytest.approx(1e-5)
-        and row["accuracy"] == 0
-    )
+    assert row["first step"] == 0
+    assert row["evaluations"] == pytest.approx(1e-5)
+    assert row["accuracy"] == 0
 
 
 def test_the_three_answers_say_what_was_not_measured(tmp_path):
@@ -538,7 +535,7 @@ def test_the_three_answers_say_what_was_not_measured(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("second_loss, headline", [(1.5 * 0.0009, "Yes"), (1.5 * 0.0011, "No")])
+@pytest.mark.parametrize(("second_loss", "headline"), [(1.5 * 0.0009, "Yes"), (1.5 * 0.0011, "No")])
 def test_another_update_is_not_the_same_network(tmp_path, second_loss, headline):
     write_measured(tmp_path, "lowlevel")
     write_measured(tmp_path, "keras", second_loss=second_loss)
@@ -628,23 +625,21 @@ def test_what_failed_parity_is_stamped_in_every_table_and_plot_of_its_dataset(tm
         and "tuned - " not in line
     ]
     stamped = [line for line in rows if "not the same network" in line]
-    assert len(stamped) == 6 and all(
-        "| small" in line for line in stamped
-    )  # training, throughput and step_breakdown twice, other
+    assert len(stamped) == 6
+    assert all("| small" in line for line in stamped)
     assert (
         "First difference, in metrics: accuracy: [0.5] against [0.25], 100 ULP, 7 x the tolerance"
         in text
     )
     plots = page[page.index("Throughput: small") :]
-    assert (
-        page.count('"keras (not the same network)"') >= 2
-        and '"keras (not the same network)"' in plots
-    )
+    assert page.count('"keras (not the same network)"') >= 2
+    assert '"keras (not the same network)"' in plots
     assert "No: keras on small differs." in page
     results = pd.read_csv(tmp_path / "results.csv").set_index(["implementation", "dataset"])[
         "parity"
     ]
-    assert results["keras", "small"] == "different" and results["keras", "large"] == "same"
+    assert results["keras", "small"] == "different"
+    assert results["keras", "large"] == "same"
     assert results["lowlevel"].isna().all()
 
 
@@ -656,7 +651,8 @@ def test_what_passed_parity_is_not_stamped(tmp_path):
             for dataset in ("small", "large")
         ),
     )
-    assert "not the same network" not in text + page and "Yes, stage by stage." in page
+    assert "not the same network" not in text + page
+    assert "Yes, stage by stage." in page
     assert "2 comparisons of 9 stages: 16 same to the bit, 2 within rounding" in page
 
 
@@ -667,10 +663,8 @@ def test_what_could_not_be_compared_is_said(tmp_path):
             "keras", "lowlevel", "small", None, "candidate keras: its training was not seen"
         ),
     )
-    assert (
-        "could not be compared: candidate keras: its training was not seen" in text
-        and "(not the same" not in text
-    )
+    assert "could not be compared: candidate keras: its training was not seen" in text
+    assert "(not the same" not in text
     assert "Not all could be compared." in page
 
 
@@ -683,6 +677,7 @@ def test_a_comparison_comes_back_as_it_was_stored(tmp_path):
     )
     write_comparison(tmp_path, stored)
     (back,) = read_comparisons(tmp_path, [])
-    assert back.differs and back.parity.first_different.difference.ulps is None
+    assert back.differs
+    assert back.parity.first_different.difference.ulps is None
     assert (back.implementation, back.reference, back.dataset) == ("my.port", "lowlevel", "large")
     assert back.parity.stages[0] == stored.parity.stages[0]

@@ -21,25 +21,25 @@ def test_equal_arrays_are_the_same_to_the_bit_and_shapes_matter():
     assert rounding.same_bits(np.array([np.nan]), np.array([np.nan]))
 
 
-@pytest.mark.parametrize("factor, verdict", [(2.9, "rounding"), (3.1, "different")])
+@pytest.mark.parametrize(("factor", "verdict"), [(2.9, "rounding"), (3.1, "different")])
 def test_a_port_may_err_a_small_multiple_of_the_better_one(factor, verdict):
     better = off_by(1e-6)
     assert judge(better, off_by(factor * 1e-6), EXACT, 1e-7).verdict == verdict
     assert judge(off_by(factor * 1e-6), better, EXACT, 1e-7).verdict == verdict
 
 
-@pytest.mark.parametrize("factor, verdict", [(2.9, "rounding"), (3.1, "different")])
+@pytest.mark.parametrize(("factor", "verdict"), [(2.9, "rounding"), (3.1, "different")])
 def test_without_an_exact_value_the_noise_sets_the_scale(factor, verdict):
     assert judge(EXACT, off_by(factor * 1e-5), None, 1e-5).verdict == verdict
 
 
-@pytest.mark.parametrize("factor, verdict", [(0.9, "rounding"), (1.1, "different")])
+@pytest.mark.parametrize(("factor", "verdict"), [(0.9, "rounding"), (1.1, "different")])
 def test_the_tolerance_is_never_below_half_an_ulp_times_the_multiple(factor, verdict):
     scale = np.sqrt(np.mean(EXACT**2))
     assert judge(EXACT, off_by(factor * 3 * ULP / 2 * scale), None, 0.0).verdict == verdict
 
 
-@pytest.mark.parametrize("factor, verdict", [(0.99, "rounding"), (1.01, "different")])
+@pytest.mark.parametrize(("factor", "verdict"), [(0.99, "rounding"), (1.01, "different")])
 def test_an_allowance_is_added(factor, verdict):
     tolerance = 3 * 1e-6 + 1e-3
     assert judge(EXACT, off_by(factor * tolerance), None, 1e-6, allowance=1e-3).verdict == verdict
@@ -57,18 +57,17 @@ def test_few_numbers_have_a_larger_multiple():
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_what_is_not_finite_on_one_side_is_different(bad):
     judged = judge(np.array([1.0, 2.0]), np.array([1.0, bad]), None, 1e9)
-    assert judged.verdict == "different" and judged.place == (1,)
+    assert judged.verdict == "different"
+    assert judged.place == (1,)
 
 
 def test_the_values_that_differ_most_are_shown_with_their_place():
     candidate = EXACT.copy()
     candidate[500] += 0.25
     judged = judge(EXACT.reshape(10, 100), candidate.reshape(10, 100), None, 0.0)
-    assert (
-        judged.place == (5, 0)
-        and judged.values[1][1] == candidate[500]
-        and len(judged.values[0]) == 4
-    )
+    assert judged.place == (5, 0)
+    assert judged.values[1][1] == candidate[500]
+    assert len(judged.values[0]) == 4
     assert judged.ratio > 1000
 
 
@@ -80,9 +79,8 @@ def test_ulps():
 def test_nudged_numbers_move_by_one_ulp_and_whole_ones_stay():
     values = np.linspace(-3, 3, 100).astype(np.float32)
     moved = rounding.nudged(values, np.random.default_rng(0))
-    assert np.all(np.abs(moved - values) <= 2 * np.spacing(np.abs(values))) and np.all(
-        moved != values
-    )
+    assert np.all(np.abs(moved - values) <= 2 * np.spacing(np.abs(values)))
+    assert np.all(moved != values)
     assert moved.dtype == np.float32
     whole = np.arange(5)
     assert rounding.nudged(whole, np.random.default_rng(0)) is whole

@@ -77,11 +77,12 @@ def certain(training):
 
 
 def test_nothing_is_said_of_a_plain_training():
-    assert certain(training()) == [] and symptoms(training()) == []
+    assert certain(training()) == []
+    assert symptoms(training()) == []
 
 
 @pytest.mark.parametrize(
-    "accuracy, loss, expected",
+    ("accuracy", "loss", "expected"),
     [
         (0.5, 0.1, False),
         (0.64, 0.3, False),
@@ -103,9 +104,8 @@ def test_learning_is_told_by_accuracy_and_loss(accuracy, loss, expected):
 
 
 def test_without_outputs_the_loss_alone_tells():
-    assert learnt(training(outputs=None, losses=np.full(100, 0.55))) and not learnt(
-        training(outputs=None, losses=np.full(100, 0.56))
-    )
+    assert learnt(training(outputs=None, losses=np.full(100, 0.55)))
+    assert not learnt(training(outputs=None, losses=np.full(100, 0.56)))
 
 
 ORDER = np.random.default_rng(1).permutation(SAMPLES)
@@ -157,7 +157,7 @@ def test_a_dropped_batch_shows_where_samples_are_no_multiple():
     assert causes(certain(evaluated)) == ["partial_batch_dropped"]
 
 
-@pytest.mark.parametrize("mean, cause", [(290, []), (310, ["features_shifted"])])
+@pytest.mark.parametrize(("mean", "cause"), [(290, []), (310, ["features_shifted"])])
 def test_features_with_an_offset(mean, cause):
     heads = np.random.default_rng(5).standard_normal((2 * SAMPLES, 8))
     heads = (heads - heads.mean()) / heads.std() * 100 + mean
@@ -184,7 +184,7 @@ def test_scaling_in_training_only_is_told_by_the_evaluation_reported():
 HE = np.sqrt(2 / 50)
 
 
-@pytest.mark.parametrize("ratio, cause", [(2.4, []), (2.6, ["initialiser_too_wide"])])
+@pytest.mark.parametrize(("ratio", "cause"), [(2.4, []), (2.6, ["initialiser_too_wide"])])
 def test_wide_kernels(ratio, cause):
     kernels = [kernel(f"{name}/kernel", deviation=ratio * HE) for name in "ab"] + [
         kernel("c/kernel")
@@ -205,7 +205,8 @@ def test_constant_kernels_and_weights_that_did_not_arrive():
 
 
 @pytest.mark.parametrize(
-    "step, cause", [(0.29, []), (0.31, ["rate_too_high"]), (2e-5, []), (0.5e-5, ["rate_too_low"])]
+    ("step", "cause"),
+    [(0.29, []), (0.31, ["rate_too_high"]), (2e-5, []), (0.5e-5, ["rate_too_low"])],
 )
 def test_steps_relative_to_their_variables(step, cause):
     assert (
@@ -218,7 +219,7 @@ SATURATED = np.tile([[0.0, 1.0]], (16, 1))
 
 
 @pytest.mark.parametrize(
-    "gradient, outputs, cause",
+    ("gradient", "outputs", "cause"),
     [
         (0.0, SATURATED, ["activated_outputs"]),
         (2e-6, SATURATED, []),
@@ -231,7 +232,7 @@ def test_frozen_is_saturated_without_a_gradient(gradient, outputs, cause):
     )
 
 
-@pytest.mark.parametrize("dead, cause", [(0.94, []), (0.96, ["dead_relus"])])
+@pytest.mark.parametrize(("dead", "cause"), [(0.94, []), (0.96, ["dead_relus"])])
 def test_dead_units(dead, cause):
     same = np.tile([[0.003, -0.003]], (16, 1))
     assert causes(symptoms(training(looks=[look(0), look(100, 0.13, dead, same)]))) == cause
@@ -243,9 +244,8 @@ def test_dead_relus_are_told_from_frozen_outputs_of_the_same_loss():
     dead = training(
         losses=losses, looks=[look(0), look(100, 0.13, 1.0, np.tile([[0.003, -0.003]], (16, 1)))]
     )
-    assert causes(symptoms(frozen)) == ["activated_outputs"] and causes(symptoms(dead)) == [
-        "dead_relus"
-    ]
+    assert causes(symptoms(frozen)) == ["activated_outputs"]
+    assert causes(symptoms(dead)) == ["dead_relus"]
 
 
 def test_losses_that_end():
@@ -255,7 +255,7 @@ def test_losses_that_end():
     assert causes(symptoms(training(losses=grown))) == ["rate_too_high"]
 
 
-@pytest.mark.parametrize("end, cause", [(1.9, []), (2.1, ["rate_too_high"])])
+@pytest.mark.parametrize(("end", "cause"), [(1.9, []), (2.1, ["rate_too_high"])])
 def test_a_loss_that_grows(end, cause):
     assert (
         causes(symptoms(training(losses=np.concatenate([np.full(50, 0.5), np.full(50, end)]))))
@@ -263,7 +263,7 @@ def test_a_loss_that_grows(end, cause):
     )
 
 
-@pytest.mark.parametrize("first, cause", [(2e-4, []), (0.5e-4, ["vanishing_gradient"])])
+@pytest.mark.parametrize(("first", "cause"), [(2e-4, []), (0.5e-4, ["vanishing_gradient"])])
 def test_gradients_that_vanish(first, cause):
     last = look(100)
     norms = {"a/kernel": first, "b/kernel": 0.1, "c/kernel": 1.0}
@@ -277,7 +277,7 @@ def test_a_variable_that_no_gradient_reaches():
     assert "gradient_cut" not in causes(symptoms(training(looks=[first, look(100)])))
 
 
-@pytest.mark.parametrize("share, cause", [(94, []), (96, ["classes_unbalanced"])])
+@pytest.mark.parametrize(("share", "cause"), [(94, []), (96, ["classes_unbalanced"])])
 def test_one_class(share, cause):
     assert causes(symptoms(training(labels=(np.arange(100) >= share).astype(int)))) == cause
 
@@ -290,7 +290,7 @@ def test_thresholds_are_the_ones_named_here():
 REGRESSION = {"labels": np.linspace(-1.0, 1.0, 100), "takes": "values", "activation": "BiasAdd"}
 
 
-@pytest.mark.parametrize("noise, expected", [(0.45, True), (0.55, False)])
+@pytest.mark.parametrize(("noise", "expected"), [(0.45, True), (0.55, False)])
 def test_a_regression_has_learnt_if_it_explains_variance(noise, expected):
     targets = REGRESSION["labels"]
     wrong = np.tile([1, -1], 50) * noise * np.sqrt(2) * targets.std() * np.sqrt(0.7 / 0.5)
@@ -298,7 +298,7 @@ def test_a_regression_has_learnt_if_it_explains_variance(noise, expected):
 
 
 @pytest.mark.parametrize(
-    "labels, outputs, takes, activation, wrong",
+    ("labels", "outputs", "takes", "activation", "wrong"),
     [
         (np.tile([0, 1], 50), 1, "probabilities", "Softmax", True),
         (np.tile([0, 1], 50), 1, "probabilities", "Sigmoid", False),
@@ -320,7 +320,7 @@ def test_outputs_that_cannot_name_all_classes(labels, outputs, takes, activation
 
 
 @pytest.mark.parametrize(
-    "largest, activation, cause",
+    ("largest", "activation", "cause"),
     [
         (1.04, "Sigmoid", []),
         (1.08, "Sigmoid", ["out_of_reach"]),
@@ -346,13 +346,13 @@ def test_targets_that_no_output_can_have(largest, activation, cause):
     )
 
 
-@pytest.mark.parametrize("size, cause", [(9, []), (11, ["inputs_too_large"])])
+@pytest.mark.parametrize(("size", "cause"), [(9, []), (11, ["inputs_too_large"])])
 def test_large_features(size, cause):
     heads = np.random.default_rng(3).standard_normal((2 * SAMPLES, 8)) * size
     assert causes(symptoms(training(received=received(heads=heads)))) == cause
 
 
-@pytest.mark.parametrize("size, cause", [(15, []), (20, ["targets_too_large"])])
+@pytest.mark.parametrize(("size", "cause"), [(15, []), (20, ["targets_too_large"])])
 def test_large_targets(size, cause):
     targets = REGRESSION["labels"] * size  # a deviation of 0.58 of it
     assert (
@@ -366,7 +366,7 @@ def test_a_loss_of_values_for_classes():
     assert symptoms(training(**REGRESSION, outputs=np.zeros((100, 1)))) == []
 
 
-@pytest.mark.parametrize("fall, cause", [(0.09, []), (0.11, ["too_short"])])
+@pytest.mark.parametrize(("fall", "cause"), [(0.09, []), (0.11, ["too_short"])])
 def test_a_loss_that_is_still_falling(fall, cause):
     assert causes(too_short(training(losses=np.repeat([1.0, 0.9, 0.9 * (1 - fall)], 30)))) == cause
 

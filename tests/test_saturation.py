@@ -8,7 +8,7 @@ WRONG = 1 + RIGHT
 
 
 @pytest.mark.parametrize(
-    "row, label, constant",
+    ("row", "label", "constant"),
     [
         ([0, 1], 1, RIGHT),
         ([1, 0], 0, RIGHT),
@@ -54,11 +54,12 @@ def test_of_three_classes_too():
     assert exact[:3] == pytest.approx(
         [right(3).value, 1 + right(3).value, alike(3).value], abs=1e-12
     )
-    assert str(right(3)) == "ln(1+2/e) = 0.5514" and str(alike(3)) == "ln 3 = 1.0986"
+    assert str(right(3)) == "ln(1+2/e) = 0.5514"
+    assert str(alike(3)) == "ln 3 = 1.0986"
 
 
 @pytest.mark.parametrize(
-    "value, saturated",
+    ("value", "saturated"),
     [
         (0.0, True),
         (EPSILON, True),

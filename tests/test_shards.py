@@ -38,7 +38,7 @@ class Breaks:
         return Synthetic().draw(spec, split, start, stop)
 
 
-@pytest.fixture()
+@pytest.fixture
 def cache_here(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
@@ -50,12 +50,12 @@ def test_a_split_of_several_shards_holds_them_in_their_order(cache_here):
     assert [Path(file).name for file in dataset.train.files] == [
         f"train-{number:05}-of-00003.tfrecord" for number in range(3)
     ]
-    assert (
-        len(dataset.evaluation.files) == 1
-        and dataset.evaluation.samples == 30
-        and len(dataset.evaluation_labels) == 30
-    )
-    assert sorted(shares) == shares and shares[-1] == 1 and len(shares) == 4
+    assert len(dataset.evaluation.files) == 1
+    assert dataset.evaluation.samples == 30
+    assert len(dataset.evaluation_labels) == 30
+    assert sorted(shares) == shares
+    assert shares[-1] == 1
+    assert len(shares) == 4
 
 
 def test_making_goes_on_where_it_stopped(cache_here):
@@ -64,12 +64,14 @@ def test_making_goes_on_where_it_stopped(cache_here):
         store.make_dataset(source, SPEC)
     (making,) = [path for path in store.cache_folder().iterdir() if path.name.startswith(".")]
     before = {path.name: path.stat().st_mtime_ns for path in making.glob("*.tfrecord")}
-    assert before and not list(making.glob("*.part"))
+    assert before
+    assert not list(making.glob("*.part"))
     source.file.touch()
     dataset = store.make_dataset(source, SPEC)
     folder = Path(dataset.train.files[0]).parent
     assert {name: (folder / name).stat().st_mtime_ns for name in before} == before
-    assert not making.exists() and len(list(folder.iterdir())) == 6
+    assert not making.exists()
+    assert len(list(folder.iterdir())) == 6
 
 
 def test_a_shard_that_was_damaged_meanwhile_is_made_again(cache_here):

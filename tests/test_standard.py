@@ -54,7 +54,7 @@ def test_cross_entropy_has_the_known_values_and_does_not_overflow():
 
 
 @pytest.mark.parametrize(
-    "length, size, stride", [(130, 16, 4), (33, 4, 4), (9, 16, 2), (5, 4, 4), (8, 4, 4)]
+    ("length", "size", "stride"), [(130, 16, 4), (33, 4, 4), (9, 16, 2), (5, 4, 4), (8, 4, 4)]
 )
 def test_padding_is_that_of_tensorflow(length, size, stride):
     x = np.random.default_rng(0).standard_normal((2, length, 3))
@@ -63,7 +63,7 @@ def test_padding_is_that_of_tensorflow(length, size, stride):
     assert np.array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("optimizer, tolerance", [("sgd", 1e-6), ("adam", 2e-5)])
+@pytest.mark.parametrize(("optimizer", "tolerance"), [("sgd", 1e-6), ("adam", 2e-5)])
 def test_keras_agrees_within_float32(tiny_dataset, tmp_path, optimizer, tolerance):
     task = Task(tiny_dataset, "logits", 0, 1, tmp_path, optimizer=optimizer)
     port = catch_port(load_train("impl_keras"), task, evaluating={})

@@ -9,10 +9,8 @@ from bench.measure.statistics import Ratio, ratio_of_independent_medians, ratio_
 def test_a_constant_ratio_has_an_interval_of_no_width():
     base = np.array([1.0, 1.1, 0.9, 1.2, 1.0, 0.8])
     ratio = ratio_of_medians(2 * base, base)
-    assert (
-        ratio == Ratio(pytest.approx(2), pytest.approx(2), pytest.approx(2), 6)
-        and ratio.precision == 0
-    )
+    assert ratio == Ratio(pytest.approx(2), pytest.approx(2), pytest.approx(2), 6)
+    assert ratio.precision == 0
 
 
 def test_what_disturbs_a_round_disturbs_both_and_cancels():
@@ -23,21 +21,19 @@ def test_what_disturbs_a_round_disturbs_both_and_cancels():
 
 def test_too_few_rounds_have_a_ratio_and_no_interval():
     ratio = ratio_of_medians(np.full(5, 2.0), np.ones(5))
-    assert (
-        ratio.value == 2
-        and np.isnan([ratio.low, ratio.high]).all()
-        and ratio.verdict() == "unresolved"
-    )
+    assert ratio.value == 2
+    assert np.isnan([ratio.low, ratio.high]).all()
+    assert ratio.verdict() == "unresolved"
 
 
-@pytest.mark.parametrize("values, base", [(np.ones(3), np.ones(4)), (np.ones(0), np.ones(0))])
+@pytest.mark.parametrize(("values", "base"), [(np.ones(3), np.ones(4)), (np.ones(0), np.ones(0))])
 def test_rounds_must_be_paired(values, base):
     with pytest.raises(ValueError, match="paired"):
         ratio_of_medians(values, base)
 
 
 @pytest.mark.parametrize(
-    "low, high, verdict",
+    ("low", "high", "verdict"),
     [
         (0.96, 1.04, "equivalent"),
         (1.01, 1.04, "equivalent"),
@@ -70,7 +66,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, tru
     assert 0.912 <= covered / 300 <= 0.999
 
 
-@pytest.mark.parametrize("rounds, others", [(8, 8), (16, 16), (16, 24)])
+@pytest.mark.parametrize(("rounds", "others"), [(8, 8), (16, 16), (16, 24)])
 def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
     """Of two runs that share no rounds, each with its own noise: at least 90 % in 300 simulations."""
     generator = np.random.default_rng(rounds + others)

@@ -15,7 +15,7 @@ from bench.task import UserError
 SPEC = Spec("small", 130, train=48, evaluation=16)
 
 
-@pytest.fixture()
+@pytest.fixture
 def cache_here(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path
@@ -45,7 +45,8 @@ def test_samples_come_back_from_tfrecords_as_they_were(tmp_path):
     labels = generator.integers(0, 2, 20)
     shards.write_tfrecords(tmp_path / "samples.tfrecord", Samples(signal, labels))
     read_signal, read_labels, indices = read_back(str(tmp_path / "samples.tfrecord"))
-    assert np.array_equal(read_signal, signal) and np.array_equal(read_labels, labels)
+    assert np.array_equal(read_signal, signal)
+    assert np.array_equal(read_labels, labels)
     assert np.array_equal(indices, np.arange(20))
 
 
@@ -54,15 +55,14 @@ def test_a_made_dataset_is_found_again_and_holds_what_was_drawn(cache_here):
     made = store.make_dataset(Synthetic(), SPEC)
     found = store.open_dataset(Synthetic(), SPEC)
     train, evaluation = both_splits(Synthetic(), SPEC)
-    assert found.digest == made.digest and (found.train.samples, found.evaluation.samples) == (
+    assert found.digest == made.digest
+    assert (found.train.samples, found.evaluation.samples) == (
         48,
         16,
     )
     assert np.array_equal(found.evaluation_labels, evaluation.labels)
-    assert (
-        np.array_equal(found.probe.signal, train.signal[:32])
-        and found.probe.signal.dtype == np.float32
-    )
+    assert np.array_equal(found.probe.signal, train.signal[:32])
+    assert found.probe.signal.dtype == np.float32
     assert np.array_equal(read_back(found.train.files)[0], train.signal)
 
 
@@ -90,7 +90,8 @@ def test_who_waits_while_another_makes_the_same_takes_what_was_made(cache_here):
         made = list(
             pool.map(lambda told: store.make_dataset(Synthetic(), SPEC, told.append), shares)
         )
-    assert made[0].digest == made[1].digest and sorted(map(len, shares)) == [0, 2]
+    assert made[0].digest == made[1].digest
+    assert sorted(map(len, shares)) == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,8 @@ def test_a_full_disk_ends_with_one_line_and_code_2_and_leaves_nothing(tmp_path):
             env={**os.environ, "XDG_CACHE_HOME": str(mount)},
         )
         assert process.returncode == 2
-        assert "cannot write the dataset" in process.stderr and process.stderr.count("\n") == 1
+        assert "cannot write the dataset" in process.stderr
+        assert process.stderr.count("\n") == 1
         assert list(mount.glob("tf-port-bench/*")) == []
     finally:
         subprocess.run(["umount", mount], check=True)

@@ -114,10 +114,8 @@ def opened(browser, path):
     ):  # the hover texts
         page.locator(".plotly-graph-div .nsewdrag").nth(place).hover()
         page.wait_for_timeout(150)
-    assert (
-        page.locator("img").count() == 0
-        and page.locator("td script, li script, p script, h3 script").count() == 0
-    )
+    assert page.locator("img").count() == 0
+    assert page.locator("td script, li script, p script, h3 script").count() == 0
     assert alarms == [], alarms
     return page
 
@@ -142,7 +140,9 @@ def test_scripts_in_names_and_reasons_are_text_in_the_report(tmp_path, browser):
         "[a](javascript:alert(1))",
     ):
         assert text in shown, text
-    assert TAG in names and TEMPLATE in names and "\x1b" not in page.content()
+    assert TAG in names
+    assert TEMPLATE in names
+    assert "\x1b" not in page.content()
     assert page.evaluate("document.title") == "One network, three TensorFlow APIs"
     hover = page.evaluate(
         """async name => {
@@ -152,10 +152,8 @@ def test_scripts_in_names_and_reasons_are_text_in_the_report(tmp_path, browser):
         return plot.querySelector('.hoverlayer').textContent}""",
         escaped(TEMPLATE),
     )
-    assert (
-        hover.startswith(f"{TEMPLATE} (not the same network), activated, seed 0")
-        and "epoch 1: 0.81" in hover
-    )
+    assert hover.startswith(f"{TEMPLATE} (not the same network), activated, seed 0")
+    assert "epoch 1: 0.81" in hover
 
 
 def test_scripts_are_text_on_the_pages_of_a_sweep_and_of_the_seed(tmp_path, browser):
@@ -169,7 +167,9 @@ def test_scripts_are_text_on_the_pages_of_a_sweep_and_of_the_seed(tmp_path, brow
     raw.write_text(tmp_path / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": [SCRIPT]}))
     report = write_sweep(tmp_path)
     names = plotted(opened(browser, tmp_path / "sweep.html"))
-    assert TAG in names and TEMPLATE in names and SCRIPT in report.texts
+    assert TAG in names
+    assert TEMPLATE in names
+    assert SCRIPT in report.texts
     text = (
         json.dumps(replayed())
         .replace("keras", json.dumps(TAG)[1:-1])
@@ -179,18 +179,17 @@ def test_scripts_are_text_on_the_pages_of_a_sweep_and_of_the_seed(tmp_path, brow
     (tmp_path / "replay.json").write_text(text)
     assert SCRIPT in write_replay(tmp_path)
     page = opened(browser, tmp_path / "replay.html")
-    assert SCRIPT in page.inner_text("body") and TAG in plotted(page)
+    assert SCRIPT in page.inner_text("body")
+    assert TAG in plotted(page)
 
 
 def test_a_reason_breaks_no_table_and_is_no_markup_in_markdown(tmp_path):
     write_report(hostile_run(tmp_path))
     text = (tmp_path / "results.md").read_text()
-    assert (
-        "<img" not in text
-        and "<script" not in text
-        and "](javascript" not in text
-        and "\x1b" not in text
-    )
+    assert "<img" not in text
+    assert "<script" not in text
+    assert "](javascript" not in text
+    assert "\x1b" not in text
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
     assert as_markdown("a|b <i> [x](y)") == "a\\|b &lt;i> [x]\\(y)"
@@ -200,12 +199,13 @@ def test_a_reason_breaks_no_table_and_is_no_markup_in_markdown(tmp_path):
 def test_no_escape_sequence_reaches_the_terminal(tmp_path):
     process = run_module("bench", "report", hostile_run(tmp_path))
     assert process.returncode == 0, process.stderr
-    assert "[bold]x[/y]" in process.stdout and "|" in process.stdout
+    assert "[bold]x[/y]" in process.stdout
+    assert "|" in process.stdout
     assert all(line.isprintable() for line in process.stdout.splitlines())
 
 
 @pytest.mark.parametrize(
-    "text, shown",
+    ("text", "shown"),
     [
         ("plain ü 字", "plain ü 字"),
         ("\x1b[31m", "\ufffd[31m"),
@@ -237,10 +237,8 @@ def test_nothing_is_read_through_a_link_that_leads_out_of_the_folder(tmp_path):
     (folder / "steps").unlink()
     (outside / "steps").rename(folder / "steps")
     (folder / "linked").symlink_to(folder / "steps" / f"{name}.csv")
-    assert (
-        raw.read_cell(folder, name).status == "ok"
-        and read_table(folder / "linked", {"epoch": "int64"})["epoch"].max() == 2
-    )
+    assert raw.read_cell(folder, name).status == "ok"
+    assert read_table(folder / "linked", {"epoch": "int64"})["epoch"].max() == 2
 
 
 def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(tmp_path):
@@ -259,7 +257,9 @@ def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(tmp_path
     assert {path.read_text() for path in outside.iterdir()} == {"canary"}
 
 
-@pytest.mark.parametrize("spare, outcome", [(0, "is damaged"), (1, "is larger than the 16 MiB")])
+@pytest.mark.parametrize(
+    ("spare", "outcome"), [(0, "is damaged"), (1, "is larger than the 16 MiB")]
+)
 def test_a_file_is_read_up_to_its_bound(tmp_path, spare, outcome):
     with (tmp_path / "large.json").open("wb") as file:
         file.truncate(MOST_JSON + spare)
@@ -268,7 +268,7 @@ def test_a_file_is_read_up_to_its_bound(tmp_path, spare, outcome):
 
 
 @pytest.mark.parametrize(
-    "make, outcome", [(os.mkfifo, "is no plain file"), (os.mkdir, "is no plain file")]
+    ("make", "outcome"), [(os.mkfifo, "is no plain file"), (os.mkdir, "is no plain file")]
 )
 def test_what_is_no_file_is_not_waited_for(tmp_path, make, outcome):
     make(tmp_path / "x.json")
@@ -276,7 +276,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, make, outcome):
         read_json(tmp_path / "x.json")
 
 
-@pytest.mark.parametrize("depth, good", [(20, True), (21, False), (100_000, False)])
+@pytest.mark.parametrize(("depth", "good"), [(20, True), (21, False), (100_000, False)])
 def test_json_is_read_to_a_depth(tmp_path, depth, good):
     (tmp_path / "x.json").write_text("[" * depth + "]" * depth)
     if good:
@@ -287,7 +287,7 @@ def test_json_is_read_to_a_depth(tmp_path, depth, good):
 
 
 @pytest.mark.parametrize(
-    "field, value",
+    ("field", "value"),
     [
         ("seed", "0"),
         ("seed", 0.5),
@@ -318,7 +318,7 @@ def test_a_record_of_other_types_or_places_is_named(tmp_path, field, value):
 
 
 @pytest.mark.parametrize(
-    "table, old, new",
+    ("table", "old", "new"),
     [
         ("steps", ",32,", ",0,"),
         ("steps", "steady", ""),
@@ -360,7 +360,7 @@ def test_losses_and_outputs_that_are_not_finite_are_a_measurement(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "field, value",
+    ("field", "value"),
     [
         ("name", "../x"),
         ("dataset", "large"),
@@ -380,7 +380,7 @@ def test_a_variant_of_other_types_or_places_is_named(tmp_path, field, value):
         read_variants(tmp_path, "small")
 
 
-@pytest.mark.parametrize("rounds, good", [(10, True), (11, False)])
+@pytest.mark.parametrize(("rounds", "good"), [(10, True), (11, False)])
 def test_rounds_are_read_up_to_a_number(tmp_path, rounds, good, monkeypatch):
     monkeypatch.setattr("bench.results.rounds.MOST_TURNS", 60)
     write_timings(tmp_path, {name: [100.0] * rounds for name in RATES})
@@ -392,7 +392,7 @@ def test_rounds_are_read_up_to_a_number(tmp_path, rounds, good, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind, old, new",
+    ("kind", "old", "new"),
     [
         ("calls", "steady", ""),
         ("calls", "runtime_s", "runtime"),
@@ -412,10 +412,8 @@ def test_a_table_of_rounds_without_what_reports_need_is_named_though_its_digest_
     mend_digests(tmp_path)
     problems = []
     assert read_rounds(tmp_path, problems) == []
-    assert (
-        len(problems) == 1
-        and f"Left out the throughput of small: rounds/small-{kind}.csv" in problems[0]
-    )
+    assert len(problems) == 1
+    assert f"Left out the throughput of small: rounds/small-{kind}.csv" in problems[0]
 
 
 def test_two_cells_of_unequal_length_are_compared_as_far_as_both_go(tmp_path):
@@ -431,10 +429,10 @@ def test_two_cells_of_unequal_length_are_compared_as_far_as_both_go(tmp_path):
 def test_a_tuned_variant_without_floor_and_default_has_a_report(tmp_path):
     write_timings(
         tmp_path,
-        {
-            name: RATES["keras-tuned"]
-            for name in ("lowlevel-tuned", "lowlevel-again", "keras-default", "keras-tuned")
-        },
+        dict.fromkeys(
+            ("lowlevel-tuned", "lowlevel-again", "keras-default", "keras-tuned"),
+            RATES["keras-tuned"],
+        ),
     )
     raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     assert "What does each API cost?" in write_report(tmp_path).tables
@@ -466,13 +464,12 @@ def test_an_unusable_environment_is_one_line(tmp_path):
     write_measured(tmp_path, "lowlevel")
     raw.write_text(tmp_path / "environment.json", json.dumps({**ENVIRONMENT, "settings": [1]}))
     process = run_module("bench", "report", tmp_path)
-    assert (
-        process.returncode == 2
-        and process.stderr.count("\n") == 1
-        and "settings is no dict" in process.stderr
-    )
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1
+    assert "settings is no dict" in process.stderr
     process = run_module("bench", "compare", tmp_path, tmp_path)
-    assert process.returncode == 2 and process.stderr.count("\n") == 1
+    assert process.returncode == 2
+    assert process.stderr.count("\n") == 1
 
 
 def test_types_are_those_of_the_annotations(tmp_path):

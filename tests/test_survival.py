@@ -196,11 +196,10 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     assert process.returncode == 0, process.stderr
     assert f"kept {len(done)} of {2 * SEEDS} cells measured before" in process.stdout
     results = pd.read_csv(out / "results.csv")
-    assert (
-        len(results) == 2 * SEEDS == len(results.drop_duplicates(["outputs", "seed"]))
-        and (results["status"] == "ok").all()
-    )
-    assert done.items() <= records_of(out).items() and not list(out.rglob("*.unfinished"))
+    assert len(results) == 2 * SEEDS == len(results.drop_duplicates(["outputs", "seed"]))
+    assert (results["status"] == "ok").all()
+    assert done.items() <= records_of(out).items()
+    assert not list(out.rglob("*.unfinished"))
     assert nothing_is_left(surroundings)
 
 
@@ -239,7 +238,8 @@ def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_o
         "1GiB",
         *every,
     )
-    assert process.returncode == 1 and process.stderr == ""
+    assert process.returncode == 1
+    assert process.stderr == ""
     rows = pd.read_csv(out / "results.csv").set_index("implementation")
     assert rows["status"].to_dict() == {
         "sleeps": "timeout",
@@ -264,12 +264,11 @@ def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_o
         "silent": "returned NoneType",
     }
     for name, reason in reasons.items():
-        assert reason in rows.loc[name, "reason"] and "\n" not in rows.loc[name, "reason"]
+        assert reason in rows.loc[name, "reason"]
+        assert "\n" not in rows.loc[name, "reason"]
     assert all((out / log).is_file() for log in rows["log"])
-    assert (
-        raw.read_cell(out, "nans-default-small-logits-0").measured
-        and (out / "report.html").is_file()
-    )
+    assert raw.read_cell(out, "nans-default-small-logits-0").measured
+    assert (out / "report.html").is_file()
     variants = json.loads((out / "rounds" / "small-variants.json").read_text())["variants"]
     statuses = {
         record["implementation"]: record["status"]
@@ -299,9 +298,9 @@ def test_interrupted_once_it_ends_tidily_with_the_tables_so_far(tmp_path, surrou
     wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
     os.kill(process.pid, number)
     stdout, stderr = process.communicate(timeout=60)
-    assert (
-        process.returncode == 130 and stderr.startswith("interrupted: ") and stderr.count("\n") == 1
-    )
+    assert process.returncode == 130
+    assert stderr.startswith("interrupted: ")
+    assert stderr.count("\n") == 1
     assert "Does it train?" in stdout
     assert pd.read_csv(out / "results.csv").set_index("implementation")["status"].to_dict() == {
         "tiny": "ok",
@@ -318,12 +317,11 @@ def test_interrupted_twice_in_a_row_it_stops_at_once(tmp_path, surroundings):
         os.kill(process.pid, signal.SIGINT)
         time.sleep(0.01)
     stdout, stderr = process.communicate(timeout=60)
-    assert (
-        process.returncode == 130
-        and stderr.strip() == "interrupted"
-        and "Does it train?" not in stdout
-    )
-    assert "tiny-default-small-logits-0" in records_of(out) and nothing_is_left(surroundings)
+    assert process.returncode == 130
+    assert stderr.strip() == "interrupted"
+    assert "Does it train?" not in stdout
+    assert "tiny-default-small-logits-0" in records_of(out)
+    assert nothing_is_left(surroundings)
 
 
 def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
@@ -336,15 +334,16 @@ def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
     os.kill(process.pid, signal.SIGINT)
     began = time.monotonic()
     stdout, stderr = process.communicate(timeout=60)
-    assert (
-        process.returncode == 130 and "Traceback" not in stderr and "Does it train?" not in stdout
-    )
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert "Does it train?" not in stdout
     assert time.monotonic() - began < 3
     assert records_of(out).keys() == {
         "tiny-default-small-logits-0",
         "sleeps-default-small-logits-0",
     }
-    assert not list(out.rglob("*.unfinished")) and nothing_is_left(surroundings)
+    assert not list(out.rglob("*.unfinished"))
+    assert nothing_is_left(surroundings)
 
 
 def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_path, surroundings):
@@ -352,11 +351,10 @@ def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_p
     process = start(out, surroundings, "sleeps")
     wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
     second = bench("all", out, surroundings, "--impl", "tiny")
-    assert second.returncode == 2 and second.stderr.count("\n") == 1
-    assert (
-        f"{out} is being written by process {process.pid} on " in second.stderr
-        and " since " in second.stderr
-    )
+    assert second.returncode == 2
+    assert second.stderr.count("\n") == 1
+    assert f"{out} is being written by process {process.pid} on " in second.stderr
+    assert " since " in second.stderr
     with pytest.raises(UserError, match="is being written"), held(out):
         pass
     process.kill()
@@ -375,16 +373,15 @@ def test_what_no_run_has_made_is_not_emptied(tmp_path, surroundings):
         path.parent.mkdir(parents=True)
         path.write_text("of value")
     refused = bench("all", mine.parent.parent, surroundings, "--impl", "tiny")
-    assert (
-        refused.returncode == 2
-        and "would empty its logs" in refused.stderr
-        and refused.stderr.count("\n") == 1
-    )
+    assert refused.returncode == 2
+    assert "would empty its logs" in refused.stderr
+    assert refused.stderr.count("\n") == 1
     (tmp_path / "linked").mkdir()
     (tmp_path / "linked" / "environment.json").write_text("{}")
     (tmp_path / "linked" / "cells").symlink_to(elsewhere.parent)
     refused = bench("all", tmp_path / "linked", surroundings, "--impl", "tiny")
-    assert refused.returncode == 2 and "its cells is a symbolic link" in refused.stderr
+    assert refused.returncode == 2
+    assert "its cells is a symbolic link" in refused.stderr
     (tmp_path / "locked").mkdir()
     (tmp_path / "locked" / ".lock").symlink_to(elsewhere)
     assert bench("all", tmp_path / "locked", surroundings, "--impl", "tiny").returncode == 2
@@ -406,10 +403,8 @@ def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):
     assert again.returncode == 0, again.stderr
     assert "kept 1 of 2 cells" in again.stdout
     after = records_of(out)
-    assert (
-        after.keys() == before.keys()
-        and before["tiny-default-small-activated-0"] == after["tiny-default-small-activated-0"]
-    )
+    assert after.keys() == before.keys()
+    assert before["tiny-default-small-activated-0"] == after["tiny-default-small-activated-0"]
 
 
 @contextlib.contextmanager
@@ -440,14 +435,13 @@ def test_a_cell_that_cannot_write_its_files_says_so(tmp_path, surroundings):
         process = bench(
             "run", out, surroundings, "--impl", "tiny", "--epochs", "60", "--outputs", "logits"
         )
-        assert (
-            process.returncode == 2
-            and process.stderr.startswith("error: ")
-            and process.stderr.count("\n") == 1
-        )
+        assert process.returncode == 2
+        assert process.stderr.startswith("error: ")
+        assert process.stderr.count("\n") == 1
         assert "No space left on device" in process.stderr
         record = raw.read_cell(out, "tiny-default-small-logits-0")
-        assert record.status == "failed" and "No space left on device" in record.reason
+        assert record.status == "failed"
+        assert "No space left on device" in record.reason
     assert nothing_is_left(surroundings)
 
 
@@ -458,9 +452,7 @@ def test_a_read_only_folder_is_one_line_and_keeps_what_it_has(tmp_path, surround
         subprocess.run(["mount", "-o", "remount,ro", out], check=True)
         for verb in ("run", "all"):
             process = bench(verb, out, surroundings, "--impl", "tiny")
-            assert (
-                process.returncode == 2
-                and process.stderr.count("\n") == 1
-                and "cannot be written" in process.stderr
-            )
+            assert process.returncode == 2
+            assert process.stderr.count("\n") == 1
+            assert "cannot be written" in process.stderr
         assert (out / "results.csv").read_text() == "before"

@@ -29,16 +29,13 @@ def test_a_sweep_measures_every_size_and_shows_it(tmp_path):
     )
     assert process.returncode == 0, process.stderr
     frame = pd.read_csv(tmp_path / "sweep.csv")
-    assert (
-        frame["dataset"].tolist() == ["8x130", "64x130", "32x390"]
-        and (frame["samples_per_second"] > 0).all()
-    )
+    assert frame["dataset"].tolist() == ["8x130", "64x130", "32x390"]
+    assert (frame["samples_per_second"] > 0).all()
     assert frame["samples_per_second"].iloc[1] > frame["samples_per_second"].iloc[0]
-    assert "fixed ms a step" in process.stdout and "values a batch on." in process.stdout
-    assert (
-        "lowlevel default" in (tmp_path / "sweep.html").read_text()
-        and (tmp_path / "sweep.md").exists()
-    )
+    assert "fixed ms a step" in process.stdout
+    assert "values a batch on." in process.stdout
+    assert "lowlevel default" in (tmp_path / "sweep.html").read_text()
+    assert (tmp_path / "sweep.md").exists()
 
 
 def test_each_size_comes_once_from_small_to_large():
@@ -53,7 +50,8 @@ def test_a_size_that_would_not_fit_is_skipped_with_its_estimate(tmp_path):
     skipped = run_sweep([], variants, tmp_path, Console(quiet=True), lambda: 0.0)
     assert skipped == []
     skipped = run_sweep([size], variants, tmp_path, Console(quiet=True), lambda: needed - 1)
-    assert len(skipped) == 1 and f"about {needed / 1024:.1f} GiB" in skipped[0]
+    assert len(skipped) == 1
+    assert f"about {needed / 1024:.1f} GiB" in skipped[0]
     assert write_sweep(tmp_path).texts == [*skipped, "Nothing was measured."]
 
 
@@ -73,7 +71,7 @@ def test_laws_are_fitted_to_the_rounds(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments, reason",
+    ("arguments", "reason"),
     [
         ((), "nothing to sweep"),
         (("--batch", "8,x"), "no list of whole numbers"),
@@ -83,5 +81,7 @@ def test_laws_are_fitted_to_the_rounds(tmp_path):
 )
 def test_bad_input_is_one_line(tmp_path, arguments, reason):
     process = run_module("bench", "sweep", *arguments, "--out", tmp_path / "out")
-    assert process.returncode == 2 and reason in process.stderr and process.stderr.count("\n") == 1
+    assert process.returncode == 2
+    assert reason in process.stderr
+    assert process.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()

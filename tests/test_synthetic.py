@@ -31,14 +31,16 @@ def test_splits_are_balanced_and_of_the_right_size(name):
     spec = QUICK_DATASETS[name]
     train, evaluation = both_splits(Synthetic(), spec)
     for split, samples in ((train, spec.train), (evaluation, spec.evaluation)):
-        assert split.signal.shape == (samples, spec.length) and split.signal.dtype == np.int16
+        assert split.signal.shape == (samples, spec.length)
+        assert split.signal.dtype == np.int16
         assert split.labels.mean() == 0.5
 
 
 def test_the_same_seed_gives_the_same_samples_and_another_one_others():
     spec = QUICK_DATASETS["small"]
     first, again, other = (both_splits(Synthetic(seed), spec)[0] for seed in (0, 0, 1))
-    assert np.array_equal(first.signal, again.signal) and np.array_equal(first.labels, again.labels)
+    assert np.array_equal(first.signal, again.signal)
+    assert np.array_equal(first.labels, again.labels)
     assert not np.array_equal(first.signal, other.signal)
 
 
@@ -74,7 +76,6 @@ def test_a_larger_set_of_several_shards_begins_with_the_samples_of_one_and_goes_
     parts = [Synthetic().draw(spec, "train", start, min(start + 40, 100)) for start in (0, 40, 80)]
     alone = Synthetic().draw(Spec("small", 130, train=40, evaluation=10), "train", 0, 40)
     assert np.array_equal(parts[0].signal, alone.signal)
-    assert [len(part.labels) for part in parts] == [40, 40, 20] and all(
-        part.labels.mean() == 0.5 for part in parts
-    )
+    assert [len(part.labels) for part in parts] == [40, 40, 20]
+    assert all(part.labels.mean() == 0.5 for part in parts)
     assert len({row.tobytes() for part in parts for row in part.signal}) == 100

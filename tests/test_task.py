@@ -5,7 +5,7 @@ from bench.task import initial_weights
 
 
 @pytest.mark.parametrize(
-    "length, flat, parameters", [(130, 2 * 32, 12_786), (60_000, 469 * 32, 969_202)]
+    ("length", "flat", "parameters"), [(130, 2 * 32, 12_786), (60_000, 469 * 32, 969_202)]
 )
 def test_initial_weights_have_the_shapes_of_the_standard_network(length, flat, parameters):
     weights = initial_weights(length, classes=2, seed=0)
@@ -32,4 +32,5 @@ def test_initial_weights_are_glorot_uniform():
 
 def test_a_seed_gives_the_same_weights_and_another_seed_others():
     first, again, other = (initial_weights(130, 2, seed)["dense2/kernel"] for seed in (3, 3, 4))
-    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)

@@ -55,11 +55,9 @@ def test_the_parts_of_a_step_come_from_clocks_and_shares_of_the_trace_and_add_up
     row = step_breakdown(calls_of(RATES, clocks=True)).loc["keras-default"]
     expected = {"kernels": 300, "input": 50, "runtime": 50, "api": 75, "python": 25}
     assert {part: row[part] for part in PARTS} == pytest.approx(expected)
-    assert (
-        row["wall"] == pytest.approx(500)
-        and row["residual"] == pytest.approx(0)
-        and row["tracing"] == pytest.approx(0)
-    )
+    assert row["wall"] == pytest.approx(500)
+    assert row["residual"] == pytest.approx(0)
+    assert row["tracing"] == pytest.approx(0)
     assert "gpu" not in row
 
 
@@ -68,7 +66,8 @@ def test_what_clocks_add_to_a_step_shows_as_residual():
     clocked = (calls["mode"] == "clocks") & calls["runtime_s"].notna()
     calls.loc[clocked, "ended_s"] += 0.05
     row = step_breakdown(calls).loc["keras-default"]
-    assert row["residual"] == pytest.approx(-50) and row["python"] == pytest.approx(75)
+    assert row["residual"] == pytest.approx(-50)
+    assert row["python"] == pytest.approx(75)
 
 
 def test_a_gpu_has_its_kernels_copies_and_busy_share():

@@ -19,14 +19,19 @@ SEEDS = 3
 
 def test_there_is_one_file_a_trap_and_every_kind_is_there():
     files = {path.stem for path in (ROOT / "bench/traps/gallery").glob("*.py")} - {"__init__"}
-    assert set(TRAPS) == files and {trap.number for trap in TRAPS.values()} == set(range(1, 25))
+    assert set(TRAPS) == files
+    assert {trap.number for trap in TRAPS.values()} == set(range(1, 25))
 
 
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 def test_a_trap_is_well_made(trap, tmp_path):
     """Its changes fit the implementations as they are now, and its packages are Python."""
-    assert trap.stage in STAGES and trap.cause in CAUSES and trap.alone in {"", *CAUSES}
-    assert trap.source and trap.edits and set(trap.edits) <= set(IMPLEMENTATIONS)
+    assert trap.stage in STAGES
+    assert trap.cause in CAUSES
+    assert trap.alone in {"", *CAUSES}
+    assert trap.source
+    assert trap.edits
+    assert set(trap.edits) <= set(IMPLEMENTATIONS)
     for name in trap.edits:
         for module in (
             write_trapped(trap, name, tmp_path),
@@ -97,11 +102,12 @@ def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
     parity = compare(
         f"{port}:model", f"{port}:wrong_curve", ComparisonSetting(steps=20), explain=explain
     )
-    assert parity.first_different.name == "curve" and parity.explanations == []
+    assert parity.first_different.name == "curve"
+    assert parity.explanations == []
 
 
 @pytest.mark.parametrize(
-    "candidate, cause",
+    ("candidate", "cause"),
     [
         ("wrong_loss_from_logits", "probabilities_expected"),
         ("wrong_loss_sum", "sum_for_mean"),
@@ -151,8 +157,6 @@ def test_the_table_names_all_and_a_trap_shows_its_change():
     table = CliRunner().invoke(main, ["traps"]).output
     assert all(name in table for name in TRAPS)
     shown = CliRunner().invoke(main, ["traps", "--only", "sum_for_mean"]).output
-    assert (
-        "+    loss = tf.reduce_sum(sample_losses)" in shown
-        and "cure" in shown
-        and "https://" in shown
-    )
+    assert "+    loss = tf.reduce_sum(sample_losses)" in shown
+    assert "cure" in shown
+    assert "https://" in shown

@@ -84,15 +84,15 @@ def runs(dataset):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_of_ours_have_a_tuned_profile(name):
-    assert has_profile(IMPLEMENTATIONS[name], "tuned") and not has_profile("json", "tuned")
+    assert has_profile(IMPLEMENTATIONS[name], "tuned")
+    assert not has_profile("json", "tuned")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tuned_call_holds_a_whole_pass_and_reports_its_mean_loss(runs, name):
     tuned, default = runs[name, "tuned", "sgd"][0], runs[name, "default", "sgd"][0]
-    assert [steps for _, steps in tuned.calls] == [7, 7] and [
-        steps for _, steps in default.calls
-    ] == [1] * 14
+    assert [steps for _, steps in tuned.calls] == [7, 7]
+    assert [steps for _, steps in default.calls] == [1] * 14
     sizes = np.array([32] * 6 + [8])
     for epoch, (mean, _) in enumerate(tuned.calls):
         losses = np.array([loss for loss, _ in default.calls[7 * epoch : 7 * epoch + 7]])
@@ -114,7 +114,8 @@ def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs,
             theirs.false_positives,
         )
     assert tuned[1] == pytest.approx(default[1], rel=1e-3, abs=1e-3 * np.abs(default[1]).max())
-    assert len(tuned[2]) >= 6 and tuned[2].keys() == default[2].keys()
+    assert len(tuned[2]) >= 6
+    assert tuned[2].keys() == default[2].keys()
     tolerance = {"sgd": 1e-4, "adam": 5e-4}[optimizer]
     for shape, weight in default[2].items():
         assert np.abs(tuned[2][shape] - weight).max() <= tolerance * max(
@@ -132,7 +133,8 @@ def test_gradients_on_the_fixed_batch_are_the_same(runs, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_small_batch_has_one_thread(runs, name):
-    assert runs[name, "tuned", "sgd"][3] == 1 and runs[name, "default", "sgd"][3] == 0
+    assert runs[name, "tuned", "sgd"][3] == 1
+    assert runs[name, "default", "sgd"][3] == 0
 
 
 @pytest.mark.parametrize("profile", ["default", "tuned"])
@@ -140,9 +142,8 @@ def test_a_small_batch_has_one_thread(runs, name):
 def test_an_epoch_may_be_several_passes(dataset, name, profile):
     with with_forkserver():
         notes, *_ = call_in_child(trained, IMPLEMENTATIONS[name], profile, dataset, "sgd", 2, 3)
-    assert sum(steps for _, steps in notes.calls) == 42 and [
-        row.global_step for row in notes.evaluations
-    ] == [21, 42]
+    assert sum(steps for _, steps in notes.calls) == 42
+    assert [row.global_step for row in notes.evaluations] == [21, 42]
 
 
 def test_the_floor_trains_the_same_network_on_its_batch(dataset):
@@ -151,11 +152,9 @@ def test_the_floor_trains_the_same_network_on_its_batch(dataset):
             trained, "impl_lowlevel.floor", "default", dataset, "adam", 3
         )
     losses = [loss for loss, _ in notes.calls]
-    assert (
-        [steps for _, steps in notes.calls] == [100] * 3
-        and losses[2] < losses[0]
-        and not notes.evaluations
-    )
+    assert [steps for _, steps in notes.calls] == [100] * 3
+    assert losses[2] < losses[0]
+    assert not notes.evaluations
     assert outputs.shape == (0, 2)
 
 

@@ -62,8 +62,10 @@ def test_it_warms_up_first_and_sends_no_rows_of_that():
 
 def test_a_turn_counts_neither_the_time_it_stood_still_nor_the_calls_in_which_it_settled():
     _, first, second = train(turn_of("steady", 0.25), turn_of("steady", 0.125))
-    assert seconds(first) == [CALL_S] * 16 and seconds(second) == [CALL_S] * 8
-    assert first.rows[0]["steps"] == 1 and first.rows[0]["samples"] == 32
+    assert seconds(first) == [CALL_S] * 16
+    assert seconds(second) == [CALL_S] * 8
+    assert first.rows[0]["steps"] == 1
+    assert first.rows[0]["samples"] == 32
     settled = first.rows[0]["began_s"] - 3600 - 100  # since the training began
     assert WARM_UP_S + SETTLE_S <= settled <= WARM_UP_S + SETTLE_S + 3 * CALL_S
 
@@ -75,7 +77,8 @@ def test_a_turn_without_settling_loses_its_first_call_alone():
 
 def test_a_call_longer_than_the_turn_is_measured_all_the_same():
     _, turn = train(turn_of("steady", 0.1), call_s=5.0, steps=50)
-    assert seconds(turn) == pytest.approx([5.0]) and turn.rows[0]["steps"] == 50
+    assert seconds(turn) == pytest.approx([5.0])
+    assert turn.rows[0]["steps"] == 50
 
 
 def test_evaluations_and_the_call_after_them_do_not_count():
@@ -92,13 +95,11 @@ def test_partial_batches_count_with_their_own_samples_and_a_resident_batch_has_n
 
 def test_blocks_alternate_with_and_without_recording_and_lose_no_step():
     _, turn, other = train(turn_of("blocks", 1.0), turn_of("blocks", 1.0))
-    assert [row["recorded"] for row in turn.rows] == [True, False] * (len(turn.rows) // 2) and len(
-        turn.rows
-    ) >= 4
+    assert [row["recorded"] for row in turn.rows] == [True, False] * (len(turn.rows) // 2)
+    assert len(turn.rows) >= 4
     assert [row["recorded"] for row in other.rows] == [False, True] * (len(turn.rows) // 2)
-    assert {row["steps"] for row in turn.rows} == {BLOCK_CALLS} and {
-        row["samples"] for row in turn.rows
-    } == {32 * BLOCK_CALLS}
+    assert {row["steps"] for row in turn.rows} == {BLOCK_CALLS}
+    assert {row["samples"] for row in turn.rows} == {32 * BLOCK_CALLS}
     assert seconds(turn) == [CALL_S * BLOCK_CALLS] * len(turn.rows)
     _, _, after = train(turn_of("blocks", 1.0), turn_of("steady", 0.125))
     assert seconds(after) == [CALL_S] * 8
@@ -109,5 +110,7 @@ def test_clocks_at_the_doors_are_removed_after_their_turn():
 
     original = BaseSession.run
     _, turn, long_call = train(turn_of("clocks", 0.125), turn_of("clocks", CALL_S / 2))
-    assert BaseSession.run is original and len(turn.rows) == 8 and len(long_call.rows) == 2
+    assert BaseSession.run is original
+    assert len(turn.rows) == 8
+    assert len(long_call.rows) == 2
     assert ["runtime_s" in row for row in turn.rows] == [False, True] * 4

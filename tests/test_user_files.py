@@ -68,7 +68,7 @@ def write_examples(folder, signal_name, label_name, as_floats=False):
 
 
 @pytest.mark.parametrize(
-    "name, names",
+    ("name", "names"),
     [
         ("one.npz", {}),
         ("named.csv", {}),
@@ -114,13 +114,12 @@ def test_fractions_and_large_numbers_are_stored_as_float32(tmp_path):
         source = UserData(UserFile(tmp_path / f"{name}.npz"))
         assert source.spec.values == "float32"
         dataset = make_dataset(source, source.spec)
-        assert dataset.values == "float32" and set(np.unique(dataset.probe.signal)) <= set(
-            signal.astype(np.float32).ravel()
-        )
+        assert dataset.values == "float32"
+        assert set(np.unique(dataset.probe.signal)) <= set(signal.astype(np.float32).ravel())
 
 
 @pytest.mark.parametrize(
-    "labels, classes",
+    ("labels", "classes"),
     [
         (["1E5", "100000", "007", "7"], ["007", "7", "100000", "1E5"]),
         ([2**53, 2**53 + 1, 1, 7], ["1", "7", str(2**53), str(2**53 + 1)]),
@@ -136,7 +135,7 @@ def test_no_two_labels_become_one(tmp_path, labels, classes):
     assert scan_file(UserFile(tmp_path / "a.npz")).classes == classes
 
 
-@pytest.mark.parametrize("length, kept", [(7, 256), (2**20, 16), (2**24, 2)])
+@pytest.mark.parametrize(("length", "kept"), [(7, 256), (2**20, 16), (2**24, 2)])
 def test_the_examples_of_a_scan_are_bounded_by_bytes(length, kept):
     rows = (
         np.broadcast_to(np.float32(0), (300, length))
@@ -152,10 +151,8 @@ def test_the_examples_of_a_scan_are_bounded_by_bytes(length, kept):
 def test_no_sample_is_in_both_splits_and_each_class_is_in_both():
     labels = np.repeat([0, 1, 2], [100, 10, 2])
     found = orders(labels)
-    assert (
-        not set(found["train"]) & set(found["evaluation"])
-        and len(found["train"]) + len(found["evaluation"]) == 112
-    )
+    assert not set(found["train"]) & set(found["evaluation"])
+    assert len(found["train"]) + len(found["evaluation"]) == 112
     assert np.bincount(labels[found["evaluation"]]).tolist() == [20, 2, 1]
 
 
@@ -173,7 +170,7 @@ def test_rows_are_kept_apart_by_file_columns_and_version(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name, damage",
+    ("name", "damage"),
     [
         ("rows.f32", lambda content: bytes(len(content))),
         ("rows.f32", lambda content: content[:-4]),
@@ -192,9 +189,8 @@ def test_damaged_rows_are_made_again(folder, name, damage):
     path = UserData(UserFile(folder / "one.npz")).folder / name
     path.write_bytes(damage(path.read_bytes()))
     after = drawn()
-    assert np.array_equal(before.signal, after.signal) and np.array_equal(
-        before.labels, after.labels
-    )
+    assert np.array_equal(before.signal, after.signal)
+    assert np.array_equal(before.labels, after.labels)
 
 
 def test_what_a_killed_process_left_of_rows_is_removed(folder, tmp_path, monkeypatch):
@@ -212,7 +208,7 @@ def write(path, text):
 
 
 @pytest.mark.parametrize(
-    "name, content, message",
+    ("name", "content", "message"),
     [
         ("a.txt", "1,2", "is no known format"),
         ("a.csv", "", "is empty"),
@@ -233,11 +229,12 @@ def write(path, text):
 def test_what_cannot_be_used_is_named_in_one_line(tmp_path, name, content, message):
     with pytest.raises(UserError, match=message) as error:
         scan_file(UserFile(write(tmp_path / name, content)))
-    assert "\n" not in str(error.value) and name in str(error.value)
+    assert "\n" not in str(error.value)
+    assert name in str(error.value)
 
 
 @pytest.mark.parametrize(
-    "text, label, first, classes",
+    ("text", "label", "first", "classes"),
     [
         ("0.5,-1,2,-1\n1,2,3,1\n", "-1", [0.5, -1, 2], ["-1", "1"]),
         ("0.5,2,y\n1,3,n\n", "-1", [0.5, 2], ["n", "y"]),
@@ -249,11 +246,12 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path, name, content, messa
 )
 def test_a_first_line_of_csv_that_is_a_sample_stays_one(tmp_path, text, label, first, classes):
     table = UserFile(write(tmp_path / "a.csv", text), label=label)
-    assert next(table.chunks()).signal[0].tolist() == first and scan_file(table).classes == classes
+    assert next(table.chunks()).signal[0].tolist() == first
+    assert scan_file(table).classes == classes
 
 
 @pytest.mark.parametrize(
-    "text, label, message",
+    ("text", "label", "message"),
     [
         ("0.5,y\n1,n\n", None, "its first holds numbers"),
         ("0,1,2\n3,4,5\n", "2", "begins with the numbers from 0"),
@@ -270,7 +268,7 @@ def test_a_first_line_of_csv_that_cannot_be_told_apart_or_held_is_refused(
 
 
 @pytest.mark.parametrize(
-    "arrays, message",
+    ("arrays", "message"),
     [
         ({"signal": SIGNAL, "label": LABELS[:5]}, "90 samples in 'signal', but 5 labels"),
         ({"signal": SIGNAL}, "does not say which is the label"),
@@ -361,7 +359,7 @@ def write_repeated(folder, rows, length, label):
     pq.write_table(pa.table({"signal": signal, "label": labels}), folder / "a.parquet")
 
 
-@pytest.mark.parametrize("rows, length, label", [(20_000, 500, "a"), (40_000, 1, "a" * 900)])
+@pytest.mark.parametrize(("rows", "length", "label"), [(20_000, 500, "a"), (40_000, 1, "a" * 900)])
 @pytest.mark.parametrize("name", ["a.npz", "a.parquet"])
 def test_a_small_file_gives_no_large_pieces(tmp_path, name, rows, length, label):
     write_repeated(tmp_path, rows, length, label)
@@ -397,7 +395,7 @@ def test_records_are_gathered_by_their_bytes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "announced, message",
+    ("announced", "message"),
     [(2**45, "is damaged or cut short"), (2**28 + 2**17, "has a record of 268,566,528 bytes")],
 )
 def test_a_record_that_announces_too_much_is_not_left_to_tensorflow(tmp_path, announced, message):
@@ -435,7 +433,8 @@ def test_the_estimate_tells_what_freezes_from_what_does_not():
             .signal.astype(np.float32)
         )
         steps[name], steps[f"{name} in mV"] = logit_step(examples, 2), logit_step(examples / 200, 2)
-    assert steps["small"] < SATURATED and steps["large in mV"] < SATURATED < steps["large"] / 10
+    assert steps["small"] < SATURATED
+    assert steps["large in mV"] < SATURATED < steps["large"] / 10
 
 
 def test_inspect_prints_what_is_there_and_warns(tmp_path):
@@ -449,20 +448,23 @@ def test_inspect_prints_what_is_there_and_warns(tmp_path):
         2,
         1,
     )
-    assert found["classes"] == {"0": 90, "1": 3} and len(found["warnings"]) == 4
+    assert found["classes"] == {"0": 90, "1": 3}
+    assert len(found["warnings"]) == 4
     text = run_module("bench", "data", "inspect", tmp_path / "a.npz").stdout
-    assert "samples      93" in text and "96.8% of the samples are of class 0" in text
+    assert "samples      93" in text
+    assert "96.8% of the samples are of class 0" in text
 
 
 def test_inspect_looks_into_records(tmp_path):
     write_record(tmp_path, "100")
     process = run_module("bench", "data", "inspect", tmp_path, "--length", "64")
     assert process.returncode == 0, process.stderr
-    assert "length       64 values" in process.stdout and "no SHA256SUMS.txt" in process.stdout
+    assert "length       64 values" in process.stdout
+    assert "no SHA256SUMS.txt" in process.stdout
 
 
 @pytest.mark.parametrize(
-    "arguments, message",
+    ("arguments", "message"),
     [
         (("--data", "nowhere.csv"), "there is no such file or folder"),
         (("--data", "x.csv", "--records", "y"), "--records and --data exclude"),
@@ -473,7 +475,9 @@ def test_inspect_looks_into_records(tmp_path):
 )
 def test_options_that_do_not_go_together_end_with_one_line(tmp_path, arguments, message):
     process = run_module("bench", "all", *arguments, "--out", tmp_path / "out")
-    assert process.returncode == 2 and message in process.stderr and process.stderr.count("\n") == 1
+    assert process.returncode == 2
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
     assert not any((tmp_path / "out").glob("*.csv"))
 
 
@@ -483,13 +487,11 @@ def test_each_implementation_trains_on_one_value_of_five_classes(name, tmp_path)
     np.savez(tmp_path / "five.npz", signal=(labels * 50.0 + 0.5)[:, None], label=labels)
     process = run_module(f"impl_{name}", "--data", tmp_path / "five.npz", "--epochs", 2)
     assert process.returncode == 0, process.stderr
-    assert (
-        "epoch 2: {'global_step': 10" in process.stdout
-        and "no SHA256SUMS.txt beside it" in process.stdout + process.stderr
-    )
+    assert "epoch 2: {'global_step': 10" in process.stdout
+    assert "no SHA256SUMS.txt beside it" in process.stdout + process.stderr
 
 
-@pytest.mark.parametrize("sums, noted", [(True, False), (False, True)])
+@pytest.mark.parametrize(("sums", "noted"), [(True, False), (False, True)])
 def test_data_without_checksums_are_said_to_be_unprotected(tmp_path, sums, noted):
     path = tmp_path / "a.npz"
     np.savez(path, signal=SIGNAL, label=LABELS)

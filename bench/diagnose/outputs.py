@@ -77,8 +77,7 @@ def _activated(ended: FinalState) -> list[Explanation]:
         outputs.shape[1] < 2
         or outputs.min() < 0
         or outputs.max() > 1
-        or np.ptp(outputs) < 0.01
-        and not near_chance(ended.accuracy, ended.labels)
+        or (np.ptp(outputs) < 0.01 and not near_chance(ended.accuracy, ended.labels))
     ):
         return []
     as_logits = float(-log_softmax(outputs)[np.arange(len(outputs)), ended.labels].mean())

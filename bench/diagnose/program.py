@@ -113,7 +113,7 @@ def _watch_model(watcher: ProgramWatch, model: tf.keras.Model, given: dict) -> N
     def keep(x, y):
         watcher.kept.keep(x, y)
         if len(first.features) == 1:
-            watcher.examine(PortBatch({name: x for name in first.features}, y))
+            watcher.examine(PortBatch(dict.fromkeys(first.features, x), y))
 
     def note(loss):
         watcher.batch_losses.append(float(loss))

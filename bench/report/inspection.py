@@ -61,7 +61,7 @@ def scale(inspection: Inspection) -> str:
     found = inspection.scan
     typical = float(abs(found.examples).mean())
     kind = "whole numbers, as of a converter" if found.whole else "fractions"
-    if 0 <= found.low and found.high <= 1:
+    if found.low >= 0 and found.high <= 1:
         kind = "within 0 to 1, as if normalised"
     elif abs(float(found.examples.mean())) < 0.1 and 0.8 < float(found.examples.std()) < 1.25:
         kind = "mean 0 and deviation 1, as if standardised"
