@@ -8,10 +8,10 @@ import matplotlib
 import numpy as np
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
 
-from bench.data.source import COUNTS_PER_MV, FREQUENCY
-from bench.task import Dataset
+from bench.data.source import COUNTS_PER_MV, FREQUENCY  # noqa: E402
+from bench.task import Dataset  # noqa: E402
 
 EACH = 2
 CLASSES = 4

@@ -186,7 +186,7 @@ class TurnTaker:
         self._unrecorded = BLOCK_CALLS if recorded else 0
         self._block_done, self._block_began = self._done, self._clock()
 
-    def _finish(self, kernels: list[dict] = [], trace: bytes | None = None) -> None:
+    def _finish(self, kernels: list[dict] = [], trace: bytes | None = None) -> None:  # noqa: B006  never changed
         """Hands over what was measured, and waits for the next turn."""
         self._stop_timers()
         self._connection.send(TurnRecord(self._rows, kernels, trace))

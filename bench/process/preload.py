@@ -19,4 +19,4 @@ if LOG in os.environ:
     if hasattr(tf, "estimator"):
         late.append(tf.estimator.Estimator)
 
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: F401  read at the end of every cell

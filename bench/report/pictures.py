@@ -11,7 +11,7 @@ import pandas as pd
 from bench.results.cells import write_bytes
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
 
 COLORS = ("#1b6ca8", "#e8871e", "#2e8b57", "#8b3a8b", "#a03030", "#555555")
 WIDTHS = (5.0, 3.0, 1.2)

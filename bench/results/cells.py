@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.durable import write_bytes, write_text
-from bench.results.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json
+from bench.durable import write_bytes, write_text  # noqa: F401  for all that writes raw files
+from bench.results.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json  # noqa: F401  raw.FOLDERS
 from bench.results.plausibility import check_log, check_measured, outputs_of, steps_of
 from bench.results.typed import as_fields, as_record
 

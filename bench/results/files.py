@@ -126,7 +126,7 @@ def _cleaned(value: object, levels: int, path: Path) -> object:
 
 def read_table(
     path: Path, columns: Mapping[str, str], optional: Mapping[str, str] = {}
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # noqa: B006
     """The named columns of a CSV table, each of the pandas type that is said; those of `optional` if they are there.
 
     Raises:
