@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
 
-.PHONY: bench test clean
+.PHONY: bench test lint clean
 
 bench: .venv/ready
 	$(PYTHON) -m bench all
@@ -11,9 +11,18 @@ bench: .venv/ready
 test: .venv/ready
 	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+lint: .venv/lint
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m mypy
+
 .venv/ready: pyproject.toml constraints.txt $(filter .tools/%,$(UV))
 	$(UV) venv --quiet --allow-existing --python '>=3.9,<3.12' .venv
 	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/lint: .venv/ready
+	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable '.[lint]'
 	touch $@
 
 .tools/bin/uv:
