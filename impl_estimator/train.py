@@ -109,7 +109,7 @@ class StepReport(tf.train.SessionRunHook):
         self.observer = observer
 
     def begin(self):
-        self.loss = tf.get_collection(tf.GraphKeys.OUTPUTS)[
+        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[
             -1
         ]  # Estimator puts what it minimises last
 

@@ -116,7 +116,7 @@ class CallReport(tf.train.SessionRunHook):
 
     def begin(self):
         self.steps = tf.get_collection("steps")[0]
-        self.loss = tf.get_collection(tf.GraphKeys.OUTPUTS)[0]
+        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[0]
 
     def after_create_session(self, session, coord):
         self.observer.begin()

@@ -71,7 +71,7 @@ def find(
     findings = [
         Finding(
             "training",
-            f"{label(cell)}, {cell['dataset']}, {cell['loss']}, seed {cell['seed']}: "
+            f"{label(cell)}, {cell['dataset']}, {cell['outputs']}, seed {cell['seed']}: "
             f"{cell['status']} ({cell['reason']}).",
         )
         for _, cell in failed.iterrows()

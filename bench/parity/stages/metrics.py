@@ -36,7 +36,7 @@ def metrics_stage(pairing: Pairing) -> Stage:
     )
 
 
-OUTPUTS = "training losses as reported"
+REPORTED_LOSSES = "training losses as reported"
 
 
 def evaluations_stage(reference: Received, candidate: Received, random: bool) -> Stage:
@@ -49,7 +49,7 @@ def evaluations_stage(reference: Received, candidate: Received, random: bool) ->
         for side in (reference, candidate)
     )
     if not random and len(reference.losses) == len(candidate.losses):
-        first[OUTPUTS], second[OUTPUTS] = (
+        first[REPORTED_LOSSES], second[OUTPUTS] = (
             np.array(side.losses, np.float32) for side in (reference, candidate)
         )
     judged = Judged(
