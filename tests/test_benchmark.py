@@ -131,7 +131,7 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
         "What differs between the APIs",
         "Does a tuned run end as the default one?",
         "samples per second:",
-        "caution:",
+        "warning:",
     ):
         assert text in process.stdout
     assert "TensorRT" not in process.stdout

@@ -91,8 +91,8 @@ def show_report(out: Path, console: Console) -> None:
     print("\n" + "\n".join(report.notes) + "\n")
     for finding in report.findings:
         console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
-    for caution in report.cautions:
-        console.print(f"- caution: {caution}", highlight=False, markup=False, soft_wrap=True)
+    for warning in report.warnings:
+        console.print(f"- warning: {warning}", highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.",
         highlight=False,

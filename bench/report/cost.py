@@ -190,7 +190,7 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
     return texts
 
 
-def caution_texts(rounds: list[Rounds], environment: dict) -> list[str]:
+def warning_texts(rounds: list[Rounds], environment: dict) -> list[str]:
     """Doubts about the rounds."""
     return [
         f"{one.dataset}: {text}"

@@ -18,7 +18,7 @@ from bench.text_tables import as_text
 def render_page(
     answers: list[Answer],
     findings: list[Finding],
-    warnings_of: list[str],
+    warnings: list[str],
     tables: dict[str, pd.DataFrame],
     notes: list[str],
     throughput: pd.DataFrame,
@@ -51,7 +51,7 @@ def render_page(
     return template.get_template("page.html.j2").render(
         answers=answers,
         findings=findings,
-        warnings_of=warnings_of,
+        warnings=warnings,
         kernel_tables={title: as_text(table, "html") for title, table in kernels.items()},
         tables={title: as_text(table, "html") for title, table in tables.items()},
         notes=notes,

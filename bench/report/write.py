@@ -15,7 +15,7 @@ from bench.report.cost import (
     QUESTION,
     TAX_NOTE,
     THROUGHPUT_NOTE,
-    caution_texts,
+    warning_texts,
     code_table,
     cost_texts,
     has_gpu,
@@ -55,7 +55,7 @@ class Report:
     tables: dict[str, pd.DataFrame]
     notes: list[str]
     findings: list[Finding]
-    warnings_of: list[str]
+    warnings: list[str]
 
 
 def write_report(folder: Path) -> Report:
@@ -108,7 +108,7 @@ def write_report(folder: Path) -> Report:
         *find(folder, results, agreement, comparisons),
         *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds)),
     ]
-    warnings_of = caution_texts(rounds, environment)
+    warnings = warning_texts(rounds, environment)
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
@@ -119,7 +119,7 @@ def write_report(folder: Path) -> Report:
     raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
     raw.write_text(
-        folder / "results.md", _markdown(tables, notes, findings, warnings_of, environment)
+        folder / "results.md", _markdown(tables, notes, findings, warnings, environment)
     )
     if len(curves):
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
@@ -128,7 +128,7 @@ def write_report(folder: Path) -> Report:
         render_page(
             answers(folder, results, shown_throughput, agreement, comparisons),
             findings,
-            warnings_of,
+            warnings,
             tables,
             notes,
             shown_throughput,
@@ -139,23 +139,23 @@ def write_report(folder: Path) -> Report:
             kernel_tables(rounds),
         ),
     )
-    return Report(tables, notes, findings, warnings_of)
+    return Report(tables, notes, findings, warnings)
 
 
 def _markdown(
     tables: dict[str, pd.DataFrame],
     notes: list[str],
     findings: list[Finding],
-    warnings_of: list[str],
+    warnings: list[str],
     environment: dict,
 ) -> str:
     packages = environment["packages"]
     parts = ["# Results", "\n".join(f"- {as_markdown(finding.text)}" for finding in findings)]
     parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in tables.items()]
     parts += ["\n".join(f"{note}  " for note in notes)]
-    if warnings_of:
+    if warnings:
         parts.append(
-            "## Cautions\n\n" + "\n".join(f"- {as_markdown(caution)}" for caution in warnings_of)
+            "## Warnings\n\n" + "\n".join(f"- {as_markdown(warning)}" for warning in warnings)
         )
     parts += [
         as_markdown(

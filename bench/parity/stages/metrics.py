@@ -49,7 +49,7 @@ def evaluations_stage(reference: Received, candidate: Received, random: bool) ->
         for side in (reference, candidate)
     )
     if not random and len(reference.losses) == len(candidate.losses):
-        first[REPORTED_LOSSES], second[OUTPUTS] = (
+        first[REPORTED_LOSSES], second[REPORTED_LOSSES] = (
             np.array(side.losses, np.float32) for side in (reference, candidate)
         )
     judged = Judged(
