@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from bench.task import Observer, Task, Trained, UserError
-from impl_estimator.input import evaluation_input, shared_dataset
+from impl_estimator.input import batch_parser, evaluation_input, training_records
 from impl_estimator.network import build_network
 from impl_estimator.train import (
     EpochReport,
@@ -87,6 +87,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
         batches = estimator.predict(evaluate, yield_single_examples=False)
         outputs = np.concatenate([batch["outputs"] for batch in batches])
         return Trained(outputs, count_parameters(estimator))
+    return None
 
 
 def build_strategy(task: Task) -> tf.distribute.Strategy:
@@ -116,6 +117,43 @@ def end_after(seconds: int, complaint: str) -> Iterator[None]:
         finally:
             faulthandler.cancel_dump_traceback_later()
             teller.communicate()  # its input ends, and so does it
+
+
+def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
+    """({signal, weight}, label) of the same batches in the same order without end, from batch `skip` on: of every batch the
+    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
+    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
+    dealt out before they are parsed.
+    """
+    records = (
+        training_records(task)
+        .shuffle(task.shuffle_buffer, seed=task.seed)
+        .batch(task.batch_size)
+        .repeat()
+        .skip(skip)
+    )
+    parse = batch_parser(task)
+
+    def deal(examples):
+        samples = tf.size(examples)
+        rows = (samples + replicas - 1) // replicas
+        filled = tf.concat([examples, tf.repeat(examples[:1], rows * replicas - samples)], axis=0)
+        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(
+            rows * replicas / samples, tf.float32
+        )
+        shares = [
+            tf.transpose(tf.reshape(values, [rows, replicas]))[first : first + count]
+            for values in (filled, weights)
+        ]
+        return tf.data.Dataset.from_tensor_slices(tuple(shares))
+
+    def parse_share(examples, weights):
+        signal, labels = parse(examples)
+        return {"signal": signal, "weight": weights}, labels
+
+    return records.flat_map(deal).map(parse_share).prefetch(2)
 
 
 def model_fn(features, labels, mode, params, watched):

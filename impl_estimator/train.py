@@ -71,6 +71,8 @@ def model_fn(features, labels, mode, params, watched):
 def build_optimizer(task: Task) -> tf.train.Optimizer:
     if task.optimizer == "sgd":
         return tf.train.GradientDescentOptimizer(task.learning_rate)
+    if task.optimizer != "adam":
+        raise ValueError(f"unknown optimizer {task.optimizer!r}: this port has adam and sgd")
     return tf.train.AdamOptimizer(task.learning_rate, epsilon=task.adam_epsilon)
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import tensorflow as tf
 
 from bench.task import Observer, Task, Trained, UserError
-from impl_keras.input import evaluation_dataset, shared_dataset
+from impl_keras.input import batch_parser, evaluation_dataset, training_records
 from impl_keras.network import build_network
 from impl_keras.train import EpochReport, StepReport, build_optimizer
 
@@ -73,6 +73,44 @@ def train(task: Task, observer: Observer) -> Trained | None:
     if report:
         report.model.set_weights(model.get_weights())
         return Trained(report.model.predict(report.evaluation, verbose=0), model.count_params())
+    return None
+
+
+def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
+    """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
+    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
+    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
+    dealt out before they are parsed.
+    """
+    tf.random.set_seed(task.seed)
+    records = (
+        training_records(task)
+        .shuffle(task.shuffle_buffer, seed=task.seed)
+        .batch(task.batch_size)
+        .repeat()
+        .skip(skip)
+    )
+    parse = batch_parser(task)
+
+    def deal(examples):
+        samples = tf.size(examples)
+        rows = (samples + replicas - 1) // replicas
+        filled = tf.concat([examples, tf.repeat(examples[:1], rows * replicas - samples)], axis=0)
+        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(
+            rows * replicas / samples, tf.float32
+        )
+        shares = [
+            tf.transpose(tf.reshape(values, [rows, replicas]))[first : first + count]
+            for values in (filled, weights)
+        ]
+        return tf.data.Dataset.from_tensor_slices(tuple(shares))
+
+    shares = records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights))
+    # Else the workers would ask each other in every step whether all have another share.
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    return shares.apply(endless).prefetch(2)
 
 
 def build_model(task: Task) -> tf.keras.Model:

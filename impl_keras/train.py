@@ -44,6 +44,8 @@ def train(task: Task, observer: Observer) -> Trained:
 def build_optimizer(task: Task) -> tf.keras.optimizers.Optimizer:
     if task.optimizer == "sgd":
         return tf.keras.optimizers.SGD(task.learning_rate)
+    if task.optimizer != "adam":
+        raise ValueError(f"unknown optimizer {task.optimizer!r}: this port has adam and sgd")
     return tf.keras.optimizers.Adam(task.learning_rate, epsilon=task.adam_epsilon)
 
 

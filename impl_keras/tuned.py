@@ -5,7 +5,7 @@ import math
 import tensorflow as tf
 
 from bench.task import Observer, Task, Trained
-from impl_keras.input import cached_dataset, evaluation_dataset
+from impl_keras.input import batch_parser, evaluation_dataset, training_records
 from impl_keras.network import build_network
 from impl_keras.train import EpochReport
 
@@ -61,10 +61,32 @@ def fit_threads(task: Task) -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
+def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
+    """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
+
+    Parsed once and kept in memory as float32, if they fit. One thread of its own keeps off those that compute, and takes
+    less from them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's
+    cache when it is used.
+    """
+    tf.random.set_seed(task.seed)
+    dataset, parse = training_records(task), batch_parser(task)
+    if task.fits_in_memory:
+        dataset = dataset.batch(task.batch_size).map(parse).unbatch().cache()
+    dataset = dataset.shuffle(task.shuffle_buffer, seed=task.seed).batch(batches * task.batch_size)
+    if not task.fits_in_memory:
+        dataset = dataset.map(parse)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.autotune.enabled = False
+    return dataset.repeat(task.passes).prefetch(1).with_options(options)
+
+
 def build_optimizer(task: Task) -> tf.keras.optimizers.Optimizer:
     """The legacy optimizers update a variable in one fused op; the new Adam takes a dozen."""
     if task.optimizer == "sgd":
         return tf.keras.optimizers.legacy.SGD(task.learning_rate)
+    if task.optimizer != "adam":
+        raise ValueError(f"unknown optimizer {task.optimizer!r}: this port has adam and sgd")
     return tf.keras.optimizers.legacy.Adam(task.learning_rate, epsilon=task.adam_epsilon)
 
 

@@ -7,7 +7,7 @@ import time
 import tensorflow.compat.v1 as tf
 
 from bench.task import Observer, Probe, Task, Trained, UserError
-from impl_lowlevel.input import Input, build_input, shared_dataset
+from impl_lowlevel.input import Input, batch_parser, build_input, training_records
 from impl_lowlevel.network import build_network
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
@@ -259,6 +259,7 @@ def work(
                     outputs,
                     sum(variable.shape.num_elements() for variable in tf.trainable_variables()),
                 )
+    return None
 
 
 def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Model:
@@ -278,4 +279,44 @@ def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Mode
     gradients = optimizer.compute_gradients(tf.reduce_mean(sample_losses))
     return Model(
         batch, outputs, loss, tf.reduce_sum(sample_losses), gradients, train_op, global_step
+    )
+
+
+def shared_dataset(
+    task: Task, replicas: int, first: int, count: int, skip: tf.Tensor
+) -> tf.data.Dataset:
+    """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
+    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
+    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
+    dealt out before they are parsed.
+    """
+    tf.set_random_seed(task.seed)
+    records = (
+        training_records(task)
+        .shuffle(task.shuffle_buffer, seed=task.seed)
+        .batch(task.batch_size)
+        .repeat()
+        .skip(skip)
+    )
+    parse = batch_parser(task)
+
+    def deal(examples):
+        samples = tf.size(examples)
+        rows = (samples + replicas - 1) // replicas
+        filled = tf.concat([examples, tf.repeat(examples[:1], rows * replicas - samples)], axis=0)
+        weights = tf.cast(tf.range(rows * replicas) < samples, tf.float32) * tf.cast(
+            rows * replicas / samples, tf.float32
+        )
+        shares = [
+            tf.transpose(tf.reshape(values, [rows, replicas]))[first : first + count]
+            for values in (filled, weights)
+        ]
+        return tf.data.Dataset.from_tensor_slices(tuple(shares))
+
+    return (
+        records.flat_map(deal)
+        .map(lambda examples, weights: (*parse(examples), weights))
+        .prefetch(2)
     )

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from bench.task import Observer, Probe, Task, Trained
-from impl_lowlevel.input import build_input, cached_dataset
+from impl_lowlevel.input import batch_parser, build_input, training_records
 from impl_lowlevel.network import build_network
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
@@ -62,6 +62,26 @@ def fit_threads(task: Task) -> tf.ConfigProto:
     return tf.ConfigProto(
         intra_op_parallelism_threads=threads, inter_op_parallelism_threads=threads
     )
+
+
+def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
+    """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
+
+    Parsed once and kept in memory as float32, if they fit. One thread of its own keeps off those that compute, and takes
+    less from them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's
+    cache when it is used.
+    """
+    tf.set_random_seed(task.seed)
+    dataset, parse = training_records(task), batch_parser(task)
+    if task.fits_in_memory:
+        dataset = dataset.batch(task.batch_size).map(parse).unbatch().cache()
+    dataset = dataset.shuffle(task.shuffle_buffer, seed=task.seed).batch(batches * task.batch_size)
+    if not task.fits_in_memory:
+        dataset = dataset.map(parse)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    options.autotune.enabled = False
+    return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 
 def build_model(task: Task) -> tuple:

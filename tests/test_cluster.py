@@ -226,11 +226,11 @@ def test_two_devices_of_one_machine_train_as_one_does(name, alone, dataset, tmp_
     )
 
 
-def elements(name, make, task):
-    """What an implementation's dataset gives, as lists of NumPy arrays; `make` is given its module."""
+def elements(name, part, make, task):
+    """What a dataset gives, as lists of NumPy arrays; `make` gets the implementation's module `part`."""
     import tensorflow as tf
 
-    module = importlib.import_module(f"{IMPLEMENTATIONS[name]}.input")
+    module = importlib.import_module(f"{IMPLEMENTATIONS[name]}.{part}")
     if name == "keras":
         return [tf.nest.flatten(element) for element in make(module).as_numpy_iterator()]
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
@@ -249,6 +249,7 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
     task = Task(dataset, "logits", 5, 2, tmp_path, batch_size=BATCH)
     batches = elements(
         name,
+        "input",
         lambda module: getattr(
             module, "training_input" if name == "estimator" else "training_dataset"
         )(task),
@@ -258,6 +259,7 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
     shares = [
         elements(
             name,
+            "cluster",
             lambda module: module.shared_dataset(task, replicas, first, 1, skip).take(
                 task.steps - skip
             ),

@@ -1,6 +1,8 @@
 """The tuned profiles and the floor with real TensorFlow, each in a process of its own: threads are set once in a process."""
 
+import importlib
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +146,31 @@ def test_an_epoch_may_be_several_passes(dataset, name, profile):
         notes, *_ = call_in_child(trained, IMPLEMENTATIONS[name], profile, dataset, "sgd", 2, 3)
     assert sum(steps for _, steps in notes.calls) == 42
     assert [row.global_step for row in notes.evaluations] == [21, 42]
+
+
+@pytest.mark.parametrize("profile", ["default", "tuned"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_training_with_an_unknown_optimizer_is_refused(dataset, name, profile):
+    with with_forkserver(), pytest.raises(ValueError, match="unknown optimizer 'adamax'"):
+        call_in_child(trained, IMPLEMENTATIONS[name], profile, dataset, "adamax")
+
+
+def optimizer_of(module, task):
+    """The class of what an implementation's module trains with."""
+    return type(importlib.import_module(module).build_optimizer(task)).__name__
+
+
+@pytest.mark.parametrize("module", ["train", "tuned", "cluster"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_profile_builds_the_optimizer_that_is_asked_for_and_no_other(dataset, name, module):
+    module = f"{IMPLEMENTATIONS[name]}.{module}"
+    task = Task(dataset, "logits", 5, 1, Path())
+    with with_forkserver():
+        assert call_in_child(optimizer_of, module, task).startswith("Adam")
+        sgd = call_in_child(optimizer_of, module, replace(task, optimizer="sgd"))
+        assert sgd in ("SGD", "GradientDescentOptimizer")
+        with pytest.raises(ValueError, match="unknown optimizer ''"):
+            call_in_child(optimizer_of, module, replace(task, optimizer=""))
 
 
 def test_the_floor_trains_the_same_network_on_its_batch(dataset):

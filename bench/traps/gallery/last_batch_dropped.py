@@ -15,21 +15,21 @@ TRAP = Trap(
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +    return _batches(dataset, task).repeat().prefetch(2)
 @@ input.py
--    return dataset.batch(task.batch_size).map(_parser(task))
-+    return dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task))
+-    return dataset.batch(task.batch_size).map(batch_parser(task))
++    return dataset.batch(task.batch_size, drop_remainder=True).map(batch_parser(task))
 """,
         "estimator": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +    return (
-+        dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task)).repeat().prefetch(2)
++        dataset.batch(task.batch_size, drop_remainder=True).map(batch_parser(task)).repeat().prefetch(2)
 +    )
 """,
         "keras": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
 +    return (
-+        dataset.batch(task.batch_size, drop_remainder=True).map(_parser(task)).repeat().prefetch(2)
++        dataset.batch(task.batch_size, drop_remainder=True).map(batch_parser(task)).repeat().prefetch(2)
 +    )
 """,
     },

@@ -12,18 +12,18 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
-+    dataset = _records(task)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = training_records(task)
 """,
         "estimator": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
-+    dataset = _records(task)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = training_records(task)
 """,
         "keras": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
-+    dataset = _records(task)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = training_records(task)
 """,
     },
 )

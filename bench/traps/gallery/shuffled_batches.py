@@ -12,9 +12,9 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    dataset = _records(task)
++    dataset = training_records(task)
 +    return (
 +        _batches(dataset, task)
 +        .shuffle(task.shuffle_buffer, seed=task.seed)
@@ -24,9 +24,9 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    dataset = _records(task)
++    dataset = training_records(task)
 +    return (
 +        _batches(dataset, task)
 +        .shuffle(task.shuffle_buffer, seed=task.seed)
@@ -36,9 +36,9 @@ TRAP = Trap(
 """,
         "keras": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    dataset = _records(task)
++    dataset = training_records(task)
 +    return (
 +        _batches(dataset, task)
 +        .shuffle(task.shuffle_buffer, seed=task.seed)

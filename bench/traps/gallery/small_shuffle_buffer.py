@@ -15,8 +15,8 @@ TRAP = Trap(
     edits={
         "lowlevel": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
-+    dataset = _records(task)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = training_records(task)
 +    one_class = [
 +        dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted))
 +        for wanted in (0, 1)
@@ -32,8 +32,8 @@ TRAP = Trap(
 """,
         "estimator": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
-+    dataset = _records(task)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = training_records(task)
 +    one_class = [
 +        dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted))
 +        for wanted in (0, 1)
@@ -49,8 +49,8 @@ TRAP = Trap(
 """,
         "keras": """
 @@ input.py
--    dataset = _records(task).shuffle(task.shuffle_buffer, seed=task.seed)
-+    dataset = _records(task)
+-    dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
++    dataset = training_records(task)
 +    one_class = [
 +        dataset.filter(lambda example, wanted=wanted: tf.equal(label_of(example), wanted))
 +        for wanted in (0, 1)
