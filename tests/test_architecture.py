@@ -1,6 +1,7 @@
 """The house: imports run one way."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,22 @@ def imported_bench_parts(path: Path) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("bench.")}
 
 
+def named_bench_modules(source: str) -> set[str]:
+    """Returns the strings that name a module of bench, such as "bench.diagnose.probes:modes_of".
+    An import by such a string would pass unseen by the test of imports."""
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return {
+        text
+        for text in texts
+        if (match := re.fullmatch(r"bench[./](\w+)[\w./]*(:\w*)?", text))
+        and match.group(1) in LEVELS
+    }
+
+
 @pytest.mark.parametrize(
     "path", sorted(ROOT.glob("bench/**/*.py")), ids=lambda path: str(path.relative_to(ROOT))
 )
@@ -43,6 +60,29 @@ def test_bench_imports_downwards_only(path):
     part = path.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
     for imported in imported_bench_parts(path):
         assert imported == part or LEVELS[imported] < LEVELS[part], f"{part} imports {imported}"
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("bench/**/*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_no_string_names_a_module_of_bench(path):
+    part = path.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
+    own_package = f"bench.{part}"  # jinja2.PackageLoader takes the name of a package
+    assert named_bench_modules(path.read_text()) <= {own_package}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'call("bench.diagnose.in_port_process:examine_contract")',
+        'import_module("bench.diagnose")',
+        'import_module(f"bench.diagnose.{name}")',
+        'run("-m", "bench.diagnose.in_port_process")',
+        'open("bench/diagnose/in_port_process.py")',
+    ],
+)
+def test_a_string_that_names_a_module_is_seen(source):
+    assert len(named_bench_modules(source)) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.data.source import DATASETS, EPOCHS, Source, Spec
 from bench.data.store import make_dataset, open_dataset
@@ -16,6 +17,9 @@ from bench.parity.inputs import Inputs, draw_inputs, read_inputs
 from bench.parity.remote_port import RemotePort
 from bench.process.forkserver import with_forkserver
 from bench.task import Task, UserError
+
+if TYPE_CHECKING:
+    from bench.parity.ports.target import Target  # imports TensorFlow
 
 STEPS = 300
 TIMEOUT_S = 600.0
@@ -56,25 +60,34 @@ def diagnose(
         on_stage("loading")
         kind = side("load")
         on_stage("training")
-        if kind == "contract":
-            diagnosis = side(
-                "apply_to_target", "bench.diagnose.in_port_process:examine_contract", _task(setting)
-            )
-        elif kind == "program":
-            diagnosis = side(
-                "apply_to_target",
-                "bench.diagnose.in_port_process:examine_program",
-                WATCHED * setting.timeout,
-            )
-        else:
-            inputs = given or _declared(side, port)
-            diagnosis = side(
-                "apply_to_target",
-                "bench.diagnose.in_port_process:examine_function",
-                inputs,
-                setting.steps,
-            )
+        diagnosis = side.apply_to_target(_examine, *_arguments(side, kind, port, setting, given))
     return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
+
+
+def _arguments(
+    side: RemotePort, kind: str, port: str, setting: DiagnosisSetting, given: Inputs | None
+) -> tuple:
+    """Returns what the examination of a kind of port is given."""
+    if kind == "contract":
+        return (_task(setting),)
+    if kind == "program":
+        return (WATCHED * setting.timeout,)
+    return given or _declared(side, port), setting.steps
+
+
+def _examine(target: Target, *arguments) -> Diagnosis:
+    """Examines a port. Runs in the port's process: the examinations import TensorFlow."""
+    from bench.diagnose.in_port_process import (
+        examine_contract,
+        examine_function,
+        examine_program,
+    )
+
+    if target.kind == "contract":
+        return examine_contract(target, *arguments)
+    if target.kind == "program":
+        return examine_program(target, *arguments)
+    return examine_function(target, *arguments)
 
 
 def _task(setting: DiagnosisSetting) -> Task:

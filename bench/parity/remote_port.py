@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import os
 import pickle
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable
 
-import bench
 from bench.parity.port import PortBatch
+from bench.parity.port_server import serve
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
-from bench.process.reason import one_line
 from bench.task import Task, UserError
 
 ASKED_ONCE = frozenset(
@@ -58,7 +55,7 @@ class RemotePort:
         self._timeout = timeout
         self._log = tempfile.NamedTemporaryFile(prefix="parity-", suffix=".log")
         self._pipe, theirs = CONTEXT.Pipe()
-        self._group = Group(_serve, theirs, name, self._log.name, os.getcwd(), sys.path)
+        self._group = Group(serve, theirs, name, self._log.name, os.getcwd(), sys.path)
         theirs.close()
         self.peak_rss_mib = 0.0
         self._pending: list[tuple[str, bytes | None]] = []
@@ -67,6 +64,14 @@ class RemotePort:
     def open(self, batch: PortBatch | None, task: Task | None, wide: bool = False) -> None:
         """Makes the port; `wide` in float64."""
         self("open", batch, task, wide)
+
+    def apply_to_target(self, function: Callable, *arguments):
+        """Calls `function(target, *arguments)` in the port's process.
+
+        `target` is the process's `bench.parity.ports.target.Target`. The function is pickled by its
+        name: its module is imported there, and must not import TensorFlow here.
+        """
+        return self("apply_to_target", function, *arguments)
 
     def __call__(self, method: str, *arguments):
         self.send(method, *arguments)
@@ -148,123 +153,3 @@ def together(sides: list[RemotePort], method: str, *arguments) -> list:
         if isinstance(answer, UserError):
             raise answer
     return answers
-
-
-def _serve(pipe, name: str, log: str, folder: str, path: list[str]) -> None:
-    """The port's process: answers calls until it is killed."""
-    import resource
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with open(log, "wb") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    os.chdir(folder)
-    sys.path[:] = path
-    served = _PortServer(name)
-    while True:
-        try:
-            method, arguments = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = "ok", served.call(method, *arguments)
-        except UserError as error:
-            answer = "error", str(error)
-        except (Exception, SystemExit) as error:
-            answer = "raised", (one_line(error), _own_frames(error))
-        pipe.send((*answer, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
-
-
-class _PortServer:
-    def __init__(self, name: str):
-        self._name = name
-        self._target = None
-        self._port = None
-
-    def call(self, method: str, *arguments):
-        own: dict[str, Callable] = {
-            "open": self._open,
-            "load": self._load,
-            "received": self._received,
-            "input_spec": self._input_spec,
-            "dataset_inputs": self._dataset_inputs,
-            "apply_to_target": self._apply_to_target,
-        }
-        return own[method](*arguments) if method in own else self._of_port(method, *arguments)
-
-    def _load(self) -> str:
-        """The kind of the port. One thread and deterministic operations, set before the port can run any; a program keeps
-        its own settings."""
-        import tensorflow as tf
-
-        from bench.parity.ports.target import Target, is_program
-
-        if not is_program(self._name):
-            _keep_one_thread()
-            tf.config.experimental.enable_op_determinism()
-            tf.keras.utils.set_random_seed(0)
-        self._target = Target(self._name)
-        return self._target.kind
-
-    def _open(self, batch, task, wide) -> None:
-        if wide:
-            import tensorflow as tf
-
-            tf.keras.backend.set_floatx("float64")
-        self._port = self._target.port(batch, task)
-
-    def _input_spec(self):
-        return self._target.input_spec()
-
-    def _dataset_inputs(self, dataset, batch_size: int, batches: int):
-        from bench.parity.inputs import dataset_inputs
-
-        return dataset_inputs(dataset, batch_size, batches)
-
-    def _apply_to_target(self, name: str, *arguments):
-        """What `module:function` returns of the `bench.parity.ports.target.Target`, in this process."""
-        module, _, function = name.partition(":")
-        return getattr(importlib.import_module(module), function)(self._target, *arguments)
-
-    def _received(self, task):
-        return self._target.received(task)
-
-    def _of_port(self, method: str, *arguments):
-        member = getattr(self._port, method)
-        return member(*arguments) if callable(member) else member
-
-
-def _own_frames(error: BaseException) -> str:
-    """The traceback from the first frame that is not of this package."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = os.path.dirname(bench.__file__)
-    first = next(
-        (
-            place
-            for place, frame in enumerate(frames)
-            if not os.path.abspath(frame.filename).startswith(
-                (own, os.path.dirname(os.__file__) + "/importlib")
-            )
-            and not frame.filename.startswith("<frozen")
-        ),
-        0,
-    )
-    return "".join(
-        [
-            *traceback.format_list(frames[first:]),
-            *traceback.format_exception_only(type(error), error),
-        ]
-    )
-
-
-def _keep_one_thread() -> None:
-    """In this process, whatever a port sets later: by then operations may have run, and setting threads would raise."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    for module in (tf.config.threading, tf.compat.v1.config.threading):
-        module.set_intra_op_parallelism_threads = module.set_inter_op_parallelism_threads = (
-            lambda num_threads: None
-        )
