@@ -50,10 +50,10 @@ def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
     ]
 
 
-@pytest.mark.parametrize("loss", ["logits", "activated"])
+@pytest.mark.parametrize("outputs", ["logits", "activated"])
 @pytest.mark.parametrize(("reference", "candidate"), PAIRS)
-def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, loss):
-    parity = compare(reference, candidate, ComparisonSetting(loss=loss, steps=20))
+def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, outputs):
+    parity = compare(reference, candidate, ComparisonSetting(outputs=outputs, steps=20))
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
     expected = "bit" if candidate == "impl_estimator" else "rounding"
     assert parity.same
