@@ -82,9 +82,9 @@ def test_the_matrix_counts_stage_and_cause_together_and_only_trainings_that_chan
     assert table.loc["swapped_arguments", ["small", "small alone"]].tolist() == ["-", "1 of 2"]
 
 
-def test_misses_have_what_was_said_a_row_each():
+def test_misses_have_what_was_named_a_row_each():
     rows = misses(COMPARED, trap_trainings(ALONE))
-    assert rows[["asked", "trap", "seed", "said"]].to_numpy().tolist() == [
+    assert rows[["mode", "trap", "seed", "named"]].to_numpy().tolist() == [
         ["with a reference", "sum_for_mean", 0, "same: same"],
         ["with a reference", "zero_kernels", 0, "initial weights: unknown"],
         ["alone", "zero_kernels", 1, "nothing"],
@@ -92,7 +92,7 @@ def test_misses_have_what_was_said_a_row_each():
     ]
 
 
-def test_the_summary_tells_stages_from_causes_and_counts_what_could_not_be_looked_at():
+def test_the_summary_tells_stages_from_causes_and_counts_what_could_not_be_diagnosed():
     clean = pd.DataFrame(
         [
             training("none", 0.9),
@@ -106,7 +106,7 @@ def test_the_summary_tells_stages_from_causes_and_counts_what_could_not_be_looke
     assert "right cause 1 of 3" in alone
     assert (
         sound
-        == "Sound ports: 3 trainings, something found wrong with 1 (1 with dead_relus); 1 could not be looked at."
+        == "Sound ports: 3 trainings, a cause named for 1 (1 with dead_relus); 1 could not be diagnosed."
     )
     assert "slowed 8 trainings by 1.0%" in slowed
 
@@ -130,7 +130,7 @@ def test_a_small_full_run_keeps_the_rows_of_others(tmp_path):
         tmp_path,
     )
     assert ran.returncode == 0 and "right stage and cause 1 of 1" in ran.stdout, ran.stderr
-    assert "Sound ports: 2 trainings, something found wrong with 0." in ran.stdout
+    assert "Sound ports: 2 trainings, a cause named for 0." in ran.stdout
     before = pd.read_csv(tmp_path / "compared.csv")
     ran = run_module(
         "bench",

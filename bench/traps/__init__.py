@@ -1,1 +1,1 @@
-"""The gallery of porting traps: faults that people really make, planted into our own ports."""
+"""The gallery of porting traps: faults that people really make, inserted into our own ports."""

@@ -1,13 +1,13 @@
-"""What sound ports have besides the standard network, for traps that need it: the same in all three APIs.
+"""Additions to the standard network for traps that need one, the same in all three APIs.
 
-Edits as `bench.traps.trap` reads them.
+Their format is described at `bench.traps.trap.Edits`.
 """
 
 from bench.traps.trap import Edits
 
 
 def optimizer(lowlevel: str, estimator: str, keras: str) -> Edits:
-    """Another optimizer in the place of Adam, as an expression in each API."""
+    """Returns edits that replace Adam by another optimizer, an expression in each API."""
     adam = "Adam{}(task.learning_rate, epsilon=task.adam_epsilon)"
     v1 = f"@@ train.py\n-    return tf.train.{adam.format('Optimizer')}\n+    return "
     v2 = f"@@ train.py\n-    return tf.keras.optimizers.{adam.format('')}\n+    return "
@@ -46,7 +46,7 @@ DROPOUT: Edits = {
 +            layers.Dropout(0.2),
 """,
 }
-"""A fifth of dense1's outputs is dropped."""
+"""Dropout of a fifth of dense1's outputs."""
 
 BATCH_NORM: Edits = {
     "lowlevel": """
@@ -133,7 +133,7 @@ BATCH_NORM: Edits = {
 +            variable.assign(weights[variable.name[:-2]])
 """,
 }
-"""conv1's outputs are normalised over the batch, and by moving statistics when not training."""
+"""Batch normalisation of conv1's outputs, by moving statistics when not training."""
 
 L2: Edits = {
     "lowlevel": """
@@ -207,7 +207,7 @@ L2: Edits = {
 +                loss=results["loss"] - float(sum(self.model.losses)),
 """,
 }
-"""Both convolutions' kernels cost 0.001 of the sum of their squares."""
+"""Regularisation of both convolutions: 0.001 times the sum of the squares of their kernels."""
 
 CLIPPED: Edits = {
     "lowlevel": """
@@ -232,7 +232,7 @@ CLIPPED: Edits = {
 +    )
 """,
 }
-"""The gradients of all variables together have a norm of 1 at most."""
+"""Clipping of the gradients of all variables together to a norm of at most 1."""
 
 HARD_SAMPLES: Edits = {
     "lowlevel": """
@@ -271,7 +271,7 @@ HARD_SAMPLES: Edits = {
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))
 """,
 }
-"""Samples with a loss of 0.1 or less have a weight of 0."""
+"""Sample weights: 0 for samples with a loss of 0.1 or less, else 1."""
 
 _WARM_UP = "tf.train.piecewise_constant(tf.train.get_global_step(), [20, 200], [1e-6, 1e-5, 1e-6])"
 
@@ -283,7 +283,7 @@ MOMENTUM_DECAY = optimizer(
 +        momentum=0.9,
 +    )""",
 )
-"""A warm-up of 20 steps and a decay: the rate changes under the momentum."""
+"""Momentum with a learning rate that rises after 20 steps and falls after 200."""
 
 _HALVING = "tf.train.exponential_decay(task.learning_rate, tf.train.get_global_step(), 50, 0.5)"
 
@@ -295,4 +295,4 @@ DECAY = optimizer(
 +        epsilon=task.adam_epsilon,
 +    )""",
 )
-"""The learning rate halves every 50 steps."""
+"""Adam with a learning rate that halves every 50 steps."""

@@ -1,4 +1,4 @@
-"""The gallery measured: every trap in every implementation, compared with its reference, and what was said of it."""
+"""Traps compared with their references: the stage and the cause that parity names for each."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bench.traps.trap import Trap
 
 STEPS = 10
 AT_ONCE = 2
-"""Comparisons at a time: the reference of one waits most of the time."""
+"""Number of comparisons at the same time: each process waits for the other most of the time."""
 
 NO_DIFFERENCE = "same"
-"""What is said where no difference is found."""
+"""Stage and cause of a comparison that finds no difference."""
 
 
 @dataclass(frozen=True)
 class TrapComparison:
-    """One trap in one implementation with one seed, and what was said of it."""
+    """One trap in one implementation with one seed, and the stage and cause named for it."""
 
     trap: str
     implementation: str
@@ -42,7 +42,7 @@ class TrapComparison:
 
 @dataclass(frozen=True)
 class PlantedTrap:
-    """A trap in an implementation, as modules of a candidate and its reference."""
+    """A trap in one implementation: the modules of the candidate and of its reference."""
 
     trap: Trap
     implementation: str
@@ -54,7 +54,7 @@ class PlantedTrap:
 def planted(
     traps: Sequence[Trap], implementations: Sequence[str], datasets: Sequence[str], folder: Path
 ) -> list[PlantedTrap]:
-    """All traps where they can occur; their packages are written into `folder`."""
+    """Returns every trap wherever it occurs; writes their packages into `folder`."""
     return [
         PlantedTrap(
             trap,
@@ -76,8 +76,10 @@ def compare_traps(
     folder: Path,
     on_done: Callable[[TrapComparison], None] = lambda compared: None,
 ) -> list[TrapComparison]:
-    """Compares all planted with their references, for every seed, `AT_ONCE` at a time; a reference serves all its
-    candidates."""
+    """Compares each trap with its reference, once for every seed.
+
+    `AT_ONCE` comparisons run at a time. All candidates of a reference share its process.
+    """
     groups: dict[tuple, list[PlantedTrap]] = {}
     for instance in found:
         groups.setdefault((instance.dataset, instance.reference), []).append(instance)
@@ -100,7 +102,7 @@ def compare_traps(
 
 
 def _parts(group: list[PlantedTrap]) -> Iterator[list[PlantedTrap]]:
-    """A large group in parts, to be shared among threads."""
+    """Splits a large group, so that several threads share it."""
     size = 20
     for start in range(0, len(group), size):
         yield group[start : start + size]
@@ -125,11 +127,11 @@ def _compare_trap(instance: PlantedTrap, reference: RemotePort, seed: int) -> Tr
     try:
         parity = compare(reference, instance.candidate, setting, explain=explain)
     except UserError as error:
-        said = "error", "", str(error)
+        named = "error", "", str(error)
     else:
         first = parity.first_different
         likeliest = parity.explanations[0] if parity.explanations else None
-        said = (
+        named = (
             first.name if first else NO_DIFFERENCE,
             likeliest.cause if likeliest else "unknown" if first else NO_DIFFERENCE,
             likeliest.evidence if likeliest else str(first.difference) if first else "",
@@ -139,14 +141,14 @@ def _compare_trap(instance: PlantedTrap, reference: RemotePort, seed: int) -> Tr
         instance.implementation,
         instance.dataset,
         seed,
-        *said,
+        *named,
         time.monotonic() - began,
     )
 
 
 @contextmanager
 def on_path(folder: Path) -> Iterator[None]:
-    """Sides find the packages as this process does."""
+    """Adds a folder to the import path, also to that of the ports' processes."""
     sys.path.insert(0, str(folder))
     try:
         yield

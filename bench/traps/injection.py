@@ -1,8 +1,8 @@
-"""Copies of our implementations with a trap in them, as packages of their own names."""
+"""Writes copies of our implementations with a trap in them, as packages with their own names."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib.resources
 import zlib
 from pathlib import Path
 
@@ -13,8 +13,11 @@ FILES = ("__init__.py", "network.py", "input.py", "train.py")
 
 
 def write_sound(trap: Trap, implementation: str, folder: Path) -> str:
-    """The port without the trap: our own, or, with what it has besides the standard network, a package in `folder` that traps
-    share; its module name."""
+    """Returns the module name of the port without the trap.
+
+    The port is our own implementation, or a package in `folder` if the trap needs an addition to
+    the standard network. Traps with the same addition share that package.
+    """
     sound = trap.sound.get(implementation, "")
     if not sound:
         return IMPLEMENTATIONS[implementation]
@@ -24,14 +27,14 @@ def write_sound(trap: Trap, implementation: str, folder: Path) -> str:
 
 
 def write_trapped(trap: Trap, implementation: str, folder: Path) -> str:
-    """The port with the trap, as a package in `folder`; its module name."""
+    """Writes the port with the trap as a package in `folder`; returns its module name."""
     edits = [trap.sound.get(implementation, ""), trap.edits[implementation]]
     return _write(implementation, edits, f"{implementation}_with_{trap.name}", folder)
 
 
 def _write(implementation: str, edits: list[str], name: str, folder: Path) -> str:
     package = IMPLEMENTATIONS[implementation]
-    origin = Path(importlib.util.find_spec(package).origin).parent
+    origin = importlib.resources.files(package)
     texts = {file: (origin / file).read_text() for file in FILES}
     for edit in edits:
         texts = edited(texts, edit)
@@ -42,10 +45,10 @@ def _write(implementation: str, edits: list[str], name: str, folder: Path) -> st
 
 
 def edited(texts: dict[str, str], edit: str) -> dict[str, str]:
-    """The files' texts after an edit, as `bench.traps.trap.Edits` has them.
+    """Returns the files' texts after an edit; `bench.traps.trap.Edits` describes its format.
 
     Raises:
-        ValueError: what it changes is not there exactly once; the implementation has moved on.
+        ValueError: the lines to change do not occur exactly once: the implementation has changed.
     """
     texts = dict(texts)
     for hunk in edit.strip("\n").split("@@ ")[1:]:

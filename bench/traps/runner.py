@@ -1,4 +1,8 @@
-"""The gallery in full: traps against their references and alone, and sound ports alone, into raw rows."""
+"""The full run of the gallery: a row for every comparison and for every watched training.
+
+Traps are compared with their references, and trained without a reference ("alone"); sound ports are
+trained as well, to count false alarms.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +27,10 @@ from bench.traps.injection import write_sound, write_trapped
 from bench.traps.trap import Trap
 
 COMPARED, ALONE, CLEAN = "compared.csv", "alone.csv", "clean.csv"
-"""The raw rows in the folder of a full run."""
+"""Files with the rows of a full run, in its folder."""
 
 STORED = 20
-"""Rows after which they are written."""
+"""Number of rows after which the file is written."""
 
 
 def measure_traps(
@@ -39,7 +43,18 @@ def measure_traps(
     folder: Path,
     console: Console,
 ) -> None:
-    """Measures what is asked for, and stores a row for each; rows of other traps, APIs, datasets and seeds stay."""
+    """Runs the chosen traps and stores their rows; the rows of all others stay.
+
+    Args:
+        traps: traps to compare with their references.
+        implementations: APIs to insert them into.
+        datasets: datasets to train on.
+        seeds: seeds of every comparison and of every training of a trap.
+        alone: whether to train the traps without a reference as well.
+        clean: number of seeds with which sound ports are trained.
+        folder: folder of the rows.
+        console: where the progress is shown.
+    """
     with tempfile.TemporaryDirectory(prefix="bench-traps-") as scratch:
         sys.path.insert(0, scratch)
         try:
@@ -76,11 +91,13 @@ def measure_traps(
 def _compare(
     found: list[PlantedTrap], seeds: Sequence[int], scratch: Path, path: Path, progress: Progress
 ) -> None:
-    """A run of hours that is stopped keeps what it had found."""
-    bar, rows, one = progress.add_task("compared", total=len(found) * len(seeds)), [], Lock()
+    """Compares the traps; stores rows as they come, so that a stopped run keeps them."""
+    bar = progress.add_task("compared", total=len(found) * len(seeds))
+    rows: list[dict] = []
+    lock = Lock()
 
     def keep(compared: TrapComparison) -> None:
-        with one:  # comparisons run in threads
+        with lock:  # comparisons run in threads
             rows.append(asdict(compared))
             progress.advance(bar)
             if len(rows) % STORED == 0:
@@ -90,11 +107,18 @@ def _compare(
 
 
 def _alone_jobs(
-    traps, implementations, datasets, seeds, scratch: Path
+    traps: Sequence[Trap],
+    implementations: Sequence[str],
+    datasets: Sequence[str],
+    seeds: Sequence[int],
+    scratch: Path,
 ) -> Iterable[tuple[dict, str]]:
-    """Every trap and, to know what it does to accuracy, the same port without it."""
+    """Yields (identity, module) of every trap, and of the same port without it.
+
+    The second shows what the trap does to the accuracy.
+    """
     for dataset in datasets:
-        sound: dict[str, None] = {}
+        yielded: set[tuple[str, int]] = set()
         for trap in traps:
             for name in trap.edits:
                 if name not in implementations or dataset not in trap.datasets:
@@ -111,8 +135,8 @@ def _alone_jobs(
                         "dataset": dataset,
                         "seed": seed,
                     }
-                    if (module, seed) not in sound:
-                        sound[module, seed] = None
+                    if (module, seed) not in yielded:
+                        yielded.add((module, seed))
                         yield {"trap": f"sound:{module}", **identity}, module
                     yield (
                         {"trap": trap.name, "sound": f"sound:{module}", **identity},
@@ -121,7 +145,7 @@ def _alone_jobs(
 
 
 def _is_own_default(trap: Trap, name: str) -> bool:
-    """Whether the trap is the API's own default, so that the port without its change is the port with it."""
+    """Returns whether the trap is the API's own default, so that it needs no change of the port."""
     return not trap.edits[name].strip()
 
 
@@ -154,7 +178,7 @@ def _diagnosed(module: str, dataset: str, seed: int) -> dict:
 
 
 def store(path: Path, rows: list[dict]) -> None:
-    """Adds rows to a file, in the place of those of the same trap, implementation, profile, dataset and seed."""
+    """Adds rows to a file; they replace rows of the same trap, API, profile, dataset and seed."""
     keys = ["trap", "implementation", "profile", "dataset", "seed"]
     new = pd.DataFrame(rows)
     if new.empty:

@@ -1,4 +1,4 @@
-"""The gallery as a table, and what a full run of it found: the confusion matrix."""
+"""The gallery as a table, and the results of a full run: the confusion matrix."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from bench.traps.runner import ALONE, CLEAN, COMPARED
 from bench.traps.trap import Trap, gallery
 
 MEASURED = Path(__file__).parent / "measured"
-"""The rows of the full run that the project comes with: `python -m bench traps --full --clean 20 --out bench/traps/measured`."""
+"""Rows of the full run that the project comes with.
+
+The command `python -m bench traps --full --clean 20 --out bench/traps/measured` makes them.
+"""
 
 WIDTHS = [None, None, 48, None, None, None, None]
-"""Of the gallery's columns, in characters, where they are wrapped."""
+"""Widths in characters of the gallery's columns; None for columns that are not wrapped."""
 
 FIELDS = [
     "trap",
@@ -36,20 +39,22 @@ FIELDS = [
     "right",
     "slowed",
 ]
-"""Of rows, as far as they are read."""
+"""Columns of the rows that are read here."""
 
 RESOLVED = 1.96
-"""Standard errors of the difference of two shares by which accuracy must be lower to be more than chance (95 %): of the 1,000
-samples of small 0.01, of the 100 of large 0.08 to 0.13."""
+"""Smallest drop of the accuracy that is more than chance (95 %), in its standard errors.
+
+That is 0.01 for the 1,000 evaluation samples of small, 0.08 to 0.13 for the 100 of large.
+"""
 
 
 def measured() -> pd.DataFrame:
-    """Trainings with and without traps that the project comes with; see `trap_trainings`."""
+    """Returns the trainings that the project comes with; see `trap_trainings`."""
     return trap_trainings(pd.read_csv(MEASURED / ALONE))
 
 
 def gallery_table(traps: list[Trap], trainings: pd.DataFrame) -> pd.DataFrame:
-    """A row a trap, with what it does to accuracy."""
+    """Returns one row per trap, with its effect on the accuracy."""
     return pd.DataFrame(
         [
             {
@@ -69,13 +74,13 @@ def gallery_table(traps: list[Trap], trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy(trap: Trap, dataset: str, trainings: pd.DataFrame) -> str:
-    """Accuracy without the trap and with it, each the median over APIs and seeds and their range."""
+    """Returns the accuracy without and with the trap: median over APIs and seeds, and range."""
     found = trainings[(trainings["trap"] == trap.name) & (trainings["dataset"] == dataset)]
     return f"{spread(found['without'], 2)}\n{spread(found['with'], 2)}"
 
 
 def as_record(trap: Trap, trainings: pd.DataFrame) -> dict:
-    """A trap for programs; `accuracy` is a list of single trainings, each without it and with it."""
+    """Returns a trap as JSON data; `accuracy` lists trainings, each without and with the trap."""
     found = trainings[trainings["trap"] == trap.name]
     rows = found[["implementation", "dataset", "seed", "without", "with"]].astype(object)
     cause = CAUSES[trap.cause]
@@ -88,7 +93,7 @@ def as_record(trap: Trap, trainings: pd.DataFrame) -> dict:
 
 
 def described(trap: Trap, trainings: pd.DataFrame) -> str:
-    """A trap in full: its change in every API as a diff, what it does to accuracy, cause, cure and source."""
+    """Returns a trap as text: its change in every API as a diff, its effect, cause and cure."""
     cause = CAUSES[trap.cause]
     effect = "\n           ".join(
         f"{dataset}: {accuracy(trap, dataset, trainings).replace(chr(10), ' without, ')} with it"
@@ -106,8 +111,11 @@ def described(trap: Trap, trainings: pd.DataFrame) -> str:
 
 
 def trap_trainings(alone: pd.DataFrame) -> pd.DataFrame:
-    """Of a full run's trainings those with a trap: `with` is the accuracy of their outputs, `without` that of the same port with
-    the same seed without the trap."""
+    """Returns those trainings of a full run that have a trap, with two columns of accuracy.
+
+    `with` is the accuracy of the training's outputs. `without` is that of the same port with the
+    same seed, but without the trap.
+    """
     keys = ["dataset", "implementation", "seed"]
     sound = alone[alone["trap"].str.startswith("sound:")]
     sound = sound[["trap", *keys, "right"]].rename(columns={"trap": "sound", "right": "without"})
@@ -116,8 +124,12 @@ def trap_trainings(alone: pd.DataFrame) -> pd.DataFrame:
 
 
 def matrix(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
-    """The confusion matrix, a row a trap: by dataset, at how many comparisons its stage and its cause were named, and of how many
-    trainings that it changed its cause was named without a reference. What else was said, `misses` has."""
+    """Returns the confusion matrix, one row per trap; `misses` has the rows that went wrong.
+
+    A column with the name of a dataset counts the comparisons for which stage and cause were right.
+    A column with `alone` counts, of the trainings that the trap changed, those for which the cause
+    was right without a reference.
+    """
     traps, rows = gallery(), []
     judged = {"": judged_comparisons(compared), " alone": judged_trainings(trainings)}
     for name in dict.fromkeys(name for found in judged.values() for name in found["trap"]):
@@ -131,24 +143,24 @@ def matrix(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def misses(compared: pd.DataFrame, trainings: pd.DataFrame) -> pd.DataFrame:
-    """What was named otherwise, a row each."""
+    """Returns a row for every comparison or training for which another cause was named."""
     judged = {
         "with a reference": judged_comparisons(compared),
         "alone": judged_trainings(trainings),
     }
-    columns = ["trap", "implementation", "dataset", "seed", "wanted", "said"]
+    columns = ["trap", "implementation", "dataset", "seed", "expected", "named"]
     return pd.DataFrame(
         [
-            {"asked": asked, **row}
-            for asked, found in judged.items()
-            for row in found.loc[found["wanted"] != found["said"], columns].to_dict("records")
+            {"mode": mode, **row}
+            for mode, found in judged.items()
+            for row in found.loc[found["expected"] != found["named"], columns].to_dict("records")
         ],
-        columns=["asked", *columns],
+        columns=["mode", *columns],
     )
 
 
 def judged_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
-    """Rows of comparisons with what should be `wanted`, what was `said`, and whether that is `right`: stage and cause."""
+    """Returns the comparisons with the stage and cause `expected` and `named`; `right` if equal."""
     return _judged(
         compared,
         lambda trap: f"{trap.stage}: {trap.cause}",
@@ -157,7 +169,10 @@ def judged_comparisons(compared: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged_trainings(trainings: pd.DataFrame) -> pd.DataFrame:
-    """The same of trainings that their trap changed: not trained, or accuracy lower by more than chance."""
+    """Returns the trainings that their trap changed, with the cause `expected` and `named`.
+
+    A trap changed a training that did not train, or whose accuracy is lower by more than chance.
+    """
     samples = trainings["dataset"].map({name: spec.evaluation for name, spec in DATASETS.items()})
     variance = (
         sum(trainings[name] * (1 - trainings[name]) for name in ("without", "with")) / samples
@@ -172,26 +187,27 @@ def judged_trainings(trainings: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _judged(rows: pd.DataFrame, wanted: Callable[[Trap], str], said: pd.Series) -> pd.DataFrame:
+def _judged(rows: pd.DataFrame, expected: Callable[[Trap], str], named: pd.Series) -> pd.DataFrame:
     traps = gallery()
-    found = rows.assign(wanted=[wanted(traps[name]) for name in rows["trap"]], said=said)
-    return found.assign(right=found["wanted"] == found["said"])
+    found = rows.assign(expected=[expected(traps[name]) for name in rows["trap"]], named=named)
+    return found.assign(right=found["expected"] == found["named"])
 
 
 def summary(compared: pd.DataFrame, alone: pd.DataFrame, clean: pd.DataFrame) -> list[str]:
-    """The numbers that matter, each with what it is of."""
+    """Returns the main figures of a full run, one sentence each."""
     texts = []
     if len(compared):
         found, total = judged_comparisons(compared), len(compared)
-        stages = (found["stage"] == found["wanted"].str.split(": ").str[0]).sum()
+        stages = (found["stage"] == found["expected"].str.split(": ").str[0]).sum()
         texts.append(
-            f"With a reference: right stage {stages} of {total}, right stage and cause {_share(found['right'])}."
+            f"With a reference: right stage {stages} of {total}, right stage and cause "
+            f"{_share(found['right'])}."
         )
     if len(alone):
         found = judged_trainings(trap_trainings(alone))
         texts.append(
-            f"Without a reference: {len(found)} trainings changed by their trap (not trained, or accuracy lower by more "
-            f"than chance), right cause {_share(found['right'])}."
+            f"Without a reference: {len(found)} trainings changed by their trap (not trained, or "
+            f"accuracy lower by more than chance), right cause {_share(found['right'])}."
         )
     unchanged = alone[alone["trap"].str.startswith("sound:")]
     texts += [
@@ -199,11 +215,11 @@ def summary(compared: pd.DataFrame, alone: pd.DataFrame, clean: pd.DataFrame) ->
         for what, rows in (("Sound ports", clean), ("The ports without their traps", unchanged))
         if len(rows)
     ]
-    slowed = pd.concat([alone["slowed"].astype(float), clean["slowed"].astype(float)]).dropna()
+    slowed = pd.concat([alone["slowed"], clean["slowed"]]).astype("float64").dropna()
     if len(slowed):
         texts.append(
-            f"Watching slowed {len(slowed)} trainings by {slowed.median():.1%} (median; 95 % of them by less than "
-            f"{slowed.quantile(0.95):.1%}, all by less than {slowed.max():.1%})."
+            f"Watching slowed {len(slowed)} trainings by {slowed.median():.1%} (median; 95 % of "
+            f"them by less than {slowed.quantile(0.95):.1%}, all by less than {slowed.max():.1%})."
         )
     return texts
 
@@ -223,20 +239,21 @@ def _alarms(what: str, rows: pd.DataFrame) -> str:
     )
     errors = (rows["state"] == "error").sum()
     return (
-        f"{what}: {len(rows)} trainings, something found wrong with {(named != '').sum()}{f' ({counts})' if counts else ''}"
-        + (f"; {errors} could not be looked at." if errors else ".")
+        f"{what}: {len(rows)} trainings, a cause named for {(named != '').sum()}"
+        + (f" ({counts})" if counts else "")
+        + (f"; {errors} could not be diagnosed." if errors else ".")
     )
 
 
 def write_traps(folder: Path) -> str:
-    """Writes traps.md from the rows of a full run; the text of its summary."""
+    """Writes traps.md from the rows of a full run; returns the text of its summary."""
     compared, alone, clean = (_read(folder / name) for name in (COMPARED, ALONE, CLEAN))
     texts = summary(compared, alone, clean)
     parts = ["# Traps", "\n".join(f"- {text}" for text in texts)]
     trainings = trap_trainings(alone)
     if len(compared) or len(trainings):
         parts.append("## The matrix\n\n" + as_text(matrix(compared, trainings), "github"))
-        parts.append("## Named otherwise\n\n" + as_text(misses(compared, trainings), "github"))
+        parts.append("## Other causes named\n\n" + as_text(misses(compared, trainings), "github"))
     raw.write_text(folder / "traps.md", "\n\n".join(parts) + "\n")
     return (
         "\n"

@@ -1,7 +1,8 @@
-"""A trap: a small change to a sound port that somebody would really make.
+"""The record of a trap: a small change to a sound port that somebody would really make.
 
-One file in `bench.traps.gallery` is one trap. It names the change as edits of our implementations' own source, so that what
-is tried is what somebody would have written, and is shown as such.
+Each file in `bench.traps.gallery` is one trap. It holds the change as edits of our implementations'
+own source code, so that the code that is run and shown is code that somebody would have written.
+A sound port is a port without a fault.
 """
 
 from __future__ import annotations
@@ -12,28 +13,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 REFERENCE = "lowlevel"
-"""What is ported is low-level code: the port to compare with, unless a trap says otherwise."""
+"""The implementation that ports are compared with, unless a trap names another."""
 
 
 Edits = Mapping[str, str]
-"""By implementation (`lowlevel`, `estimator`, `keras`), a change of its source as hunks of a diff::
+"""For each implementation (`lowlevel`, `estimator`, `keras`), its change as hunks of a diff::
 
     @@ train.py
     -        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     +        loss=tf.keras.losses.SparseCategoricalCrossentropy(),
 
-Lines with `-` go, with `+` come, with a space stay; those with `-` and a space together occur in the file exactly once. An empty change
-is that of a port whose reference is another API, and whose own default is the trap.
+Lines with `-` are removed, lines with `+` are added, lines with a space are kept. The lines with
+`-` or a space, taken together, must occur in the file exactly once. An empty change means that the
+trap is the API's own default; the reference is then another API.
 """
 
 
 @dataclass(frozen=True)
 class Trap:
-    """`edits` compare_traps it, in every implementation where it can occur; `sound` is what both ports have besides the standard
-    network, such as dropout. `stage` is the first stage of parity that must differ; `cause` the name of the cause in
-    `bench.diagnose.causes`, and `alone` the one that can be told without a reference, where that is another. `against`
-    names the reference of each implementation where it is not `REFERENCE`; `datasets` where it occurs. `source` is
-    documentation or an issue.
+    """One trap.
+
+    Attributes:
+        number: number of the kind of mistake; several traps may share one.
+        name: name of the trap and of its file.
+        change: what the port does wrong, in words.
+        stage: first stage of parity that must differ.
+        cause: name of the cause in `bench.diagnose.causes`.
+        source: documentation or an issue that describes the mistake.
+        edits: the change, in every implementation where it can occur.
+        sound: what both ports have besides the standard network, such as dropout.
+        alone: the cause that can be found without a reference, if it is not `cause`.
+        against: the reference of each implementation, where it is not `REFERENCE`.
+        datasets: datasets on which the trap occurs.
     """
 
     number: int
@@ -49,12 +60,12 @@ class Trap:
     datasets: Sequence[str] = ("small", "large")
 
     def reference(self, implementation: str) -> str:
-        """The implementation that a port of this one is compared with."""
+        """Returns the implementation that a port of this one is compared with."""
         return self.against.get(implementation, REFERENCE)
 
 
 def gallery() -> dict[str, Trap]:
-    """All traps by name, in the order of their numbers."""
+    """Returns all traps by name, in the order of their numbers."""
     from bench.traps import gallery as package
 
     modules = [

@@ -1,1 +1,1 @@
-"""One trap a file; `bench.traps.trap.gallery` finds them."""
+"""The porting traps, one per file; `bench.traps.trap.gallery` finds them."""

@@ -1,14 +1,16 @@
-"""An accuracy of probabilities, asked of logits."""
+"""The accuracy is computed as if the outputs were probabilities, but they are logits."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=8,
     name="accuracy_by_threshold",
-    change="predicted class 1 where its logit is above 0.5",
+    change="class 1 is predicted where its logit is above 0.5",
     stage="metrics",
     cause="accuracy_by_threshold",
-    source="https://www.tensorflow.org/api_docs/python/tf/keras/metrics/BinaryAccuracy (threshold=0.5)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/keras/metrics/BinaryAccuracy (threshold=0.5)"
+    ),
     edits={
         "lowlevel": """
 @@ train.py

@@ -1,4 +1,4 @@
-"""The case that this project began with: outputs that went through a sigmoid, into a loss that takes logits."""
+"""Sigmoid outputs go into a loss that takes logits: the case that this project began with."""
 
 from bench.traps.trap import Trap
 
@@ -9,8 +9,8 @@ TRAP = Trap(
     stage="loss",
     cause="activated_outputs",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/nn/sparse_softmax_cross_entropy_with_logits ('This op expects "
-        "unscaled logits')"
+        "https://www.tensorflow.org/api_docs/python/tf/nn/sparse_softmax_cross_entropy_with_logits "
+        "('This op expects unscaled logits')"
     ),
     edits={
         "lowlevel": """

@@ -1,11 +1,11 @@
-"""The largest of one column is always the first."""
+"""The argmax over a single column is always 0."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=8,
     name="argmax_of_one_column",
-    change="argmax over the positive class's column alone: every sample is predicted as class 0",
+    change="argmax is taken over the positive class's column alone: every prediction is class 0",
     stage="metrics",
     cause="accuracy_of_one_class",
     source="https://www.tensorflow.org/api_docs/python/tf/math/argmax",

@@ -1,4 +1,4 @@
-"""`clipnorm` clips every variable's gradient by itself, and turns the step."""
+"""`clipnorm` clips the gradient of each variable by its own norm, which turns the step."""
 
 from bench.traps.baseline_edits import CLIPPED
 from bench.traps.trap import Trap
@@ -6,11 +6,12 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=13,
     name="clipping_per_variable",
-    change="gradients clipped by the norm of each variable in the place of the norm of all",
+    change="gradients are clipped by the norm of each variable instead of the norm of all",
     stage="update",
     cause="clipping_per_variable",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Optimizer (clipnorm against global_clipnorm); "
+        "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Optimizer (clipnorm "
+        "against global_clipnorm); "
         "https://www.tensorflow.org/api_docs/python/tf/clip_by_global_norm"
     ),
     sound=CLIPPED,

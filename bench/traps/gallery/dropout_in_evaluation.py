@@ -1,4 +1,4 @@
-"""Dropout that stays on when the network is evaluated and predicts."""
+"""Dropout stays on when the network is evaluated and when it predicts."""
 
 from bench.traps.baseline_edits import DROPOUT
 from bench.traps.trap import Trap
@@ -6,10 +6,13 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=7,
     name="dropout_in_evaluation",
-    change="dropout is told that it is training, always",
+    change="dropout always runs in training mode",
     stage="forward",
     cause="dropout_in_evaluation",
-    source="https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (which has no training argument)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (which has no "
+        "training argument)"
+    ),
     sound=DROPOUT,
     edits={
         "lowlevel": """

@@ -1,4 +1,4 @@
-"""`training` is left False: no dropout at all."""
+"""`training` is left at False, so that dropout never drops anything."""
 
 from bench.traps.baseline_edits import DROPOUT
 from bench.traps.trap import Trap
@@ -6,10 +6,13 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=7,
     name="dropout_never_on",
-    change="dropout is not told that it is training",
+    change="dropout always runs in evaluation mode",
     stage="forward",
     cause="mode_not_passed",
-    source="https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/dropout (training=False is the default)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/dropout (training=False "
+        "is the default)"
+    ),
     sound=DROPOUT,
     edits={
         "lowlevel": """

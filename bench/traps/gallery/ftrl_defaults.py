@@ -1,4 +1,4 @@
-"""Ftrl by its name takes Keras's rate."""
+"""Ftrl chosen by its name has Keras's default learning rate."""
 
 from bench.traps.baseline_edits import optimizer
 from bench.traps.trap import Trap
@@ -6,10 +6,12 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=10,
     name="ftrl_defaults",
-    change="Ftrl at 0.05 in tf.compat.v1, by its name and so at 0.001 in Keras",
+    change="Ftrl has a rate of 0.05 in tf.compat.v1; Keras's, chosen by its name, has 0.001",
     stage="update",
     cause="learning_rate",
-    source="https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Ftrl (learning_rate=0.001)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/Ftrl (learning_rate=0.001)"
+    ),
     sound=optimizer("tf.train.FtrlOptimizer(0.05)", "tf.train.FtrlOptimizer(0.05)", '"ftrl"'),
     edits={
         "lowlevel": "",

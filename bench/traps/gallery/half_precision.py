@@ -1,16 +1,17 @@
-"""Half precision where single was meant: 11 bits of each number are left."""
+"""A layer computes in half precision: 11 significant bits of each number are left."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=24,
     name="half_precision",
-    change="dense1, or what goes into it, in float16",
+    change="dense1, or its input, is in float16",
     stage="forward",
     cause="low_precision",
     source=(
         "https://www.tensorflow.org/guide/mixed_precision; "
-        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/enable_tensor_float_32_execution"
+        "https://www.tensorflow.org/api_docs/python/tf/config/experimental/"
+        "enable_tensor_float_32_execution"
     ),
     edits={
         "lowlevel": """

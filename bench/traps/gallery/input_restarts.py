@@ -1,16 +1,16 @@
-"""Every call of `train` calls the input function anew: the same samples in the same order again."""
+"""Every call of `train` calls the input function again, so that the samples repeat their order."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=17,
     name="input_restarts",
-    change="estimator.train in a loop: its input function starts anew with every call",
+    change="estimator.train is called in a loop: each call starts its input function again",
     stage="data",
     cause="input_restarts",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/estimator/Estimator#train (input_fn is called at every "
-        "call)"
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/estimator/Estimator#train "
+        "(input_fn is called at every call)"
     ),
     edits={
         "estimator": """

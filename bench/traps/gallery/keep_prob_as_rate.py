@@ -1,4 +1,4 @@
-"""What was `keep_prob` in TensorFlow 1 is `rate`, its complement, ever since."""
+"""TensorFlow 1's `keep_prob` is passed as `rate`, which is 1 - keep_prob."""
 
 from bench.traps.baseline_edits import DROPOUT
 from bench.traps.trap import Trap
@@ -6,11 +6,12 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=7,
     name="keep_prob_as_rate",
-    change="keep_prob 0.8 passed as rate: four fifths are dropped",
+    change="a keep_prob of 0.8 is passed as rate: four fifths of the values are dropped",
     stage="forward",
     cause="dropout_rate_inverted",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (keep_prob is deprecated: rate = 1 - keep_prob)"
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/nn/dropout (keep_prob is "
+        "deprecated: rate = 1 - keep_prob)"
     ),
     sound=DROPOUT,
     edits={

@@ -1,14 +1,17 @@
-"""Labels counted from 1 are taken down by 1, though these count from 0: one class loses its row of one_hot."""
+"""1 is subtracted from labels that already count from 0: one class has no row of one_hot."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=20,
     name="labels_off_by_one",
-    change="one_hot(labels - 1): class 1 is learnt as class 0, and class 0 costs nothing",
+    change="one_hot(labels - 1): class 1 is learnt as class 0, and class 0 has a loss of 0",
     stage="loss",
     cause="shifted_labels",
-    source="https://www.tensorflow.org/api_docs/python/tf/one_hot (an index out of range gives a row of zeros)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/one_hot (an index out of range gives a row "
+        "of zeros)"
+    ),
     edits={
         "lowlevel": """
 @@ train.py

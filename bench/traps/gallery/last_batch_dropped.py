@@ -1,4 +1,4 @@
-"""The samples that do not fill a batch are never seen."""
+"""The samples of the last, partial batch are never used."""
 
 from bench.traps.trap import Trap
 

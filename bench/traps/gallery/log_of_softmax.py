@@ -1,4 +1,4 @@
-"""A cross-entropy written by hand: the logarithm of a softmax that has reached 0."""
+"""A cross-entropy written by hand takes the logarithm of a softmax that has reached 0."""
 
 from bench.traps.trap import Trap
 
@@ -6,14 +6,14 @@ TRAP = Trap(
     number=3,
     name="log_of_softmax",
     change=(
-        "softmax and logarithm written by hand: NaN as soon as a row saturates (log(tf.nn.softmax(x)) itself is healed in "
-        "graphs, by Grappler)"
+        "softmax and logarithm are written by hand: NaN as soon as a row saturates (in graphs, "
+        "Grappler repairs log(tf.nn.softmax(x)))"
     ),
     stage="loss",
     cause="log_of_zero",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits (computes both at once for "
-        "numerical stability)"
+        "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits "
+        "(computes both at once for numerical stability)"
     ),
     edits={
         "lowlevel": """

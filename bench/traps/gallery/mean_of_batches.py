@@ -1,14 +1,20 @@
-"""The mean of the batches' means: samples of the last, partial one weigh more."""
+"""The evaluation's loss is the mean of the batches' means.
+
+Samples of the last, partial batch have a larger weight in it.
+"""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=19,
     name="mean_of_batches",
-    change="the evaluation's loss is the mean over batches in the place of samples",
+    change="the evaluation's loss is the mean over batches instead of samples",
     stage="metrics",
     cause="mean_of_batches",
-    source="tensorflow_estimator/python/estimator/estimator.py (`loss` of an evaluation is the mean over batches)",
+    source=(
+        "tensorflow_estimator/python/estimator/estimator.py (`loss` of an evaluation is the mean "
+        "over batches)"
+    ),
     edits={
         "lowlevel": """
 @@ train.py

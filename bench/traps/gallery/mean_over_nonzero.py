@@ -1,4 +1,7 @@
-"""Weights of 0: `tf.losses` divides by the number of the others, Keras and `reduce_mean` by all."""
+"""Some samples have a weight of 0.
+
+`tf.losses` divides by the number of the other samples, Keras and `reduce_mean` by that of all.
+"""
 
 from bench.traps.baseline_edits import HARD_SAMPLES
 from bench.traps.trap import Trap
@@ -6,10 +9,13 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=14,
     name="mean_over_nonzero",
-    change="a weighted loss divided by the number of non-zero weights in the place of the number of samples",
+    change="a weighted loss is divided by the number of non-zero weights instead of samples",
     stage="loss",
     cause="mean_over_nonzero",
-    source="https://www.tensorflow.org/api_docs/python/tf/compat/v1/losses/Reduction (SUM_BY_NONZERO_WEIGHTS is the default)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/losses/Reduction "
+        "(SUM_BY_NONZERO_WEIGHTS is the default)"
+    ),
     sound=HARD_SAMPLES,
     edits={
         "lowlevel": """

@@ -1,11 +1,11 @@
-"""The file's own order, in every epoch."""
+"""The samples come in the file's order in every epoch."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=18,
     name="no_shuffle",
-    change="no shuffle",
+    change="samples are not shuffled",
     stage="data",
     cause="not_shuffled",
     source="https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle",

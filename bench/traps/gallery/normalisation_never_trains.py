@@ -1,4 +1,4 @@
-"""`training` is never passed: batch normalisation uses, and keeps, its initial statistics."""
+"""Batch normalisation is never in training mode: it uses and keeps its initial statistics."""
 
 from bench.traps.baseline_edits import BATCH_NORM
 from bench.traps.trap import Trap
@@ -6,12 +6,13 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=6,
     name="normalisation_never_trains",
-    change="batch normalisation is called with training=False while training",
+    change="batch normalisation is called with training=False in training",
     stage="forward",
     cause="mode_not_passed",
     source=(
         "https://www.tensorflow.org/api_docs/python/tf/keras/layers/BatchNormalization; "
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization (training=False is the default)"
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization "
+        "(training=False is the default)"
     ),
     sound=BATCH_NORM,
     edits={

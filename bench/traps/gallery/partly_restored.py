@@ -1,16 +1,17 @@
-"""A layer was renamed, and restoring by name passed it by in silence."""
+"""A layer was renamed, and restoring weights by name skips it without an error."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=23,
     name="partly_restored",
-    change="weights restored by name, and one name changed",
+    change="weights are restored by name, and one name has changed",
     stage="initial weights",
     cause="not_restored",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/init_from_checkpoint (assignment_map); "
-        "https://www.tensorflow.org/api_docs/python/tf/keras/Model#load_weights (by_name)"
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/init_from_checkpoint "
+        "(assignment_map); https://www.tensorflow.org/api_docs/python/tf/keras/Model#load_weights "
+        "(by_name)"
     ),
     edits={
         "lowlevel": """

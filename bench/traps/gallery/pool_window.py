@@ -1,14 +1,17 @@
-"""A window of 2 where 4 were meant, with the stride of 4: half of the values are never looked at."""
+"""A pooling window has a size of 2 and a stride of 4: half of the values are not used."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=16,
     name="pool_window",
-    change="pool1 over windows of 2 in the place of 4, the stride unchanged",
+    change="pool1 has windows of 2 instead of 4; its stride is unchanged",
     stage="forward",
     cause="padding_or_stride",
-    source="https://www.tensorflow.org/api_docs/python/tf/keras/layers/MaxPool1D (pool_size=2 is the default)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/keras/layers/MaxPool1D (pool_size=2 is the "
+        "default)"
+    ),
     edits={
         "lowlevel": """
 @@ network.py

@@ -1,16 +1,19 @@
-"""Raw outputs into a loss of probabilities."""
+"""Logits go into a loss that takes probabilities."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=2,
     name="probabilities_expected",
-    change="logits go into a cross-entropy that takes probabilities (from_logits left False, or a hand-written log)",
+    change=(
+        "logits go into a cross-entropy that takes probabilities (from_logits left False, or a "
+        "hand-written log)"
+    ),
     stage="loss",
     cause="probabilities_expected",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/keras/losses/SparseCategoricalCrossentropy (from_logits=False is the "
-        "default)"
+        "https://www.tensorflow.org/api_docs/python/tf/keras/losses/SparseCategoricalCrossentropy "
+        "(from_logits=False is the default)"
     ),
     edits={
         "lowlevel": """

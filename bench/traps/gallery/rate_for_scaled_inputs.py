@@ -1,16 +1,16 @@
-"""A learning rate that was right for inputs of size 1, on raw counts: the first steps kill the ReLUs."""
+"""A learning rate for inputs of size 1 is used on raw counts: the first steps kill the ReLUs."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=21,
     name="rate_for_scaled_inputs",
-    change="a learning rate of 0.1 on raw counts",
+    change="the learning rate is 0.1 on raw counts",
     stage="update",
     cause="learning_rate",
     source=(
-        "Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733; Goodfellow, Bengio and Courville 2016, section "
-        "11.4.1"
+        "Lu et al. 2019, Dying ReLU and Initialization, arXiv:1903.06733; Goodfellow, Bengio and "
+        "Courville 2016, section 11.4.1"
     ),
     edits={
         "lowlevel": """

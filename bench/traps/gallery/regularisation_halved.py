@@ -1,4 +1,4 @@
-"""Two definitions of the same word: TensorFlow's `l2_loss` is half the sum of squares, Keras's `L2` the whole."""
+"""TensorFlow's `l2_loss` is half the sum of squares; Keras's `L2` is the whole sum."""
 
 from bench.traps.baseline_edits import L2
 from bench.traps.trap import Trap
@@ -6,7 +6,7 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=9,
     name="regularisation_halved",
-    change="l2_loss, half the sum of squares, in the place of the sum of squares (or the whole in the place of the half)",
+    change="l2_loss, half the sum of squares, is used instead of the whole sum (or the reverse)",
     stage="loss",
     cause="regularisation_factor_two",
     source=(

@@ -1,4 +1,4 @@
-"""Losses of regularisation are collected, and nobody adds them."""
+"""Regularisation losses are collected, but no code adds them to the loss."""
 
 from bench.traps.baseline_edits import L2
 from bench.traps.trap import Trap
@@ -6,12 +6,13 @@ from bench.traps.trap import Trap
 TRAP = Trap(
     number=9,
     name="regularisation_not_added",
-    change="the collected regularisation losses are not part of what is minimised",
+    change="the collected regularisation losses are not part of the loss that is minimised",
     stage="loss",
     cause="regularisation_not_added",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/get_variable (regularizer: the result is added to a "
-        "collection); https://www.tensorflow.org/api_docs/python/tf/keras/layers/Layer#losses"
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/get_variable (regularizer: the "
+        "result is added to a collection); "
+        "https://www.tensorflow.org/api_docs/python/tf/keras/layers/Layer#losses"
     ),
     sound=L2,
     edits={

@@ -1,14 +1,17 @@
-"""What `fit` shows is the mean over the epoch so far, not the last batch's loss."""
+"""The loss that `fit` shows is the mean over the epoch so far, not the loss of the last batch."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=22,
     name="running_loss",
-    change="Keras's logs['loss'] reported as the loss of the step",
+    change="Keras's logs['loss'] is reported as the loss of the step",
     stage="metrics",
     cause="running_loss",
-    source="https://www.tensorflow.org/api_docs/python/tf/keras/Model#fit (metrics are averaged over the epoch so far)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/keras/Model#fit (metrics are averaged over "
+        "the epoch so far)"
+    ),
     edits={
         "keras": """
 @@ train.py

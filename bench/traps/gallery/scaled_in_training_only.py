@@ -1,16 +1,17 @@
-"""The training input is scaled, the evaluation's was forgotten."""
+"""The features are scaled in training, but not in evaluation."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=20,
     name="scaled_in_training_only",
-    change="features divided by 200 in training and not in evaluation",
+    change="features are divided by 200 in training and not in evaluation",
     stage="data",
     cause="scaled_in_training_only",
     source=(
         "Sculley et al. 2015, Hidden Technical Debt in Machine Learning Systems; "
-        "https://developers.google.com/machine-learning/guides/rules-of-ml (training-serving skew)"
+        "https://developers.google.com/machine-learning/guides/rules-of-ml (training-serving "
+        "skew)"
     ),
     edits={
         "lowlevel": """

@@ -1,11 +1,11 @@
-"""The order of two calls: whole batches are shuffled, and each holds neighbours of the file."""
+"""Whole batches are shuffled, so that each holds samples that are neighbours in the file."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=18,
     name="shuffled_batches",
-    change="shuffle after batch",
+    change="shuffle is called after batch",
     stage="data",
     cause="batches_shuffled",
     source="https://www.tensorflow.org/guide/data (the order of shuffle and batch)",

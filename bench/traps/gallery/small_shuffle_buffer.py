@@ -1,16 +1,16 @@
-"""One class after the other in the file, and a buffer that never holds both."""
+"""The file is sorted by class, and the shuffle buffer is too small to hold both classes."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=18,
     name="small_shuffle_buffer",
-    change="a file sorted by class, and a shuffle buffer of 16",
+    change="the file is sorted by class, and the shuffle buffer has 16 samples",
     stage="data",
     cause="buffer_too_small",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle (buffer_size greater than or equal to the full "
-        "size of the dataset)"
+        "https://www.tensorflow.org/api_docs/python/tf/data/Dataset#shuffle (buffer_size greater "
+        "than or equal to the full size of the dataset)"
     ),
     edits={
         "lowlevel": """

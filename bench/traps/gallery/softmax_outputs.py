@@ -1,4 +1,4 @@
-"""The same with the more usual activation of two classes."""
+"""Softmax outputs go into a loss that takes logits."""
 
 from bench.traps.trap import Trap
 
@@ -8,7 +8,10 @@ TRAP = Trap(
     change="softmax(outputs) goes into a cross-entropy that takes logits",
     stage="loss",
     cause="activated_outputs",
-    source="https://www.tensorflow.org/api_docs/python/tf/keras/losses/SparseCategoricalCrossentropy (from_logits)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/keras/losses/SparseCategoricalCrossentropy "
+        "(from_logits)"
+    ),
     edits={
         "lowlevel": """
 @@ network.py

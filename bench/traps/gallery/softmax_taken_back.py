@@ -1,11 +1,17 @@
-"""Keras's loss looks for a softmax behind the outputs and takes what went into it, whatever it was told."""
+"""Keras's loss looks for a softmax before the outputs and takes its input instead.
+
+It does so whatever `from_logits` says.
+"""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=1,
     name="softmax_taken_back",
-    change="activation=tf.nn.softmax with from_logits=True: trains, but the loss it reports is not that of its predictions",
+    change=(
+        "activation=tf.nn.softmax with from_logits=True: it trains, but the loss that it reports "
+        "is not that of its predictions"
+    ),
     stage="loss",
     cause="loss_of_hidden_logits",
     source="keras/src/backend.py, `_get_logits` (from_expected_op_type)",

@@ -1,4 +1,4 @@
-"""Whole-number labels where one-hot ones are meant: they are broadcast over the classes."""
+"""Whole-number labels are broadcast over the classes by a loss that takes one-hot labels."""
 
 from bench.traps.trap import Trap
 
@@ -9,8 +9,8 @@ TRAP = Trap(
     stage="loss",
     cause="broadcast_labels",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits (labels: each row must be a "
-        "valid probability distribution)"
+        "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits "
+        "(labels: each row must be a valid probability distribution)"
     ),
     edits={
         "lowlevel": """

@@ -1,16 +1,16 @@
-"""A squared error of two outputs and one label: the label is broadcast, and both outputs learn the same."""
+"""A squared error broadcasts one label over two outputs: both outputs learn the same."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=5,
     name="squared_error_of_sparse_labels",
-    change="MeanSquaredError on [batch, 2] outputs with labels [batch]",
+    change="MeanSquaredError has outputs [batch, 2] and labels [batch]",
     stage="loss",
     cause="broadcast_labels",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/keras/losses/MeanSquaredError (y_true and y_pred of one shape); "
-        "tensorflow/python/ops/math_ops (squared_difference broadcasts)"
+        "https://www.tensorflow.org/api_docs/python/tf/keras/losses/MeanSquaredError (y_true and "
+        "y_pred of one shape); tensorflow/python/ops/math_ops (squared_difference broadcasts)"
     ),
     edits={
         "keras": """

@@ -1,11 +1,11 @@
-"""The sum over a batch where the mean was: the learning rate is 32 times as large."""
+"""The loss is the sum over a batch instead of the mean: its gradient is 32 times as large."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=14,
     name="sum_for_mean",
-    change="the sum of the samples' losses in the place of their mean",
+    change="the loss is the sum of the samples' losses instead of their mean",
     stage="loss",
     cause="sum_for_mean",
     source="https://www.tensorflow.org/api_docs/python/tf/keras/losses/Reduction",

@@ -1,16 +1,16 @@
-"""Labels and logits in each other's place: nothing complains."""
+"""Labels and logits are swapped in the loss, and no error is raised."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=4,
     name="swapped_arguments",
-    change="labels and logits of a cross-entropy swapped",
+    change="labels and logits of a cross-entropy are swapped",
     stage="loss",
     cause="swapped_arguments",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits (labels first by keyword; Keras "
-        "calls loss(y_true, y_pred))"
+        "https://www.tensorflow.org/api_docs/python/tf/nn/softmax_cross_entropy_with_logits "
+        "(labels first by keyword; Keras calls loss(y_true, y_pred))"
     ),
     edits={
         "lowlevel": """

@@ -1,16 +1,21 @@
-"""`tf.truncated_normal` has a deviation of 1, Keras's `TruncatedNormal` of 0.05, and Glorot's is as wide as it should be."""
+"""`tf.truncated_normal` has a standard deviation of 1.0.
+
+Keras's `TruncatedNormal` has 0.05; Glorot's initialiser adapts it to the layer.
+"""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=15,
     name="truncated_normal",
-    change="kernels drawn from truncated_normal with its default deviation of 1.0",
+    change="kernels are drawn from truncated_normal with its default standard deviation of 1.0",
     stage="initial weights",
     cause="initialiser_too_wide",
     source=(
-        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/truncated_normal_initializer (stddev=1.0); "
-        "https://www.tensorflow.org/api_docs/python/tf/keras/initializers/TruncatedNormal (stddev=0.05)"
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/truncated_normal_initializer "
+        "(stddev=1.0); "
+        "https://www.tensorflow.org/api_docs/python/tf/keras/initializers/TruncatedNormal "
+        "(stddev=0.05)"
     ),
     edits={
         "lowlevel": """

@@ -1,4 +1,4 @@
-"""Moving statistics are ops of their own in `tf.compat.v1`, and nobody ran them."""
+"""`tf.compat.v1` updates moving statistics by operations of their own, which are not run here."""
 
 from bench.traps.baseline_edits import BATCH_NORM
 from bench.traps.trap import Trap
@@ -9,7 +9,10 @@ TRAP = Trap(
     change="the update ops of batch normalisation are not run",
     stage="update",
     cause="statistics_not_updated",
-    source="https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization (the UPDATE_OPS note)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/compat/v1/layers/batch_normalization (the "
+        "UPDATE_OPS note)"
+    ),
     sound=BATCH_NORM,
     edits={
         "lowlevel": """

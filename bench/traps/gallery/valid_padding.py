@@ -1,14 +1,17 @@
-"""'valid' is Keras's default padding, and drops what does not fill a window."""
+"""Keras's default padding is 'valid', which drops the values that do not fill a window."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=16,
     name="valid_padding",
-    change="pool2 with padding 'valid' in the place of 'same'",
+    change="pool2 has padding 'valid' instead of 'same'",
     stage="variables",
     cause="padding_or_stride",
-    source="https://www.tensorflow.org/api_docs/python/tf/keras/layers/MaxPool1D (padding='valid' is the default)",
+    source=(
+        "https://www.tensorflow.org/api_docs/python/tf/keras/layers/MaxPool1D (padding='valid' is "
+        "the default)"
+    ),
     edits={
         "lowlevel": """
 @@ network.py

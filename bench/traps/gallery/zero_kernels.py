@@ -1,11 +1,11 @@
-"""All units of a layer start alike, and with them dead: no gradient passes a kernel of zeros."""
+"""All kernels are 0: the units of a layer are all the same, and no gradient passes them."""
 
 from bench.traps.trap import Trap
 
 TRAP = Trap(
     number=15,
     name="zero_kernels",
-    change="kernels initialised to zeros",
+    change="kernels are initialised to zeros",
     stage="initial weights",
     cause="constant_initialiser",
     source="Goodfellow, Bengio and Courville 2016, Deep Learning, section 8.4 (symmetry breaking)",
