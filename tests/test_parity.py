@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 from conftest import ROOT, run_module
 
-from bench.parity import ComparisonSetting, compare
+from bench.parity import STAGE_NAMES, ComparisonSetting, compare
 from bench.parity.remote_port import PortError
-from bench.parity.result import STAGES
 from bench.task import UserError
 
 PORTS = f"{ROOT}/tests/ports.py"
@@ -46,7 +45,7 @@ def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
         reference, candidate, ComparisonSetting(dataset=dataset, optimizer="sgd", steps=steps)
     )
     assert [(stage.name, stage.verdict) for stage in parity.stages] == [
-        (name, "bit") for name in STAGES
+        (name, "bit") for name in STAGE_NAMES
     ]
 
 
@@ -214,7 +213,7 @@ def test_a_bad_map_is_refused(text, message, tmp_path):
 def test_the_command_says_the_same_in_words_and_exits_with_0():
     process = run_module("bench", "parity", f"{PORTS}:model", f"{PORTS}:subclassed", "--steps", "5")
     assert process.returncode == 0, process.stderr
-    assert all(stage in process.stdout for stage in STAGES)
+    assert all(stage in process.stdout for stage in STAGE_NAMES)
     assert "The same network, as far as can be seen: not data" in process.stdout
 
 

@@ -9,7 +9,8 @@ import pytest
 from timings import write_timings
 
 from bench.measure.saturation import NO_GRADIENT, right
-from bench.parity.result import STAGES, Difference, Parity, Stage
+from bench.parity import STAGE_NAMES
+from bench.parity.result import Difference, Parity, Stage
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
 from bench.report.findings import find, judge
@@ -584,7 +585,7 @@ def test_spread_and_power():
 
 
 def parity(verdict, difference=None):
-    stages = [Stage(name, "bit", "all") for name in STAGES[:-1]]
+    stages = [Stage(name, "bit", "all") for name in STAGE_NAMES[:-1]]
     return Parity(
         "impl_lowlevel",
         "impl_keras",

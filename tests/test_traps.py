@@ -5,8 +5,7 @@ from conftest import ROOT
 
 from bench.diagnose.causes import CAUSES
 from bench.implementations import IMPLEMENTATIONS
-from bench.parity import ComparisonSetting, compare
-from bench.parity.result import STAGES
+from bench.parity import STAGE_NAMES, ComparisonSetting, compare
 from bench.task import UserError
 from bench.traps import baseline_edits as sound
 from bench.traps.comparison import compare_traps, on_path, planted
@@ -26,7 +25,7 @@ def test_there_is_one_file_a_trap_and_every_kind_is_there():
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 def test_a_trap_is_well_made(trap, tmp_path):
     """Its changes fit the implementations as they are now, and its packages are Python."""
-    assert trap.stage in STAGES
+    assert trap.stage in STAGE_NAMES
     assert trap.cause in CAUSES
     assert trap.alone in {"", *CAUSES}
     assert trap.source

@@ -90,7 +90,7 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     The exit code is 0 if they are the same, 1 if they differ, 2 if they could not be compared.
     """
     from bench.diagnose.explain import explained
-    from bench.parity import ComparisonSetting
+    from bench.parity import TIME_SHARES, ComparisonSetting
     from bench.parity.remote_port import PortError
     from bench.report.parity import as_lines
     from bench.report.write import write_report
@@ -102,7 +102,7 @@ def parity_command(reference, candidate, out, as_json, **setting) -> None:
     if out is not None:
         check_run_folder(out)
     try:
-        with stage_progress(Console(stderr=True)) as on_stage:
+        with stage_progress(Console(stderr=True), TIME_SHARES) as on_stage:
             parity = explained(reference, candidate, ComparisonSetting(**setting), on_stage)
     except PortError as error:
         print(error.traceback_text, file=sys.stderr)

@@ -154,7 +154,7 @@ def _diagnose_cell(path: Path, as_json: bool) -> None:
 
 def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_json) -> None:
     from bench.diagnose.explain import explained
-    from bench.parity import ComparisonSetting, compared_spec
+    from bench.parity import TIME_SHARES, ComparisonSetting, compared_spec
     from bench.report.parity import as_lines
 
     setting = ComparisonSetting(
@@ -165,7 +165,7 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
         seed=seed,
         first_only=True,
     )
-    with stage_progress(Console(stderr=True)) as on_stage:
+    with stage_progress(Console(stderr=True), TIME_SHARES) as on_stage:
         parity = explained(reference, target, setting, on_stage)
     print(parity.to_json() if as_json else f"\n{as_lines(parity)}")
     sys.exit(0 if parity.same else 1)

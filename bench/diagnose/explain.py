@@ -13,8 +13,9 @@ from bench.diagnose.pairwise.loss import explain_loss
 from bench.diagnose.pairwise.metrics import explain_metrics
 from bench.diagnose.pairwise.update import explain_update
 from bench.diagnose.pairwise.weights import explain_initial, explain_variables
-from bench.parity.comparison import ComparisonSetting, Scene, compare
-from bench.parity.result import Explanation, Parity, Stage
+from bench.parity import ComparisonSetting, compare
+from bench.parity.comparison_state import ComparisonState
+from bench.parity.result import Difference, Explanation, Parity, Stage
 
 
 def explained(
@@ -28,25 +29,28 @@ def explained(
     return replace(parity, explanations=lines_of(parity.explanations, candidate))
 
 
-def explain(scene: Scene, stage: Stage) -> list[Explanation]:
-    """The causes of a stage's difference, the likeliest first; none if it is unknown."""
-    if stage.name == "data":
-        return explain_data(*scene.received)
+def explain(state: ComparisonState, stage: Stage) -> list[Explanation]:
+    """Returns the causes of a stage's difference, the likeliest first; none if it is unknown."""
+    if stage.name == "data" and state.trainings is not None:
+        return explain_data(state.trainings.reference, state.trainings.candidate)
     if stage.name == "variables":
-        return explain_variables(scene.match)
+        return explain_variables(state.match)
     if stage.name == "initial weights":
-        return explain_initial(scene.drawn, scene.match, scene.weights_given)
+        return explain_initial(state.initial_weights, state.match, state.weights_given)
     if stage.name == "forward":
-        return explain_forward(scene.pairing)
+        return explain_forward(state.pairing)
     if stage.name == "loss":
-        return explain_loss(scene.pairing)
-    if stage.name == "gradients" and "None" in (
-        stage.difference.reference,
-        stage.difference.candidate,
-    ):
-        return [explanation("gradient_cut", "gradients", str(stage.difference))]
+        return explain_loss(state.pairing)
+    if stage.name == "gradients":
+        return _explain_gradients(stage.difference)
     if stage.name == "update":
-        return explain_update(scene.pairing, stage)
-    if stage.name == "metrics":
-        return explain_metrics(scene)
+        return explain_update(state.pairing, stage)
+    if stage.name == "metrics" and state.trainings is not None:
+        return explain_metrics(state.trainings, state.pairing, state.initial_weights[0][0])
     return []
+
+
+def _explain_gradients(difference: Difference | None) -> list[Explanation]:
+    if difference is None or "None" not in (difference.reference, difference.candidate):
+        return []
+    return [explanation("gradient_cut", "gradients", str(difference))]

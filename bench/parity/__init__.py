@@ -1,5 +1,7 @@
-"""Is it the same network? Two ports compared, stage by stage; `from bench.parity import compare`."""
+"""Is it the same network? Two ports compared, stage by stage: `from bench.parity import compare`."""
 
-from bench.parity.comparison import ComparisonSetting, compare, compared_spec
+from bench.parity.comparison import compare
+from bench.parity.setting import ComparisonSetting, compared_spec
+from bench.parity.stages.registry import STAGE_NAMES, TIME_SHARES
 
-__all__ = ["ComparisonSetting", "compare", "compared_spec"]
+__all__ = ["STAGE_NAMES", "TIME_SHARES", "ComparisonSetting", "compare", "compared_spec"]

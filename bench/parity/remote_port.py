@@ -61,9 +61,9 @@ class RemotePort:
         self._pending: list[tuple[str, bytes | None]] = []
         self._known: dict[bytes, object] = {}
 
-    def open(self, batch: PortBatch | None, task: Task | None, wide: bool = False) -> None:
-        """Makes the port; `wide` in float64."""
-        self("open", batch, task, wide)
+    def open(self, batch: PortBatch | None, task: Task | None, float64: bool = False) -> None:
+        """Makes the port; `float64` in that precision."""
+        self("open", batch, task, float64)
 
     def apply_to_target(self, function: Callable, *arguments):
         """Calls `function(target, *arguments)` in the port's process.

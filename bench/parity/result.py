@@ -8,18 +8,6 @@ from dataclasses import asdict, dataclass, field
 
 from bench.parity.rounding import Judgement
 
-STAGES = (
-    "data",
-    "variables",
-    "initial weights",
-    "forward",
-    "loss",
-    "gradients",
-    "update",
-    "curve",
-    "metrics",
-)
-
 VERDICTS = {
     "bit": "same to the bit",
     "rounding": "same within rounding",

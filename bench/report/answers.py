@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.parity.result import STAGES
+from bench.parity import STAGE_NAMES
 from bench.report.cost import cost_answer
 from bench.report.findings import Verdict, judge
 from bench.report.parity import parity_texts
@@ -60,7 +60,7 @@ def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> A
     return Answer(
         question,
         "Yes, stage by stage.",
-        f"{len(comparisons)} comparisons of {len(STAGES)} stages: {verdicts['bit']} same to the bit, {verdicts['rounding']} "
+        f"{len(comparisons)} comparisons of {len(STAGE_NAMES)} stages: {verdicts['bit']} same to the bit, {verdicts['rounding']} "
         f"within rounding or a known difference.{later}",
     )
 

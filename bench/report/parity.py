@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 from tabulate import tabulate
 
-from bench.parity.result import STAGES, VERDICTS, Parity, Stage, count
+from bench.parity import STAGE_NAMES
+from bench.parity.result import VERDICTS, Parity, Stage, count
 from bench.report.diagnosis import as_lines as as_causes
 from bench.results.comparisons import StoredComparison
 
@@ -54,7 +55,7 @@ def parity_table(comparisons: list[StoredComparison]) -> pd.DataFrame:
             {
                 "dataset": compared.dataset,
                 "implementation": f"{compared.implementation} : {compared.reference}",
-                **{name: stages.get(name, "-") for name in STAGES},
+                **{name: stages.get(name, "-") for name in STAGE_NAMES},
             }
         )
     return pd.DataFrame(rows)

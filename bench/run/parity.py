@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.data.source import Source, Spec
 from bench.diagnose.explain import explained
-from bench.parity import ComparisonSetting, compared_spec
+from bench.parity import TIME_SHARES, ComparisonSetting, compared_spec
 from bench.results.comparisons import StoredComparison, write_comparison
 from bench.run.progress import stage_progress
 from bench.task import UserError
@@ -67,7 +67,7 @@ def _compare(
     console: Console,
 ) -> StoredComparison:
     try:
-        with stage_progress(console) as on_stage:
+        with stage_progress(console, TIME_SHARES) as on_stage:
             parity = explained(reference, candidate, setting, on_stage)
     except UserError as error:
         return replace(compared, error=str(error))

@@ -8,26 +8,13 @@ from collections.abc import Callable, Iterator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-SHARES = {
-    "loading": 8,
-    "data": 2,
-    "variables": 0,
-    "initial weights": 1,
-    "forward": 2,
-    "loss": 1,
-    "gradients": 1,
-    "update": 4,
-    "curve": 8,
-    "metrics": 1,
-}
-"""About how long the stages of a comparison take, relative to each other."""
-
 
 @contextlib.contextmanager
-def stage_progress(
-    console: Console, shares: dict[str, int] = SHARES
-) -> Iterator[Callable[[str], None]]:
-    """A bar that is told the name of every stage before it begins; `shares` are the stages with their relative times."""
+def stage_progress(console: Console, shares: dict[str, int]) -> Iterator[Callable[[str], None]]:
+    """Shows a bar, and yields a function that is called with the name of every stage before it begins.
+
+    `shares` has each stage's relative time, in the order of the stages.
+    """
     progress = Progress(
         BarColumn(),
         TimeElapsedColumn(),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.parity.comparison import Scene
+from bench.parity.comparison_state import WatchedTrainings
 from bench.parity.fixed_weights import THRESHOLD
 from bench.parity.inputs import evaluation_batches
-from bench.parity.port import Received
+from bench.parity.pairing import Pairing, View
+from bench.parity.port import Received, Weights
 from bench.parity.result import Explanation
 from bench.process.group import call_in_child
+from bench.task import Task
 
 METRIC_TOLERANCE = 1e-5
 """Of an evaluation's loss, relative: the mean over batches differs by 8e-5 and more, float32 sums by 1e-6."""
@@ -18,32 +20,34 @@ METRIC_TOLERANCE = 1e-5
 ACCUMULATED = 1e-4
 
 
-def explain_metrics(scene: Scene) -> list[Explanation]:
-    """Causes of a difference in the metrics stage, of ports that report their evaluations."""
-    reference, candidate = scene.received
-    if (
-        reference is None
-        or candidate is None
-        or not (reference.evaluations and candidate.evaluations)
-    ):
+def explain_metrics(
+    trainings: WatchedTrainings, pairing: Pairing, initial: Weights
+) -> list[Explanation]:
+    """Returns the causes of a difference in the metrics stage, of ports that report evaluations.
+
+    `initial` are the reference's initial weights.
+    """
+    reference, candidate = trainings.reference, trainings.candidate
+    if not (reference.evaluations and candidate.evaluations):
         return []
     ours, theirs = reference.evaluations[0], candidate.evaluations[0]
     if any(
         not np.isclose(ours[what], theirs[what], rtol=METRIC_TOLERANCE, atol=1e-6)
         for what in ("accuracy", "true_positives", "loss")
     ):
-        return _evaluation(scene, ours, theirs)
-    return _running(reference, candidate, scene.task.dataset.train.batches(scene.task.batch_size))
+        fixed = trainings.task.initial_weights()
+        view = pairing.reference
+        view.set_weights({name: fixed.get(name, value) for name, value in initial.items()})
+        return _evaluation(view, trainings.task, ours, theirs)
+    task = trainings.task
+    return _running(reference, candidate, task.dataset.train.batches(task.batch_size))
 
 
 def _evaluation(
-    scene: Scene, ours: dict[str, float], theirs: dict[str, float]
+    view: View, task: Task, ours: dict[str, float], theirs: dict[str, float]
 ) -> list[Explanation]:
-    """By the reference's own outputs and losses on the evaluation split."""
-    view = scene.pairing.reference
-    still = scene.still.initial_weights()
-    view.set_weights({name: still.get(name, value) for name, value in scene.drawn[0][0].items()})
-    batches = call_in_child(evaluation_batches, scene.task.dataset, scene.task.batch_size)
+    """Explains by the reference's own outputs and losses on the evaluation split."""
+    batches = call_in_child(evaluation_batches, task.dataset, task.batch_size)
     outputs = np.concatenate(
         [view.ask("forward", batch.features, False, 0)[-1].value for batch in batches]
     )

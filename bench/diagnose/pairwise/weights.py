@@ -62,7 +62,9 @@ def _unmatched(ours: list[Variable], theirs: list[Variable]) -> Explanation:
     return explanation("missing_variable", "variables", "; ".join(named))
 
 
-def explain_initial(drawn: list[list[Weights]], match: Match, given: bool) -> list[Explanation]:
+def explain_initial(
+    drawn: tuple[list[Weights], list[Weights]], match: Match, given: bool
+) -> list[Explanation]:
     """Causes of a difference in the initial weights, which were `given` to both or drawn by themselves."""
     reference, candidate = drawn[0][0], match.to_reference(drawn[1][0])
     pairs = [pair for pair in match.pairs if _is_drawn(reference[pair.reference.name])]

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from bench.parity import known_differences
+from bench.parity.comparison_state import ComparisonState
 from bench.parity.pairing import RANDOM_ORDER, Pairing, View
 from bench.parity.result import Stage, difference_of
 from bench.parity.rounding import Judgement, multiple, nudged, same_bits
 
 
-def curve_stage(pairing: Pairing) -> Stage:
+def curve_stage(state: ComparisonState) -> Stage:
     """Losses and gradient norms of consecutive steps. The tolerance of a step is a multiple of how far the reference
     port has parted from itself by then, when started at weights moved by one ULP, or by what the ports' updates were found
     to differ if that adds up."""
+    pairing = state.pairing
     compared = f"{pairing.steps} training steps: losses and gradient norms"
     if not pairing.aligned:
         return Stage("curve", "not seen", RANDOM_ORDER)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bench.parity.comparison_state import ComparisonState
 from bench.parity.matching import align_activations, same_operation
 from bench.parity.pairing import Judged, Pairing, View
 from bench.parity.port import Activation, PortBatch
@@ -17,8 +18,9 @@ RANDOM_DRAWS = 24
 ARITHMETIC = frozenset({"Add", "AddV2", "Mul", "RealDiv", "Select", "SelectV2", "Sub"})
 
 
-def forward_stage(pairing: Pairing) -> Stage:
+def forward_stage(state: ComparisonState) -> Stage:
     """Every activation in evaluation mode and in training mode."""
+    pairing = state.pairing
     batch = pairing.inputs.batches[0]
     samples = _samples_that_fit(pairing, batch)
     features = {name: value[:samples] for name, value in batch.features.items()}

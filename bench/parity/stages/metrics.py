@@ -5,14 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from bench.parity import known_differences
+from bench.parity.comparison_state import ComparisonState
 from bench.parity.pairing import Judged, Pairing, View
 from bench.parity.port import Received
 from bench.parity.result import Stage
 from bench.parity.rounding import judge
 
 
-def metrics_stage(pairing: Pairing) -> Stage:
-    """The ports' own evaluations, and what their outputs say, over batches of which the last is partial."""
+def metrics_stage(state: ComparisonState) -> Stage:
+    """Compares evaluations: those that two trainings reported, else those that the ports make."""
+    if state.trainings is not None:
+        trainings = state.trainings
+        return _reported(trainings.reference, trainings.candidate, state.pairing.random)
+    return _evaluated(state.pairing)
+
+
+def _evaluated(pairing: Pairing) -> Stage:
+    """Compares the ports' own evaluations, and what their outputs say. The last batch is partial."""
     batches = pairing.inputs.evaluation
 
     def measurement(view: View) -> dict:
@@ -39,9 +48,10 @@ def metrics_stage(pairing: Pairing) -> Stage:
 REPORTED_LOSSES = "training losses as reported"
 
 
-def evaluations_stage(reference: Received, candidate: Received, random: bool) -> Stage:
-    """The evaluations that contract modules report of the initial weights, in float32, in which the APIs count; and the losses
-    that they report of their steps, unless those are `random`."""
+def _reported(reference: Received, candidate: Received, random: bool) -> Stage:
+    """Compares the evaluations that contract modules report of the initial weights, in float32, the
+    APIs' own precision; and the losses that they report of their steps, unless the steps are
+    `random`."""
     if not reference.evaluations or not candidate.evaluations:
         return Stage("metrics", "not seen", "no evaluation was reported")
     first, second = (

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.parity.pairing import RANDOM_ORDER, SATURATING, Pairing, View
+from bench.parity.comparison_state import ComparisonState
+from bench.parity.pairing import RANDOM_ORDER, SATURATING, View
 from bench.parity.result import Difference, Stage
 
 SATURATED, SATURATED_VALUE = "losses of saturated outputs", "value of saturated outputs"
 
 
-def loss_stage(pairing: Pairing) -> Stage:
+def loss_stage(state: ComparisonState) -> Stage:
     """Per-sample losses, regularisation, reduction, and the value that is minimised; and losses of outputs so large that they
     saturate."""
+    pairing = state.pairing
     batch = pairing.inputs.batches[0]
     saturating = pairing.with_outputs(SATURATING)
 
@@ -79,8 +81,9 @@ def _reduction(answer: dict) -> str:
     return "neither mean nor sum"
 
 
-def gradients_stage(pairing: Pairing) -> Stage:
+def gradients_stage(state: ComparisonState) -> Stage:
     """The derivative of the loss by every trainable variable; None is not the same as zero."""
+    pairing = state.pairing
     batch = pairing.inputs.batches[0]
 
     def measurement(view: View) -> dict:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from bench.parity.comparison_state import ComparisonState
 from bench.parity.matching import Match
 from bench.parity.port import Received, Weights
 from bench.parity.result import Difference, Stage
@@ -14,13 +15,16 @@ from bench.parity.rounding import same_bits
 SIGNIFICANCE = 1e-4
 """Chance of calling initialisers different that are the same, over all variables together."""
 
-DRAWS = 4
 
-
-def data_stage(reference: Received | None, candidate: Received | None, unseen: str) -> Stage:
-    """What the training steps of both ports received; None for a port that has no input of its own."""
-    if reference is None or candidate is None:
-        return Stage("data", "not seen", unseen)
+def data_stage(state: ComparisonState) -> Stage:
+    """Compares what the training steps of both ports received."""
+    if state.trainings is None:
+        return Stage(
+            "data",
+            "not seen",
+            f"a function brings no data; both are given {state.inputs.source}",
+        )
+    reference, candidate = state.trainings.reference, state.trainings.candidate
     compared = (
         f"{len(reference.digests):,} samples in {len(reference.sizes)} batches over two epochs, the last of "
         f"{reference.sizes[-1]}"
@@ -86,8 +90,9 @@ def _first_difference(first: list, second: list) -> int | None:
     return next(unequal, min(len(first), len(second)))
 
 
-def variables_stage(match: Match) -> Stage:
-    """Count, shape, dtype and trainability; names are reported, not judged."""
+def variables_stage(state: ComparisonState) -> Stage:
+    """Compares count, shape, dtype and trainability. Names are reported, and may differ."""
+    match = state.match
     pairs = match.pairs
     parameters = sum(int(np.prod(pair.reference.shape)) for pair in pairs)
     compared = f"{len(pairs)} variables, {parameters:,} values"
@@ -135,14 +140,23 @@ def _variables_difference(match: Match) -> Difference | None:
     return None
 
 
-def initial_stage(
-    reference: list[Weights], candidate: list[Weights], match: Match, given: tuple[bool, bool]
-) -> Stage:
-    """Initial weights: to be equal where the task gives them, else drawn from the same distribution, by the two-sample
-    Kolmogorov-Smirnov test (`scipy.stats.ks_2samp`) with Bonferroni's correction."""
-    candidate = [match.to_reference(weights) for weights in candidate]
-    if all(given):
-        return _equal_weights(reference[0], candidate[0])
+def initial_stage(state: ComparisonState) -> Stage:
+    """Compares initial weights: equal where the task gives them, else of the same distribution."""
+    reference, candidate = state.initial_weights
+    translated = [state.match.to_reference(weights) for weights in candidate]
+    stage = (
+        _equal_weights(reference[0], translated[0])
+        if state.weights_given
+        else _same_distribution(reference, translated, state.match)
+    )
+    if state.match.complete:
+        state.check_reference_loss()
+    return stage
+
+
+def _same_distribution(reference: list[Weights], candidate: list[Weights], match: Match) -> Stage:
+    """Compares draws by the two-sample Kolmogorov-Smirnov test (`scipy.stats.ks_2samp`) with
+    Bonferroni's correction."""
     from scipy.stats import ks_2samp  # takes a second to load
 
     compared = f"distribution of {len(match.pairs)} variables over {min(len(reference), len(candidate))} draws"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.parity import known_differences
+from bench.parity.comparison_state import ComparisonState
 from bench.parity.pairing import RANDOM_ORDER, Pairing, View
 from bench.parity.result import Stage
 
@@ -14,9 +15,10 @@ SCALES = (1e-3, 1e-6)
 """Of the gradients' size: next to smaller ones an optimizer's epsilon shows."""
 
 
-def update_stage(pairing: Pairing) -> Stage:
+def update_stage(state: ComparisonState) -> Stage:
     """Weights, moving statistics and slots after steps 1 and 3, weights after a change of the learning rate; the learning rate
     over all steps; and updates by small gradients."""
+    pairing = state.pairing
     if not pairing.aligned:
         return Stage("update", "not seen", RANDOM_ORDER)
     pairing.reference.set_weights(pairing.weights)
