@@ -5,7 +5,7 @@ import sys
 if not (3, 9) <= sys.version_info[:2] <= (3, 11):
     print(
         "error: Python 3.9, 3.10 or 3.11 is needed (TensorFlow 2.15, the last with Estimator, has no other), this is "
-        "%d.%d: run `make bench`, which finds or fetches one" % sys.version_info[:2],
+        f"{sys.version_info[0]}.{sys.version_info[1]}: run `make bench`, which finds or fetches one",
         file=sys.stderr,
     )
     sys.exit(2)

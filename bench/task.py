@@ -11,7 +11,7 @@ result, with all that the API offers to somebody who needs speed.
 Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
 their place (``--impl mypackage.my_port``).
 
-This module imports neither TensorFlow nor any other part of the benchmark.
+This module imports neither TensorFlow nor any other part of the benchmark but its errors.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+from bench.errors import UserError as UserError  # part of the contract
 
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
@@ -45,10 +47,6 @@ OUTPUTS = {
     "logits": "dense2 goes into the cross-entropy as it is: the sound port",
     "activated": "sigmoid(dense2) goes into the cross-entropy as if it were logits: the port that freezes",
 }
-
-
-class UserError(Exception):
-    """Something the user can mend. Shown as one line on standard error, with exit code 2."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,20 @@
 """Bad input: one clear line, exit code 2, nothing half-written."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from conftest import ROOT, run_module
 from rich.console import Console
 
+from bench.cli.group import VERBS, main
 from bench.run.errors import one_line_errors
 from bench.run.progress import share_progress
 from bench.task import UserError
@@ -126,6 +131,93 @@ def test_help_is_there_without_waiting_for_tensorflow(arguments):
     assert process.returncode == 0
     assert "Usage: python -m" in process.stdout
     assert "| tensorflow\n" not in process.stderr
+
+
+def help_of_bench() -> str:
+    return CliRunner().invoke(main, ["--help"], prog_name="bench").output
+
+
+def test_help_lists_every_verb_under_its_heading_in_a_line_of_its_own():
+    shown = help_of_bench()
+    listed = re.findall(r"^(?:([A-Z][^\n]+):|  (\w+)  +(\S.*))$", shown, re.MULTILINE)
+    headings = [heading for heading, *_ in listed if heading not in ("", "Options")]
+    assert headings == ["The three questions", "The benchmark", "Background"]
+    verbs = {name: line for _, name, line in listed if name}
+    assert list(verbs) == (
+        [
+            "diagnose",
+            "parity",
+            "all",
+            "run",
+            "report",
+            "compare",
+            "sweep",
+            "cluster",
+            "traps",
+            "replay",
+            "data",
+        ]
+    )
+    assert not any(line.endswith("...") for line in verbs.values())
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", [name for verbs in VERBS.values() for name in verbs])
+def test_the_line_of_a_verb_is_how_its_own_help_begins(name):
+    command = main.get_command(click.Context(main), name)
+    assert command.name == name
+    line = next(verbs[name][1] for verbs in VERBS.values() if name in verbs)
+    assert " ".join(command.help.split()).startswith(line)
+    assert f"{line}\n" in help_of_bench()
+
+
+HEAVY = [
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "platformdirs",
+    "plotly",
+    "psutil",
+    "pyarrow",
+    "rich",
+    "scipy",
+    "tensorflow",
+    "wfdb",
+]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["everything"]])
+def test_help_imports_nothing_that_is_heavy(arguments):
+    program = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print('imported', *sys.modules))\n"
+        "from bench.cli import run\n"
+        "run()\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, text=True, capture_output=True
+    )
+    imported = set(process.stdout.rpartition("imported ")[2].split())
+    assert "bench.cli.group" in imported
+    assert not imported & set(HEAVY)
+    assert {name for name in imported if name.startswith("bench.cli.")} == {"bench.cli.group"}
+
+
+def test_the_version_is_that_of_the_package():
+    process = run_module("bench", "--version")
+    assert process.stdout == f"tf-port-bench {metadata.version('tf-port-bench')}\n"
+
+
+def test_the_console_script_is_the_same_program_by_its_own_name():
+    assert '[project.scripts]\ntf-port-bench = "bench.cli:run"\n' in (
+        ROOT / "pyproject.toml"
+    ).read_text("utf-8")
+    program = "import sys; sys.argv[0] = 'bin/tf-port-bench'; from bench.cli import run; run()"
+    process = subprocess.run(
+        [sys.executable, "-c", program, "--help"], cwd=ROOT, text=True, capture_output=True
+    )
+    assert process.stdout.startswith("Usage: tf-port-bench [OPTIONS]")
+    assert process.stdout[20:] == run_module("bench", "--help").stdout[22:]
 
 
 def test_text_from_files_is_shown_as_text(capsys):

@@ -13,6 +13,7 @@ from test_fuzz_results import replayed
 from test_report import ENVIRONMENT, FROZEN, RATES, parity, write_measured
 from timings import write_timings
 
+from bench.errors import printable
 from bench.parity.result import Difference, Explanation, Parity
 from bench.report.compare import compare_runs
 from bench.report.plots import escaped
@@ -22,7 +23,7 @@ from bench.report.sweep import write_sweep
 from bench.report.write import write_report
 from bench.results import cells as raw
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
-from bench.results.files import MOST_JSON, RawFileError, printable, read_json, read_table
+from bench.results.files import MOST_JSON, RawFileError, read_json, read_table
 from bench.results.rounds import read_calls, read_variants
 from bench.results.typed import as_fields, as_record
 from bench.text_tables import as_markdown, as_text

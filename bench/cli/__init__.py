@@ -1,11 +1,10 @@
-"""The verbs of `python -m bench`, and nothing else."""
+"""The command line: `python -m bench`, or `tf-port-bench`."""
 
-from bench.cli import clustering, comparing, data, diagnosing, measuring  # noqa: F401  their verbs join the group
 from bench.cli.group import main
 from bench.run.errors import one_line_errors
 
 
 def run() -> None:
-    """Runs the command line."""
+    """Runs the command line. Help and errors name the program as it was started."""
     with one_line_errors():
-        main.main(prog_name="python -m bench", standalone_mode=False)
+        main.main(standalone_mode=False)

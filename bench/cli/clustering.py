@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
@@ -16,7 +15,7 @@ from bench.task import BATCH_SIZE, OUTPUTS
 SEEDS, QUICK_SEEDS = 6, 1
 
 
-@main.command("cluster")
+@click.command("cluster")
 @click.option(
     "--workers",
     type=Numbers(),
@@ -114,7 +113,7 @@ def cluster_command(
     fresh,
     quick,
 ) -> None:
-    """What does each API's own way to a cluster cost, and is it still the same training?
+    """What does each API's own way to a cluster cost? And is it still the same training?
 
     Starts a cluster of real processes on this machine, on TensorFlow's own runtime: MultiWorkerMirroredStrategy for Keras and
     Estimator, a parameter server and SyncReplicasOptimizer for sessions. Every sample is trained on once an epoch, whatever the

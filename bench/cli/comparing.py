@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.cli.group import main
 from bench.data.source import DATASETS
 from bench.run.progress import stage_progress
 from bench.task import OPTIMIZERS, OUTPUTS
 
 
-@main.command("parity")
+@click.command("parity")
 @click.argument("reference")
 @click.argument("candidate")
 @click.option(

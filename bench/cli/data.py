@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.cli.group import main
 from bench.data.source import DATASETS
 from bench.run.data_options import data_options
 from bench.task import UserError
 
 
-@main.group("data", invoke_without_command=True)
+@click.group("data", invoke_without_command=True)
 @click.option(
     "--dataset",
     "datasets",
@@ -33,9 +32,11 @@ from bench.task import UserError
 )
 @click.pass_context
 def data_command(context, datasets, chosen, picture) -> None:
-    """Make the datasets if need be, list them, and draw two samples of each class.
+    """Make the datasets, list them, and draw samples.
 
-    Making is shared among all cores and, if it is stopped, goes on where it was. 'data inspect FILE' looks into a file.
+    Datasets that exist already are not made again. All cores share the work; if it is stopped, the same
+    command goes on where it was. The picture has two samples of each class. 'data inspect FILE' looks
+    into a file.
     """
     if context.invoked_subcommand is not None:
         return

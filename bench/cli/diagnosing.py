@@ -10,7 +10,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.cli.group import main
 from bench.data.source import DATASETS
 from bench.implementations import IMPLEMENTATIONS
 from bench.run.data_options import data_options
@@ -18,7 +17,7 @@ from bench.run.progress import stage_progress
 from bench.task import OUTPUTS, UserError
 
 
-@main.command("diagnose")
+@click.command("diagnose")
 @click.argument("target", metavar="CELL_OR_PORT")
 @click.option(
     "--reference",
@@ -74,7 +73,8 @@ from bench.task import OUTPUTS, UserError
 def diagnose_command(
     target, reference, batch, dataset, outputs, chosen, seed, epochs, steps, picture, as_json
 ) -> None:
-    """Why does it not train? Trains a port while watching it, or reads a finished cell, and names the cause.
+    """Why does it not train? Trains a port and watches it, or reads a finished cell, and names the
+    cause.
 
     CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when it is run; or a port as for
     'parity': a module with train(task, observer), or module:object or file.py:object of a function. All but cells are code, and
@@ -171,7 +171,7 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
     sys.exit(0 if parity.same else 1)
 
 
-@main.command("traps")
+@click.command("traps")
 @click.option(
     "--only",
     "names",
@@ -234,7 +234,9 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
 def traps_command(
     names, implementations, full, datasets, seeds, alone, clean, out, as_json
 ) -> None:
-    """The gallery of porting traps: what people get wrong, at which stage it shows, and the cure.
+    """Show what people get wrong when they port a network.
+
+    The gallery has, of every trap, its change to the code, the stage at which it shows, and its cure.
 
     \b
     python -m bench traps
@@ -287,7 +289,7 @@ def traps_command(
         )
 
 
-@main.command("replay")
+@click.command("replay")
 @click.option(
     "--records",
     type=click.Path(path_type=Path),
@@ -303,7 +305,7 @@ def traps_command(
     help="Where the page and its raw measurements go.",
 )
 def replay_command(records, out) -> None:
-    """Replay the case that this project began with, from the symptom to the cure, and write it as one page.
+    """Replay the case that this project began with. Writes it as one page, from symptom to cure.
 
     Both datasets, all three APIs, in the stages in which its author looked for the cause: the network, the data, the
     gradients, the predictions. A few minutes.

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.cli.group import main
 from bench.cli.running import epochs_of, run_and_show, show_report
 from bench.data.source import DATASETS, EPOCHS
 from bench.run.data_options import data_options
@@ -116,13 +115,13 @@ def grid_options(command):
     return command
 
 
-@main.command("all")
+@click.command("all")
 @grid_options
 @click.option(
     "--fresh", is_flag=True, help="Start over: keep nothing that an earlier run measured."
 )
 def all_command(**options) -> None:
-    """Measure the whole table, and write the report.
+    """What does each API cost? Measure it, and write the report.
 
     Before that, parity: is every implementation the same network as the first? Then every cell (implementation x dataset x
     outputs x seed) trains in a process of its own. RESULTS: results.md and
@@ -138,27 +137,29 @@ def all_command(**options) -> None:
     _measure(keep_others=False, **options)
 
 
-@main.command("run")
+@click.command("run")
 @grid_options
 def run_command(**options) -> None:
-    """Measure part of the table; other rows already in --out stay, if they come from the same data and epochs.
+    """Measure part of the table.
+
+    Other rows that are already in --out stay if they come from the same data and epochs.
 
     Example: python -m bench run --impl keras --dataset large --outputs activated
     """
     _measure(keep_others=True, fresh=False, **options)
 
 
-@main.command("report")
+@click.command("report")
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 def report_command(folder) -> None:
-    """Make the report of a result folder again, from its raw files."""
+    """Make the report of a result folder again. Reads its raw files."""
     from bench.run.check import check_run_folder
 
     check_run_folder(folder)
     show_report(folder, Console())
 
 
-@main.command("sweep")
+@click.command("sweep")
 @click.option(
     "--batch",
     "batches",
@@ -198,7 +199,9 @@ def report_command(folder) -> None:
     help="Where results go: sweep.html to look at, sweep.md and sweep.csv.",
 )
 def sweep_command(batches, lengths, implementations, profile, out) -> None:
-    """From which size on does the API stop mattering? Throughput, API tax and memory against batch size and sample length.
+    """From which size on does the API stop mattering?
+
+    Measures throughput, API tax and memory against batch size and sample length.
 
     Batch sizes are measured at a length of 130, lengths at a batch of 32, on noise. Each API gets a law: a fixed cost per step and a
     cost per value. Sizes that would not fit into memory are skipped, with the estimate that said so.
@@ -237,7 +240,7 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
     console.print(f"\n{out / 'sweep.html'} has the plot.", highlight=False)
 
 
-@main.command("compare")
+@click.command("compare")
 @click.argument("before", type=click.Path(path_type=Path), metavar="A")
 @click.argument("after", type=click.Path(path_type=Path), metavar="B")
 @click.option(

@@ -15,7 +15,6 @@ from bench.report.cost import (
     QUESTION,
     TAX_NOTE,
     THROUGHPUT_NOTE,
-    warning_texts,
     code_table,
     cost_texts,
     has_gpu,
@@ -24,6 +23,7 @@ from bench.report.cost import (
     other_costs_table,
     tax_table,
     throughput_table,
+    warning_texts,
 )
 from bench.report.diagnosis import WHY, causes_table, cell_causes, with_causes
 from bench.report.findings import Finding, find
@@ -118,9 +118,7 @@ def write_report(folder: Path) -> Report:
     )
     raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
     raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
-    raw.write_text(
-        folder / "results.md", _markdown(tables, notes, findings, warnings, environment)
-    )
+    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, warnings, environment))
     if len(curves):
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
     raw.write_text(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.task import UserError
+from bench.errors import UserError, printable
 
 FOLDERS = ("parity", "rounds", "cells", "steps", "outputs", "traces", "logs")
 """Of a result folder."""
@@ -36,16 +36,6 @@ class RawFileError(UserError):
 
     def __init__(self, path: Path, what: str):
         super().__init__(printable(f"{path.parent.name}/{path.name} {what}"[:LONGEST_ERROR]))
-
-
-def printable(text: str) -> str:
-    """Text in one line, in which nothing is left that a terminal obeys, that turns its direction or that cannot be encoded."""
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
 
 
 def left_out(what: str, error: RawFileError) -> str:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 import click
 
-from bench.results.files import printable
-from bench.task import UserError
+from bench.errors import UserError, printable
 
 
 @contextlib.contextmanager

@@ -1,0 +1,20 @@
+"""Errors that a user can mend, and text from files made safe to show."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something the user can mend. It is shown as one line on standard error, with exit code 2."""
+
+
+def printable(text: str) -> str:
+    """Returns text of one line without control characters, signs that turn the direction of writing, and lone surrogates.
+
+    White space becomes a space, and every other such character U+FFFD.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
