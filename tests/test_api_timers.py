@@ -1,4 +1,4 @@
-"""Clocks at doors: exclusive times with a clock of our own, and real TensorFlow."""
+"""Clocks around timed functions: exclusive times with a clock of our own, and real TensorFlow."""
 
 import sys
 import types
@@ -30,56 +30,82 @@ def api():
     del sys.modules[module.__name__]
 
 
-DOORS_UNDER_TEST = (
+FUNCTIONS_UNDER_TEST = (
     ("runtime_s", "api_under_test", "runtime"),
     ("api_s", "api_under_test", "run"),
-    ("api_s", "no.such.module", "run"),
-    ("api_s", "api_under_test", "nothing"),
+    ("api_s", "package.never.imported", "run"),
 )
 
 
-def test_time_goes_to_the_innermost_door_and_what_lies_outside_to_none(api):
-    doors = ApiTimers(api.clock)
-    doors.open(DOORS_UNDER_TEST)
+def test_time_goes_to_the_innermost_function_and_what_lies_outside_to_none(api):
+    timers = ApiTimers(api.clock)
+    timers.open(FUNCTIONS_UNDER_TEST)
     api.clock.now += 10
     api.run()
     api.clock.now += 10
-    assert doors.take() == {"runtime_s": 4, "api_s": 3}
-    assert doors.take() == {
+    assert timers.take() == {"runtime_s": 4, "api_s": 3}
+    assert timers.take() == {
         "runtime_s": 0,
         "api_s": 0,
     }
 
 
-def test_it_may_be_taken_within_a_door_and_an_exception_does_not_confuse_it(api):
-    doors = ApiTimers(api.clock)
+def test_it_may_be_taken_within_a_timed_function_and_an_exception_does_not_confuse_it(api):
+    timers = ApiTimers(api.clock)
     taken = []
 
     def runtime():
         api.clock.now += 4
-        taken.append(doors.take())
+        taken.append(timers.take())
         api.clock.now += 5
-        raise ValueError
+        raise ValueError("in the runtime")
 
     api.runtime = runtime
-    doors.open(DOORS_UNDER_TEST)
-    with pytest.raises(ValueError):
+    timers.open(FUNCTIONS_UNDER_TEST)
+    with pytest.raises(ValueError, match="in the runtime"):
         api.run()
     api.clock.now += 100
     assert taken == [{"runtime_s": 4, "api_s": 1}]
-    assert doors.take() == {"runtime_s": 5, "api_s": 0}
+    assert timers.take() == {"runtime_s": 5, "api_s": 0}
 
 
 def test_closing_leaves_everything_as_it_was(api):
     before = api.runtime, api.run
-    doors = ApiTimers(api.clock)
-    doors.open(DOORS_UNDER_TEST)
+    timers = ApiTimers(api.clock)
+    timers.open(FUNCTIONS_UNDER_TEST)
     assert api.run is not before[1]
-    doors.close()
+    timers.close()
     assert (api.runtime, api.run) == before
 
 
-def test_every_door_of_tensorflow_is_there():
+def test_a_renamed_function_raises_with_its_name_and_nothing_stays_installed(api):
+    before = api.runtime, api.run
+    for renamed in ("renamed", "Renamed.run", "run.renamed"):
+        with pytest.raises(AttributeError, match=r"has no attribute '[Rr]enamed'"):
+            ApiTimers(api.clock).open((*FUNCTIONS_UNDER_TEST, ("api_s", "api_under_test", renamed)))
+        assert (api.runtime, api.run) == before
+
+
+def test_a_module_that_its_imported_package_does_not_have_raises_with_its_name(api):
+    before = api.runtime, api.run
+    for module in ("json.renamed", "json.renamed.inner"):
+        with pytest.raises(ModuleNotFoundError, match=r"'json' has no module 'renamed'"):
+            ApiTimers(api.clock).open((*FUNCTIONS_UNDER_TEST, ("api_s", module, "run")))
+        assert (api.runtime, api.run) == before
+
+
+def test_a_module_never_imported_is_passed_by_and_stays_so(api, monkeypatch):
+    monkeypatch.delitem(sys.modules, "json.tool", raising=False)
+    timers = ApiTimers(api.clock)
+    timers.open((*FUNCTIONS_UNDER_TEST, ("api_s", "json.tool", "main")))
+    api.run()
+    assert timers.take() == {"runtime_s": 4, "api_s": 3}
+    timers.close()
+    assert "json.tool" not in sys.modules
+    assert "package" not in sys.modules
+
+
+def test_every_timed_function_of_tensorflow_is_there():
     import functools
     import importlib
 
@@ -87,7 +113,13 @@ def test_every_door_of_tensorflow_is_there():
 
     assert tf.keras.Model
     assert tf.estimator.Estimator
+    timers, before = ApiTimers(), tf.compat.v1.Session.run
+    timers.open()
+    assert tf.compat.v1.Session.run is not before
+    timers.close()
+    assert tf.compat.v1.Session.run is before
     for _, module, path in TIMED_FUNCTIONS:
+        assert module in sys.modules  # after `import tensorflow`: none is passed by
         assert callable(functools.reduce(getattr, path.split("."), importlib.import_module(module)))
 
 
@@ -103,13 +135,13 @@ def test_a_real_session_spends_its_time_in_the_runtime_and_in_its_own_python():
             {matrix: np.ones([500, 500], np.float32)},
         )
         session.run(product, feed)
-        doors = ApiTimers()
-        doors.open()
+        timers = ApiTimers()
+        timers.open()
         began = time.perf_counter()
         for _ in range(20):
             session.run(product, feed)
         wall = time.perf_counter() - began
-        spent = doors.take()
-        doors.close()
+        spent = timers.take()
+        timers.close()
     assert spent["runtime_s"] > spent["api_s"] > 0
     assert spent["runtime_s"] + spent["api_s"] <= wall

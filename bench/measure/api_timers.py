@@ -1,15 +1,21 @@
-"""Clocks at the timers of the APIs: where Python calls into the runtime, and where an API's own Python code begins.
+"""Clocks around functions of TensorFlow: how long the runtime takes, and how long the API's Python.
 
-They are installed for a few calls and removed again. Time is kept by the kind of the innermost door: what a session's `run`
-takes without the call into C++ that it makes is the API's, what lies outside all timers is the program's own Python.
+The clocks are installed for a few calls and removed again. A moment counts for the innermost timed
+function that is running. The time of a session's `run` without the call into C++ that it makes is
+the API's; time outside of all timed functions is the program's own Python.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib
+import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.util import find_spec
+from types import ModuleType
+
+from bench.patched import patched
 
 TIMED_FUNCTIONS = (
     ("runtime_s", "tensorflow.python.client.pywrap_tf_session", "TF_SessionRun_wrapper"),
@@ -28,39 +34,46 @@ TIMED_FUNCTIONS = (
     ("api_s", "keras.src.callbacks", "CallbackList.on_train_batch_begin"),
     ("api_s", "keras.src.callbacks", "CallbackList.on_train_batch_end"),
 )
-"""(kind, module, object) of TensorFlow 2.15. The first five are C++: the step itself. Modules that a program has not imported
-are passed by."""
+"""(kind, module, function) of TensorFlow 2.15. The first five are the calls from Python into C++,
+which execute the step."""
 
 
 class ApiTimers:
-    """Seconds spent within each kind of door since they were last taken."""
+    """Measures the seconds spent in each kind of timed function, `runtime_s` and `api_s`."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter):
         self._clock = clock
-        self._restore: list[Callable[[], None]] = []
-        self._inside: list[str] = []
+        self._installed = ExitStack()
+        self._running: list[str] = []
         self._spent = dict.fromkeys(("runtime_s", "api_s"), 0.0)
         self._mark = 0.0
 
-    def open(self, timers: tuple[tuple[str, str, str], ...] = TIMED_FUNCTIONS) -> None:
-        """Installs the clocks in this process."""
-        for kind, module, path in timers:
-            *parents, name = path.split(".")
-            try:
-                holder = functools.reduce(getattr, parents, importlib.import_module(module))
-                original = getattr(holder, name)
-            except (ImportError, AttributeError):
-                continue
-            setattr(holder, name, self._timed(kind, original))
-            self._restore.append(functools.partial(setattr, holder, name, original))
+    def open(self, functions: tuple[tuple[str, str, str], ...] = TIMED_FUNCTIONS) -> None:
+        """Installs the clocks around functions of the modules that this process has imported.
+
+        Raises:
+            AttributeError: an imported module has no such function. Nothing is installed then.
+            ModuleNotFoundError: an imported package has no such module. Nothing is installed then.
+        """
+        with ExitStack() as stack:
+            for kind, module, path in functions:
+                imported = _imported(module)
+                if imported is not None:
+                    *parents, name = path.split(".")
+                    owner = functools.reduce(getattr, parents, imported)
+                    timed = self._timed(kind, getattr(owner, name))
+                    stack.enter_context(patched(owner, {name: timed}))
+            self._installed = stack.pop_all()
 
     def close(self) -> None:
-        """Removes them."""
-        while self._restore:
-            self._restore.pop()()
+        """Removes the clocks."""
+        self._installed.close()
 
     def take(self) -> dict[str, float]:
-        """What was spent until now; it begins at 0 again. May be called within a door."""
+        """Returns the seconds by kind since the last call of `take`, and sets them back to 0.
+
+        It may be called while a timed function is running.
+        """
         self._charge()
         spent, self._spent = self._spent, dict.fromkeys(self._spent, 0.0)
         return spent
@@ -69,18 +82,32 @@ class ApiTimers:
         @functools.wraps(function)
         def timed(*arguments, **options):
             self._charge()
-            self._inside.append(kind)
+            self._running.append(kind)
             try:
                 return function(*arguments, **options)
             finally:
                 self._charge()
-                self._inside.pop()
+                self._running.pop()
 
         return timed
 
     def _charge(self) -> None:
-        """The time since the last passage goes to the innermost door."""
+        """Adds the time since the last charge to the innermost running function's kind."""
         now = self._clock()
-        if self._inside:
-            self._spent[self._inside[-1]] += now - self._mark
+        if self._running:
+            self._spent[self._running[-1]] += now - self._mark
         self._mark = now
+
+
+def _imported(module: str) -> ModuleType | None:
+    """Returns a module, or None if this process has not imported it, and so cannot be using it.
+
+    Raises:
+        ModuleNotFoundError: its package is imported, but has no such module.
+    """
+    if module in sys.modules:
+        return sys.modules[module]
+    package, _, name = module.rpartition(".")
+    if package and _imported(package) and find_spec(module) is None:
+        raise ModuleNotFoundError(f"package {package!r} has no module {name!r}")
+    return None

@@ -8,28 +8,32 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.patched import patched
+
 
 @contextlib.contextmanager
 def timed_checkpoints(
     seconds: list[float], clock: Callable[[], float] = time.perf_counter
 ) -> Iterator[None]:
-    """While it lasts, every checkpoint that `tf.compat.v1.train.Saver`, a `CheckpointManager` or Keras writes adds its time to
-    `seconds`."""
+    """Appends to `seconds` the time of every checkpoint that is written while the block runs.
+
+    It sees the checkpoints of `tf.compat.v1.train.Saver`, of `tf.train.CheckpointManager` and of
+    Keras.
+
+    Raises:
+        AttributeError: TensorFlow has no such class or function.
+    """
     import tensorflow as tf
 
-    classes = [
-        (tf.compat.v1.train.Saver, "save"),
-        (tf.train.CheckpointManager, "save"),
-        (tf.keras.Model, "save_weights"),
-    ]
-    originals = [getattr(owner, name) for owner, name in classes]
-    for (owner, name), original in zip(classes, originals):
-        setattr(owner, name, _timed(original, seconds, clock))
-    try:
+    with contextlib.ExitStack() as stack:
+        for owner, name in (
+            (tf.compat.v1.train.Saver, "save"),
+            (tf.train.CheckpointManager, "save"),
+            (tf.keras.Model, "save_weights"),
+        ):
+            timed = _timed(getattr(owner, name), seconds, clock)
+            stack.enter_context(patched(owner, {name: timed}))
         yield
-    finally:
-        for (owner, name), original in zip(classes, originals):
-            setattr(owner, name, original)
 
 
 def _timed(save: Callable, seconds: list[float], clock: Callable[[], float]) -> Callable:
@@ -45,7 +49,10 @@ def _timed(save: Callable, seconds: list[float], clock: Callable[[], float]) -> 
 
 
 def checkpoint_bytes(model_dir: Path) -> int | None:
-    """Size of the last checkpoint in a folder: its index, data and graph; None if there is none."""
+    """Returns the size in bytes of the last checkpoint in a folder, or None if there is none.
+
+    A checkpoint is its index, its data and, where the API writes one, its graph.
+    """
     indices = sorted(model_dir.rglob("*.index"), key=lambda path: path.stat().st_mtime_ns)
     if not indices:
         return None
