@@ -1,4 +1,4 @@
-"""What a stranger might do to the files of a result folder."""
+"""Damages the files of a result folder as a stranger might do."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def deep(levels: int) -> list:
 
 
 def value_of(old: object, generator: random.Random):
-    """A value in the place of another: of the same type, half of the time."""
+    """Returns a value to put in the place of another; half of the time it has the same type."""
     if generator.random() < 0.5 and isinstance(old, (str, int, float)):
         return generator.choice([value for value in (*TEXTS, *NUMBERS) if type(value) is type(old)])
     return generator.choice(
@@ -89,7 +89,7 @@ def value_of(old: object, generator: random.Random):
 
 
 def places(value: object) -> Iterator[tuple]:
-    """(container, key) of every value within."""
+    """Yields (container, key) for every value inside a nested value."""
     entries = (
         value.items()
         if isinstance(value, dict)
@@ -103,7 +103,7 @@ def places(value: object) -> Iterator[tuple]:
 
 
 def spoil(path: Path, generator: random.Random) -> str:
-    """Changes a file in one way, chosen at random; says how."""
+    """Changes a file in one way, which is chosen at random, and returns what it did."""
     content = path.read_bytes()
     ways = [
         _flip,
@@ -157,7 +157,7 @@ def _change_table(content: bytes, generator: random.Random) -> bytes:
         old = rows[row][column]
         choices = NUMBERS if generator.random() < 0.6 and old.replace(".", "").isdigit() else TEXTS
         text = str(generator.choice(choices)).encode("utf-8", "replace").decode()
-        if generator.random() < 0.3:  # a whole column
+        if generator.random() < 0.3:  # Change a whole column.
             for entries in rows[1:]:
                 entries[min(column, len(entries) - 1)] = text
         else:
@@ -168,7 +168,10 @@ def _change_table(content: bytes, generator: random.Random) -> bytes:
 
 
 def mend_digests(folder: Path) -> None:
-    """As a stranger would who knows how they are made: the digests in all records fit to the files as they are."""
+    """Makes the digests in all records fit the files as they are now.
+
+    A stranger who knows how the digests are made would do this.
+    """
     for path in [*folder.glob("cells/*.json"), *folder.glob("rounds/*.json")]:
         try:
             record = json.loads(path.read_bytes())

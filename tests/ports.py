@@ -1,4 +1,7 @@
-"""Ports of one small network, right and wrong, for the comparison to tell apart: `tests/ports.py:NAME`."""
+"""Right and wrong ports of one small network; the comparison must tell them apart.
+
+A test names one as `tests/ports.py:NAME`.
+"""
 
 import tensorflow as tf
 
@@ -42,7 +45,7 @@ def model(
     return made
 
 
-# the same network, written in other ways
+# These are the same network, written in other ways.
 
 
 class Subclassed(tf.keras.Model):
@@ -61,7 +64,7 @@ def subclassed():
 
 
 def transposed(features, labels, training):
-    """Kernels stored [outputs, inputs]."""
+    """Stores its kernels as [outputs, inputs]."""
 
     def dense(x, units, name):
         with v1.variable_scope(name):
@@ -97,7 +100,7 @@ def legacy_adam():
     return model(optimizer=tf.keras.optimizers.legacy.Adam(1e-3))
 
 
-# wrong at one stage
+# Each of these is wrong at one stage.
 
 
 def wrong_variables_frozen():
@@ -148,14 +151,14 @@ def wrong_gradients():
 
 
 def wrong_gradients_none():
-    """The hidden layer's gradient is cut off: None in Keras."""
+    """Cuts off the gradient of the hidden layer; in Keras the gradient is then None."""
     return model(
         hidden=layers.Dense(16, activation=lambda x: tf.stop_gradient(tf.nn.relu(x)), name="hidden")
     )
 
 
 def zero_gradients(features, labels, training):
-    """The same, but its gradient is zero."""
+    """Cuts off the gradient of the hidden layer; here the gradient is then zero."""
     return graph(features, labels, training, activation=relu_without_gradient)
 
 
@@ -169,14 +172,14 @@ def wrong_update_rate():
 
 
 def wrong_update_epsilon(features, labels, training):
-    """Next to gradients of ordinary size so small a difference is nothing."""
+    """Differs so little that gradients of ordinary size do not show it."""
     return graph(
         features, labels, training, optimizer=v1.train.AdamOptimizer(1e-3, epsilon=1.002e-7)
     )
 
 
 def wrong_update_default_epsilon(features, labels, training):
-    """The default of tf.compat.v1 is 1e-8, that of Keras 1e-7."""
+    """Uses the default epsilon: it is 1e-8 in tf.compat.v1 and 1e-7 in Keras."""
     return graph(features, labels, training, optimizer=v1.train.AdamOptimizer(1e-3))
 
 
@@ -186,7 +189,10 @@ def momentum(features, labels, training):
 
 
 def wrong_update_momentum():
-    """Keras's momentum holds the learning rate: as long as that stays they are the same."""
+    """Has a momentum that contains the learning rate, as in Keras.
+
+    The two updates are the same until the learning rate changes.
+    """
     rate = tf.keras.optimizers.schedules.PiecewiseConstantDecay([30], [0.1, 0.01])
     return model(optimizer=tf.keras.optimizers.SGD(rate, momentum=0.9))
 
@@ -203,12 +209,14 @@ def rmsprop(features, labels, training):
 
 
 def rmsprop_model():
-    """TensorFlow 1 starts its second moment at 1 and adds epsilon under the root, Keras neither."""
+    """Differs from `rmsprop`: TensorFlow 1 starts the second moment at 1 and adds epsilon under
+    the root, and Keras does neither.
+    """
     return model(optimizer=tf.keras.optimizers.RMSprop(1e-3, rho=0.9, epsilon=1e-7))
 
 
 class SlowsDown(tf.keras.Sequential):
-    """Its loss counts half from the eleventh step on."""
+    """Halves its loss from the eleventh step on."""
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
         loss = super().compute_loss(x, y, y_pred, sample_weight)
@@ -229,7 +237,7 @@ def wrong_metrics():
     return model(metrics=(TopTwo(),))
 
 
-# batch normalisation and dropout
+# These have batch normalisation and dropout.
 
 
 def normalised_graph(
@@ -285,7 +293,7 @@ def normalised(dropout=None):
 
 
 class OwnDropout(layers.Layer):
-    """Random numbers of its own, in an order of their own."""
+    """Draws its own random numbers, in another order."""
 
     def __init__(self, rate):
         super().__init__()
@@ -310,7 +318,7 @@ def wrong_forward_no_dropout():
     return normalised(layers.Activation("linear"))
 
 
-# no ports
+# These are no ports at all.
 
 
 def raises(features, labels, training):
@@ -341,7 +349,7 @@ def takes_something_else(images, targets):
 NUMBER = 3
 
 
-# clipping and a decaying learning rate
+# These clip gradients and have a learning rate that decays.
 
 
 def clipped(features, labels, training):
@@ -372,7 +380,7 @@ def wrong_update_without_clipping():
     return clipped_model(clipnorm=None)
 
 
-# whole numbers in
+# These take whole numbers as input.
 
 
 def embedded(features, labels, training):

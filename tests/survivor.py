@@ -1,4 +1,7 @@
-"""A process that has the benchmark loaded, and forks a runner for every line that it reads: see `test_survival.py`."""
+"""A process that has the benchmark loaded and forks a runner for every line that it reads.
+
+`test_survival.py` starts it.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ from bench.run.variants import Variant
 from tests.conftest import REAL
 
 runner.describe_environment = dict
-worker.timed_checkpoints = contextlib.nullcontext  # both would import TensorFlow
+worker.timed_checkpoints = contextlib.nullcontext  # Both would import TensorFlow.
 
 
 def run(folder: Path, seeds: int) -> None:
-    """As `python -m bench all` does, but cells are forked from a process that has no TensorFlow."""
+    """Runs what `python -m bench all` runs, but forks cells from a process without TensorFlow."""
     grid = runner.Grid(
         interleaved({"tiny": "tiny"}, "default", ["small"], ["logits", "activated"], range(seeds)),
         {"small": QUICK_DATASETS["small"]},
@@ -42,7 +45,7 @@ def run(folder: Path, seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no zombies
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Ended runners leave no zombies.
     for _ in sys.stdin:
         pid = os.fork()
         if not pid:

@@ -1,4 +1,4 @@
-"""The house: imports run one way."""
+"""Imports run one way, and no code is written twice."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""The benchmark as its users run it: real processes, real files, a real browser."""
+"""The benchmark as its users run it, with real processes, real files and a real browser."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     assert (results[measured] >= 0).all(axis=None)
     steady = results[
         (results["profile"] == "default") | (results["dataset"] == "small")
-    ]  # a quick tuned run of large is all warm-up
+    ]  # In a quick run, tuned runs of large end before their warm-up does.
     assert (steady[["samples_per_second", "step_ms"]] > 0).all(axis=None)
     assert (results.loc[results["dataset"] == "small", ["device_ms_per_step", "of_floor"]] > 0).all(
         axis=None
@@ -106,7 +106,7 @@ def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
     parts = throughput[["kernels_ms", "input_ms", "runtime_ms", "api_ms", "python_ms"]]
     noise = (
         0.05 * throughput["wall_ms"]
-    )  # a part is a difference of medians, and a quick run has few calls
+    )  # A part is a difference of medians, and a quick run has few calls.
     assert parts.ge(-noise, axis=0).all(axis=None)
     assert (parts["kernels_ms"] > 0.1).all()
     total = parts.sum(axis=1) + throughput["residual_ms"]
@@ -194,7 +194,7 @@ def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_
     twin = (
         pd.read_csv(folder / "throughput.csv").set_index("profile").loc["again", "implementation"]
     )
-    assert twin == "lowlevel"  # still what all are compared with
+    assert twin == "lowlevel"  # All are still compared with it.
     other = run_module("bench", "run", "--quick", "--epochs", 2, *part)
     assert other.returncode == 2
     assert "another number of epochs" in other.stderr
@@ -309,7 +309,8 @@ def test_bad_quantities_are_one_line(tmp_path, option, value):
 def wait_for(condition, process, seconds=90):
     deadline = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None and time.monotonic() < deadline, "it never came so far"
+        assert process.poll() is None, "it ended before"
+        assert time.monotonic() < deadline, "it never came so far"
         time.sleep(0.1)
 
 
@@ -423,7 +424,7 @@ def test_data_lists_and_draws_the_datasets(tmp_path):
 
 
 def open_report(browser, folder: Path, width: int, height: int):
-    """(page, console errors) of a report, offline."""
+    """Opens a report without a network; returns (page, errors on its console)."""
     page = browser.new_context(viewport={"width": width, "height": height}, offline=True).new_page()
     errors = []
     page.on(
@@ -438,16 +439,18 @@ def open_report(browser, folder: Path, width: int, height: int):
 def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     page, errors = open_report(browser, quick_run[0], 1280, 900)
     plots = page.evaluate("""() => [...document.querySelectorAll('.plot')].map(plot => ({
-        title: plot.querySelector('h3').textContent, traces: plot.querySelector('.plotly-graph-div').data.length,
+        title: plot.querySelector('h3').textContent,
+        traces: plot.querySelector('.plotly-graph-div').data.length,
         points: plot.querySelector('.plotly-graph-div').data[0].y.length,
-        fits: plot.querySelector('.main-svg').getBoundingClientRect().width <= plot.getBoundingClientRect().width}))""")
+        fits: plot.querySelector('.main-svg').getBoundingClientRect().width
+            <= plot.getBoundingClientRect().width}))""")
     assert errors == []
     curves = [plot for plot in plots if not plot["title"].startswith(("Throughput", "Where"))]
     assert len(curves) == 8
     assert all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [
         2
-    ]  # a quick run times small alone
+    ]  # A quick run times only small.
     assert [plot["traces"] for plot in plots if plot["title"].startswith("Where")] == [5]
     assert all(plot["fits"] for plot in plots)
     assert (

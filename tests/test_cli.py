@@ -1,4 +1,4 @@
-"""Bad input: one clear line, exit code 2, nothing half-written."""
+"""Bad input ends with one clear line and exit code 2, and nothing half-written is left."""
 
 import os
 import re
@@ -75,7 +75,10 @@ def test_a_disk_that_fills_during_a_run_ends_it_with_one_line(tmp_path):
 
 
 def other_pythons():
-    """Pythons that are not supported, on the path or beside the one in use, where version managers put them."""
+    """Returns Pythons of unsupported versions that this machine has.
+
+    They are on the path, or beside the one in use, where version managers put them.
+    """
     found = [shutil.which(f"python3.{minor}") for minor in (8, 12, 13, 14)]
     found += [str(path) for path in Path(sys.base_prefix).parent.glob("*/bin/python3")]
     for python in filter(None, found):
@@ -95,7 +98,7 @@ def test_an_unsupported_python_is_told_which_ones_are(module):
 
 
 def without(package: str, folder: Path) -> dict:
-    """The environment of a Python that has all installed packages but one."""
+    """Returns the environment of a Python that has all installed packages except one."""
     site = next(Path(path) for path in sys.path if path.endswith("site-packages"))
     for entry in site.iterdir():
         if not entry.name.startswith(package):

@@ -1,7 +1,8 @@
-"""The trainings on several machines, as real processes that meet on this machine's loopback, with real TensorFlow.
+"""Trainings on several machines: real processes that meet on this machine's loopback interface.
 
-Plain gradient descent over 50 steps: two workers' losses differed from one's by up to 8e-6 of them (float32, other order of
-sums). Adam would make more of it.
+They run plain gradient descent for 50 steps. The losses of two workers then differ from those of
+one worker by up to 8e-6 of their size, because float32 sums are made in another order. Adam would
+make the difference larger.
 """
 
 import contextlib
@@ -33,7 +34,10 @@ ROLES = {
 }
 ALONE = {"lowlevel": ["chief", "ps"], "estimator": ["chief"], "keras": ["worker"]}
 BATCH = 21
-"""Odd, and the last batch of a pass has 11 samples: two workers' shares are never of the same size."""
+"""An odd batch size; the last batch of an epoch has 11 samples.
+
+Two workers therefore never get shares of the same size.
+"""
 
 EPOCHS, STEPS_PER_EPOCH = 5, 10
 BOUND = {"rel": 5e-5, "abs": 1e-6}
@@ -51,7 +55,10 @@ def dataset():
 
 
 class Teller:
-    """An observer that tells another process, and whose own is sent a signal when it has told of `life` steps."""
+    """An observer that sends all it sees to another process.
+
+    After `life` steps it sends the signal `end` to its own process.
+    """
 
     def __init__(self, sender, life, end):
         self.sender, self.life, self.end = sender, life, end
@@ -70,7 +77,11 @@ class Teller:
 
 
 def take_part(sender, log, module, config, dataset, folder, options):
-    """A member's process. It leaves at once: an error holds what cannot be taken apart once another member is gone."""
+    """Runs a member of the cluster in its own process.
+
+    After an error it exits at once: TensorFlow's objects cannot be destroyed cleanly once another
+    member is gone.
+    """
     options = dict(options)
     life, end, cpus, version = (
         options.pop(name, None) for name in ("life", "end", "cpus", "version")
@@ -101,7 +112,10 @@ def take_part(sender, log, module, config, dataset, folder, options):
 
 
 class Members:
-    """Processes that train together, and what each has told; an option in a list is one of each member's own."""
+    """Processes that train together, and what each has sent.
+
+    An option that is a list holds one value for each member.
+    """
 
     def __init__(self, module, roles, dataset, folder, absent=(), **options):
         self.told, self.groups, self.receivers, self.logs = [], [], [], []
@@ -150,7 +164,7 @@ class Members:
         self.stack.close()
 
     def listen(self, until=lambda told: False, limit_s=60):
-        """Takes what they tell until they have ended, or `until`."""
+        """Receives what the members send, until they have ended or `until` returns True."""
         deadline = time.monotonic() + limit_s
         open_ones = dict(zip(self.receivers, self.told))
         while open_ones and not until(self.told):
@@ -173,7 +187,7 @@ def train(module, roles, dataset, folder, **options):
 
 @pytest.fixture(scope="module")
 def alone(dataset, tmp_path_factory):
-    """{name: what is told by the training without a cluster}."""
+    """Returns {name: what the training without a cluster sent}."""
     return {
         name: train(f"{module}.train", ["alone"], dataset, tmp_path_factory.mktemp(name))[0]
         for name, module in IMPLEMENTATIONS.items()
@@ -182,7 +196,7 @@ def alone(dataset, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def together(dataset, tmp_path_factory):
-    """{name: what is told by two workers and, for the first API, a parameter server}."""
+    """Returns {name: what two workers sent}; the low-level API also has a parameter server."""
     return {
         name: train(f"{module}.cluster", ROLES[name], dataset, tmp_path_factory.mktemp(name))
         for name, module in IMPLEMENTATIONS.items()
@@ -285,7 +299,7 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
             assert (one["label"][real] == labels[first::replicas]).all()
             weighed += np.mean(one["weight"] * one["label"]) / replicas
             rows[len(real)] = True
-        assert len(rows) == 1  # all shares are of one size
+        assert len(rows) == 1  # All shares have the same size.
         assert weighed == pytest.approx(np.mean(labels), rel=1e-6)
 
 
@@ -307,7 +321,9 @@ def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_l
         assert all(server["error"] for server in servers)
     told = train(module, ROLES[name], dataset, tmp_path, **options)
     losses = mean_losses(told)
-    assert len(losses) == EPOCHS * STEPS_PER_EPOCH - 21  # the last checkpoint before the 25th step
+    assert (
+        len(losses) == EPOCHS * STEPS_PER_EPOCH - 21
+    )  # The last checkpoint before step 25 is of step 21.
     assert losses == pytest.approx(np.array(alone[name]["loss"][21:]), **BOUND)
     assert [row.global_step for row in told[0]["evaluation"]] == [30, 40, 50]
     again = train(module, ROLES[name], dataset, tmp_path, **options)
@@ -317,7 +333,7 @@ def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_l
 
 @pytest.mark.parametrize("name", NAMES)
 def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path):
-    """It is stopped: as of a machine that has vanished, its connections stay open."""
+    """Stops the worker: its connections stay open, as those of a machine that has vanished do."""
     with Members(
         f"{IMPLEMENTATIONS[name]}.cluster",
         ROLES[name],
@@ -356,10 +372,10 @@ def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
                 "have come within 3 s: missing /job:worker/task:0" in one["error"][0]
                 for one in told
             )
-        else:  # it waits in C++: another process says why it ends
+        else:  # It waits in C++, so that another process says why it ends.
             lines = members.logs[0].read_text().splitlines()
             assert lines[-1] == "error: not all members of the cluster have come within 3 s"
-            assert not any("Thread" in line for line in lines)  # no traceback
+            assert not any("Thread" in line for line in lines)  # There is no traceback.
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Clusters of real processes: what they leave, what ends them, how one joins them, and what is derived from them."""
+"""Clusters of real processes: their results, what ends them, how a member joins, and the report."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_all_three_train_on_a_cluster_of_two(quick_cluster):
 
 
 def test_one_worker_trains_as_without_a_cluster(quick_cluster):
-    """The same weights, batches and updates: to the rounding of another way to add up."""
+    """Checks that weights, batches and updates are the same, apart from the rounding of sums."""
     folder, _ = quick_cluster
     alone = folder / "alone"
     process = run_module(
@@ -113,20 +113,25 @@ def train(task, observer):
     if '"type": "chief"' not in os.environ["TF_CONFIG"]:
         {worker}
         return None
-    outputs = [np.zeros((len(labels), 2), np.float32) for labels in (task.dataset.probe.labels, task.dataset.evaluation_labels)]
+    labels = (task.dataset.probe.labels, task.dataset.evaluation_labels)
+    outputs = [np.zeros((len(found), 2), np.float32) for found in labels]
     observer.begin()
     for epoch in range(task.epochs):
         for step in range(task.steps_per_epoch):
             time.sleep(0.02)
             observer.step(0.5)
-        observer.evaluation(Evaluation(task.steps_per_epoch * (epoch + 1), 0.5, 0.5, 50, 0, 50, 0), Probe(0.1, outputs[0]))
+        steps = task.steps_per_epoch * (epoch + 1)
+        observer.evaluation(Evaluation(steps, 0.5, 0.5, 50, 0, 50, 0), Probe(0.1, outputs[0]))
     return Trained(outputs[1], 10)
 """
 
 
 @pytest.fixture
 def toy(tmp_path, monkeypatch, tiny_dataset):
-    """Runs a cell of a toy that heeds the contract without TensorFlow, on two workers; what its members do is filled in."""
+    """Returns a function that runs a cell of a toy on two workers.
+
+    The toy keeps the contract and needs no TensorFlow; the tests fill in what its members do.
+    """
     monkeypatch.syspath_prepend(tmp_path)
 
     def run(chief="pass", worker="pass", seconds=60.0):
@@ -204,7 +209,7 @@ def test_ctrl_c_while_members_are_being_started_leaves_a_row_and_no_process(
     def interrupted(*counts):
         yield members_of(*counts)[0]
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("toy*/*.pid")):  # the chief trains
+        while not list(tmp_path.glob("toy*/*.pid")):  # The chief trains now.
             assert time.monotonic() < deadline
             time.sleep(0.05)
         raise KeyboardInterrupt
@@ -250,9 +255,10 @@ def test_who_ended_another_is_the_reason_even_if_both_have_ended_before_it_is_lo
     with with_forkserver(), Group(time.sleep, 0) as chief, Group(os._exit, 3) as worker:
         for group in (chief, worker):
             assert wait([group.sentinel], 60)
+        receiver, _sender = CONTEXT.Pipe(duplex=False)
+        limiter = Limiter(chief, Limits(60), {"worker0": worker})
         with pytest.raises(ProcessEnded) as ended:
-            receiver, _sender = CONTEXT.Pipe(duplex=False)
-            Limiter(chief, Limits(60), {"worker0": worker}).hear(receiver, time.monotonic())
+            limiter.hear(receiver, time.monotonic())
     assert ended.value.who == "worker0"
     assert "exit code 3" in ended.value.reason
 
@@ -343,7 +349,7 @@ def test_sessions_need_a_cluster_to_be_one(tmp_path):
 
 
 def start_members(folder, *arguments):
-    """Chief and worker, each `python -m impl_keras` with a TF_CONFIG of its own."""
+    """Starts a chief and a worker, each as `python -m impl_keras` with its own TF_CONFIG."""
     config = json.loads(members_of(2, 0)[0].config)
     return [
         subprocess.Popen(
@@ -379,7 +385,7 @@ def test_members_that_lose_one_end_with_a_line_and_go_on_when_started_again(tmp_
     assert chief.returncode == 1
     assert "'global_step': 30" in told
     assert "epoch 200: " not in stdout
-    said = stderr.splitlines()[-1]  # after TensorFlow's own
+    said = stderr.splitlines()[-1]  # TensorFlow's own lines come before.
     assert said.startswith("error: the cluster failed (UnavailableError: ")
     assert "Traceback" not in stderr
     assert said.endswith(
@@ -398,14 +404,14 @@ def test_members_that_lose_one_end_with_a_line_and_go_on_when_started_again(tmp_
     assert epochs == list(range(epochs[0], 21))
     assert not [
         line for line in outputs[1][0].splitlines() if line.startswith("epoch ")
-    ]  # the chief alone evaluates
+    ]  # Only the chief evaluates.
 
 
 def test_a_folder_of_checkpoints_is_one_trainings(tmp_path, tiny_dataset):
     task = Task(tiny_dataset, "logits", 0, 2, tmp_path, batch_size=64)
     claim(tmp_path, "impl_keras", task)
     (tmp_path / "checkpoint").touch()
-    claim(tmp_path, "impl_keras", task)  # another member, or the same training again
+    claim(tmp_path, "impl_keras", task)  # This is another member, or the same training again.
     for other in (
         replace(task, seed=1),
         replace(task, batch_size=32),
@@ -424,7 +430,7 @@ def test_members_that_claim_a_folder_at_once_all_have_it(tmp_path, tiny_dataset)
         for number in range(200):
             folder = tmp_path / str(number)
             folder.mkdir()
-            list(members.map(lambda _: claim(folder, "impl_keras", task), range(8)))
+            list(members.map(claim, [folder] * 8, ["impl_keras"] * 8, [task] * 8))
 
 
 def test_an_implementation_without_a_cluster_of_its_own_is_refused(tmp_path):
@@ -444,13 +450,14 @@ def test_an_implementation_without_a_cluster_of_its_own_is_refused(tmp_path):
 
 SRUN = """#!{python}
 import os, subprocess, sys
-tasks = [subprocess.Popen(sys.argv[2:], env={{**os.environ, "SLURM_PROCID": str(place)}}) for place in range(2)]
+environments = [{{**os.environ, "SLURM_PROCID": str(place)}} for place in range(2)]
+tasks = [subprocess.Popen(sys.argv[2:], env=environment) for environment in environments]
 sys.exit(max(task.wait() for task in tasks))
 """
 
 
 def test_the_slurm_script_trains_with_stand_ins_for_srun_and_scontrol(tmp_path):
-    """They list two hosts, both this machine, and start the tasks here."""
+    """Uses stand-ins that list this machine as two hosts and start both tasks here."""
     tools = tmp_path / "tools"
     tools.mkdir()
     (tools / "scontrol").write_text("#!/bin/sh\necho 127.0.0.1\necho 127.0.0.1\n")
@@ -516,7 +523,7 @@ def test_the_exchange_takes_messages_and_bytes():
 
 
 def write_clusters(folder, seeds):
-    """Two workers at 0.8 of twice the throughput of one."""
+    """Writes cells of one worker and of two, which have 0.8 of twice the throughput."""
     for seed in range(seeds):
         for workers, step_s in ((1, 0.01), (2, 0.0125)):
             write_measured(
@@ -536,7 +543,7 @@ def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none
     two = results[results["workers"] == 2]
     assert two["scaling_efficiency"].to_numpy() == pytest.approx(
         0.4
-    )  # equal samples a row here: half the worth of two workers
+    )  # A row has equally many samples here, so that two workers are worth half.
     assert two["bytes_per_step"].tolist() == [8 * 100] * seeds
     _, figure = next(iter(curve_plots(curves)))
     assert [list(line.x) for line in figure.data] == [[1, 2]] * 2 * seeds
@@ -569,7 +576,7 @@ def test_a_plain_run_has_no_scaling(tmp_path):
 
 
 def test_a_process_whose_exit_code_is_known_has_ended():
-    """At once: its sentinel is not ready for a moment after the exit code has been read from it."""
+    """Checks that it has ended at once, though its sentinel is ready only a moment later."""
     with with_forkserver():
         for _ in range(20):
             with Group(time.sleep, 0) as group:

@@ -67,5 +67,8 @@ def test_statements_are_what_the_grammar_calls_one_without_docstrings(tmp_path):
 
 
 def test_names_of_the_api_are_counted_once_and_in_full(tmp_path):
-    source = "import tensorflow as tf\nx = tf.nn.relu(tf.nn.relu(y)).shape\nz = tf.keras.layers.Dense\nw = x.tf.y\n"
+    source = (
+        "import tensorflow as tf\nx = tf.nn.relu(tf.nn.relu(y)).shape\n"
+        "z = tf.keras.layers.Dense\nw = x.tf.y\n"
+    )
     assert api_names([module_of(tmp_path, source)]) == {"tf.nn.relu", "tf.keras.layers.Dense"}

@@ -1,4 +1,4 @@
-"""`python -m bench compare` on folders written by hand, as its users call it."""
+"""`python -m bench compare` as its users call it, on folders written by hand."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ from bench.results import cells as raw
 
 
 def run_folder(folder, factor=1.0, rounds=16, spread=0.01, seed=0, environment=None, **cell):
-    """A run of one implementation on small, so much faster or slower."""
+    """Writes a run of one implementation on small that is faster or slower by a factor."""
     rates = {
         f"lowlevel-{profile}": noisy(100 * factor, rounds, spread, seed + number)
         for number, profile in enumerate(("default", "tuned", "again"))

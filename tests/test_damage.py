@@ -1,7 +1,8 @@
-"""Any data comes back as it was, and any damage is an error or does no harm: never other data in silence.
+"""Any data comes back as it was, and any damage is an error or does no harm.
 
-Damage is a flipped byte or a cut, anywhere. A format with checksums of its own (shards, NPZ, the signals of WFDB records) notices it
-by itself; headers, annotations and CSV have none, and are protected by the SHA256SUMS.txt beside them.
+Other data never comes back silently. Damage is a changed byte or a cut, anywhere. A format with
+its own checksums (shards, NPZ, the signals of WFDB records) notices it by itself. Headers,
+annotations and CSV have none; the file SHA256SUMS.txt beside them protects them.
 """
 
 import hashlib
@@ -28,7 +29,7 @@ from bench.data.wfdb_files import read_annotations, read_counts, read_header
 from bench.task import UserError
 
 EXAMPLES = os.environ.get("EXAMPLES")
-"""More of them, and others than always: a search that takes its time."""
+"""Number of examples of a long search, whose examples differ each time; None: 500 fixed ones."""
 
 MANY = settings(
     max_examples=int(EXAMPLES or 500),
@@ -48,12 +49,15 @@ SIGNALS = st.one_of(
 
 
 def labelled(signal, seed: int = 0) -> np.ndarray:
-    """Labels of two classes or more for so many samples."""
+    """Returns a label for each sample, of two classes or more."""
     return np.concatenate([[0, 1], np.random.default_rng(seed).integers(0, 5, len(signal) - 2)])
 
 
 def damaged(content: bytes, place: float, change: int) -> bytes:
-    """With one byte changed or, for 0, cut short there; `place` is a share of the whole."""
+    """Returns the content with one byte changed or, if `change` is 0, cut off there.
+
+    `place` is a share of the length, from 0 to 1.
+    """
     at = min(int(place * len(content)), len(content) - 1)
     return (
         content[:at]
@@ -66,7 +70,7 @@ DAMAGE = {"place": st.floats(0, 1), "change": st.integers(0, 255)}
 
 
 def rows_of(own: UserFile) -> tuple[np.ndarray, list[str]]:
-    """All samples of a file with the names of their labels."""
+    """Returns all samples of a file and the names of their labels."""
     rows = io.BytesIO()
     found = scan_file(own, rows=rows)
     return np.frombuffer(rows.getvalue(), "<f4").reshape(-1, found.length), [
@@ -184,7 +188,7 @@ def test_a_damaged_csv_is_an_error_by_its_checksum(tmp_path_factory, place, chan
     write_sums(folder)
     check_file(UserFile(path))
     path.write_bytes(damaged(content, place, change))
-    with pytest.raises(UserError, match="a.csv: damaged or changed"):
+    with pytest.raises(UserError, match=r"a\.csv: damaged or changed"):
         scan_file(UserFile(path))
 
 
@@ -193,7 +197,7 @@ NAME = sorted(path.stem for path in Path(REAL).glob("*.hea"))[0] if REAL else "r
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory):
-    """One record of 20 s, which is quick to read, or a real one."""
+    """Returns the folder of one record of 20 s, which is quick to read, or of a real one."""
     folder = tmp_path_factory.mktemp("record")
     if REAL:
         for ending in ("hea", "dat", "atr"):
@@ -246,9 +250,8 @@ def test_a_damaged_signal_file_is_an_error_or_has_the_same_checksum(record, copy
         return
     finally:
         shutil.copy(record / f"{NAME}.dat", copy)
-    assert (
-        read.sum() - whole.sum()
-    ) % 2**16 == 0  # WFDB's checksum is a sum: a byte shared by two samples can change both
+    # WFDB's checksum is a sum: a byte that two samples share can change both without a trace.
+    assert (read.sum() - whole.sum()) % 2**16 == 0
 
 
 @MANY
@@ -288,14 +291,16 @@ def test_headers_and_annotations_of_strangers_end_in_an_error_or_in_data(
     for other_place, other in more:
         content = damaged(content, other_place, other) if content else content
     (copy / name).write_bytes(content)
+    message = f"{NAME} is read"
     try:
-        signal, places, symbols = contents(copy)
+        _, places, symbols = contents(copy)
         assert len(places) == 8 * len(symbols)
     except UserError as error:
-        assert NAME in str(error)
-        assert "\n" not in str(error)
+        message = str(error)
     finally:
         shutil.copy(record / name, copy)
+    assert NAME in message
+    assert "\n" not in message
 
 
 @MANY

@@ -1,4 +1,4 @@
-"""Diagnoses of cells, of modules and of functions, as somebody would ask for them."""
+"""Diagnoses of cells, modules and functions, as a user asks for them."""
 
 import json
 import subprocess
@@ -46,7 +46,7 @@ def test_nothing_is_wrong_with_tuned_ports_whose_steps_cannot_be_seen(name):
 
 
 def test_a_port_may_set_its_threads(tmp_path):
-    """By then operations have run, and the runtime would refuse."""
+    """Sets threads after operations have run, which TensorFlow's runtime would refuse."""
     port = tmp_path / "threads.py"
     port.write_text("""\
 import tensorflow as tf
@@ -63,8 +63,11 @@ def train(task, observer):
     ("name", "causes"), [("lowlevel", ["partial_batch_dropped"]), ("estimator", [])]
 )
 def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
-    """On small every training batch is full, so that dropping the remainder does harm in evaluation alone; but these graphs take
-    batches of 32 and no others. It is looked at after its first three steps, too, if less often on a busy machine."""
+    """Diagnoses graphs that take batches of 32 and no others.
+
+    On small every training batch is full: dropping the remainder does harm only in evaluation.
+    Looks follow after the first three steps too, though fewer on a busy machine.
+    """
     with on_path(tmp_path):
         found = diagnose(write_trapped(gallery()["last_batch_dropped"], name, tmp_path))
     assert found.state == "trained"
@@ -103,12 +106,12 @@ def test_the_seeds_port_is_named_though_it_trains_on_small(name):
 def test_causes_are_named_without_a_reference(trap, name, cause, tmp_path):
     with on_path(tmp_path):
         found = diagnose(write_trapped(gallery()[trap], name, tmp_path))
-    assert found.explanations and found.explanations[0].cause == cause, found
+    assert [entry.cause for entry in found.explanations][:1] == [cause], found
 
 
 @pytest.fixture
 def batch(tmp_path):
-    """64 samples of 12 values, of three classes that can be told apart."""
+    """Writes 64 samples of 12 values, of three classes that can be told apart."""
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 3, 64)
     x = generator.standard_normal((64, 12)) + 3 * np.eye(3)[labels] @ generator.standard_normal(
@@ -123,7 +126,7 @@ def batch(tmp_path):
 )
 def test_nothing_is_wrong_with_functions_either(port, batch):
     found = diagnose(f"{PORTS}:{port}", DiagnosisSetting(batch=batch, steps=400))
-    assert found.state == "trained" and found.explanations == [], found
+    assert (found.state, found.explanations) == ("trained", []), found
 
 
 @pytest.mark.parametrize(

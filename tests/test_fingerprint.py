@@ -1,4 +1,4 @@
-"""What is kept of an earlier run: a hash for all that decides what a measurement ends with."""
+"""Fingerprints: an earlier cell is kept only if all that decides its result is the same."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(
     assert kept.cells.keys() == {NAMES["ok"], NAMES["diverged"]}
     assert kept.rounds.keys() == {"small"}
     assert kept.imports
-    assert not kept.comparisons  # it could not be made
+    assert not kept.comparisons  # It could not be made.
     remove_others(tmp_path, kept)
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {
         ".lock",

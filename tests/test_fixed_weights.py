@@ -1,4 +1,4 @@
-"""The weights that evaluations are compared at: no wrong metric may have the value of a right one."""
+"""The weights at which evaluations are compared: a wrong metric must differ from a right one."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The process that cells are forked from, started by many at once."""
+"""The process that forks the cells, when many start it at once."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Losses recognised by their numbers, and told from those next to them."""
+"""Losses are recognised by their values and told from similar losses."""
 
 import numpy as np
 import pytest

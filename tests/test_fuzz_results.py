@@ -1,4 +1,7 @@
-"""Result folders from strangers: whatever their files hold, a report is made, or one line says why not; nothing else is touched."""
+"""Result folders from strangers: a report is made of any files, or one line says why not.
+
+No file outside the folder is touched.
+"""
 
 import json
 import random
@@ -27,7 +30,7 @@ from bench.results.files import RawFileError
 from bench.task import UserError
 
 SECONDS = 60
-"""Of CPU time, within which any folder must be done with; it takes one."""
+"""Largest CPU time for any folder, in seconds; one second is usual."""
 
 _opened: set[str] = set()
 sys.addaudithook(
@@ -36,7 +39,7 @@ sys.addaudithook(
 
 
 def replayed() -> dict:
-    """What `python -m bench replay` stores, in small."""
+    """Returns a small version of what `python -m bench replay` stores."""
     found = {"title": "a title", "evidence": "numbers", "lines": ["train.py:1: x"]}
     training = {
         "dataset": "large",
@@ -67,7 +70,7 @@ def replayed() -> dict:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A small result folder with files of every kind."""
+    """Returns a small result folder with files of every kind."""
     folder = tmp_path_factory.mktemp("strangers") / "whole"
     for implementation in ("lowlevel", "keras"):
         write_measured(folder, implementation)
@@ -88,7 +91,7 @@ def whole(tmp_path_factory):
 
 
 def spoiled(whole, tmp_path, seed):
-    """A copy of the folder of which a few files were changed at random, beside a canary; and what was done."""
+    """Copies the folder and changes a few files at random; returns the copy and what was done."""
     generator = random.Random(seed)
     folder = shutil.copytree(whole, tmp_path / "folder")
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".json", ".csv"))
@@ -105,17 +108,22 @@ def canary(tmp_path):
     return outside
 
 
-def survives(action, what):
-    """An action ends in time, and with nothing worse than one line."""
+def survives(what, action, *arguments):
+    """Checks that an action ends in time and raises nothing worse than an error of one line."""
     began = time.process_time()
+    message = ""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of NumPy, about numbers that are not finite
-            action()
+            warnings.simplefilter("ignore")  # NumPy warns of numbers that are not finite.
+            action(*arguments)
     except UserError as error:
-        assert str(error).isprintable() and len(str(error)) < 2000, what
+        message = str(error)
     except Exception as error:
         raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+    assert message.isprintable(), what
+    assert len(message) < 2000, what
+    assert message.isprintable(), what
+    assert len(message) < 2000, what
     assert time.process_time() - began < SECONDS, what
 
 
@@ -134,7 +142,7 @@ def reading(folder):
 def test_any_file_may_be_damaged_and_reading_says_so_in_a_line(whole, tmp_path, block):
     for seed in range(block * 30, block * 30 + 30):
         folder, what = spoiled(whole, tmp_path, seed)
-        survives(lambda: reading(folder), what)
+        survives(what, reading, folder)
         shutil.rmtree(folder)
 
 
@@ -144,13 +152,13 @@ def test_any_file_may_be_damaged_and_the_report_is_made_of_the_rest(whole, tmp_p
     for seed in range(1000 + block * 5, 1000 + block * 5 + 5):
         folder, what = spoiled(whole, tmp_path, seed)
         _opened.clear()
-        survives(lambda: write_report(folder), what)
+        survives(what, write_report, folder)
         if seed % 5 == 0:
-            survives(lambda: compare_runs(whole, folder, 0.1), what)
-            survives(lambda: write_sweep(folder), what)
-            survives(lambda: write_replay(folder), what)
+            survives(what, compare_runs, whole, folder, 0.1)
+            survives(what, write_sweep, folder)
+            survives(what, write_replay, folder)
             for path in folder.glob("cells/*.json"):
-                survives(lambda: diagnose_cell(path), what)
+                survives(what, diagnose_cell, path)
         assert not any(str(outside) in name for name in _opened), what
         shutil.rmtree(folder)
     assert [path.read_text() for path in outside.iterdir()] == ["sings"]
@@ -165,6 +173,6 @@ def test_an_undamaged_folder_loses_nothing(whole, tmp_path):
     assert len(compare_runs(whole, folder, 0.1).table) == 4
     assert "has the story" in write_replay(folder)
     assert "Nothing was measured." not in write_sweep(folder).texts
+    (folder / "environment.json").write_text("{")
     with pytest.raises(RawFileError, match="is damaged"):
-        (folder / "environment.json").write_text("{")
         write_report(folder)

@@ -1,4 +1,4 @@
-"""The driver's counters: a hand-built driver, since the tests need no GPU, and what a machine without one says."""
+"""The driver's counters, from a hand-built driver, and what a machine without a GPU says."""
 
 import types
 
@@ -12,7 +12,10 @@ class NVMLError(Exception):
 
 
 def driver(count=2, energy=True):
-    """Two GPUs: the first used 3 J and 100 MiB at 50 %, the second 5 J and 200 MiB at 100 %."""
+    """A driver of two GPUs.
+
+    One used 3 J and 100 MiB at 50 %, the other 5 J and 200 MiB at 100 %.
+    """
 
     def total_energy(handle):
         if not energy:

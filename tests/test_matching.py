@@ -1,4 +1,4 @@
-"""Which variable is which, in which layout; which activation is which."""
+"""Variables and activations of two ports are matched, in whatever layout."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The command: our three implementations, modules of the contract that are wrong, bad input, and the answer's forms."""
+"""Comparisons of our implementations and of wrong modules; bad input; the command's answers."""
 
 import json
 
@@ -94,7 +94,8 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
         "import tensorflow as tf\n"
         "def make():\n"
         "    model = build_network(130, 2, 'logits')\n"
-        "    model.compile(tf.keras.optimizers.Adam(1e-3), tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))\n"
+        "    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)\n"
+        "    model.compile(tf.keras.optimizers.Adam(1e-3), loss)\n"
         "    return model\n"
     )
     parity = compare("impl_lowlevel", f"{tmp_path}/port.py:make", ComparisonSetting(steps=5))
@@ -116,14 +117,14 @@ def test_a_module_and_a_function_can_be_compared(tmp_path):
     ],
 )
 def test_what_cannot_be_compared_is_said_with_its_side(name, message):
-    with pytest.raises(UserError, match="^candidate") as error:
+    with pytest.raises(UserError, match=r"^candidate") as error:
         compare(f"{PORTS}:model", name)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_difference():
-    with pytest.raises(UserError, match="^reference .* its loss is nan at the start"):
+    with pytest.raises(UserError, match=r"^reference .* its loss is nan at the start"):
         compare(f"{PORTS}:not_a_number", f"{PORTS}:model")
     assert (
         compare(
@@ -134,7 +135,7 @@ def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_di
 
 
 def test_a_port_that_never_returns_is_given_up():
-    with pytest.raises(UserError, match="candidate .* did not return from 'load' within 10 s"):
+    with pytest.raises(UserError, match=r"candidate .* did not return from 'load' within 10 s"):
         compare(f"{PORTS}:model", f"{PORTS}:never_returns", ComparisonSetting(timeout=10))
 
 
@@ -152,7 +153,8 @@ def test_variables_of_other_shapes_cannot_be_matched(tmp_path):
     (tmp_path / "other.py").write_text(
         "import tensorflow as tf\n"
         "def make():\n"
-        "    model = tf.keras.Sequential([tf.keras.Input([12]), tf.keras.layers.Dense(5, use_bias=False)])\n"
+        "    dense = tf.keras.layers.Dense(5, use_bias=False)\n"
+        "    model = tf.keras.Sequential([tf.keras.Input([12]), dense])\n"
         "    model.compile('sgd', 'mse')\n"
         "    return model\n"
     )
@@ -163,7 +165,7 @@ def test_variables_of_other_shapes_cannot_be_matched(tmp_path):
 def test_a_ports_own_exception_has_its_own_traceback(tmp_path):
     np.savez(tmp_path / "batch.npz", x=np.zeros((5, 12), np.float32), labels=np.zeros(5, np.int64))
     with pytest.raises(
-        PortError, match="candidate .*:raises raised ValueError: Dimensions must be equal"
+        PortError, match=r"candidate .*:raises raised ValueError: Dimensions must be equal"
     ) as error:
         compare(
             f"{PORTS}:model", f"{PORTS}:raises", ComparisonSetting(batch=tmp_path / "batch.npz")

@@ -1,4 +1,4 @@
-"""Every stage with a port that is wrong there, and there first; and ports that are the same network written otherwise."""
+"""Every stage finds the port that is wrong there first; a network written otherwise passes."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ PORTS = f"{ROOT}/tests/ports.py"
 
 @pytest.fixture(scope="module")
 def batch(tmp_path_factory):
-    """45 samples of 12 values, of three classes."""
+    """Writes 45 samples of 12 values, of three classes."""
     path = tmp_path_factory.mktemp("batch") / "batch.npz"
     generator = np.random.default_rng(0)
     np.savez(
@@ -144,7 +144,7 @@ def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
 
 
 def test_clipping_is_not_passed_by(batch):
-    """Small gradients given to the update itself would not have been clipped."""
+    """Checks that small gradients are not given to the update itself: they would not be clipped."""
     update = next(
         stage
         for stage in compared("clipped", "clipped_model", batch).stages

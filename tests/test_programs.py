@@ -1,4 +1,4 @@
-"""Programs as people write them, diagnosed without a change to them."""
+"""Programs as people write them are diagnosed without a change to them."""
 
 import textwrap
 
@@ -17,14 +17,17 @@ import tensorflow as tf
 
 generator = np.random.default_rng(1)
 classes = generator.integers(0, 3, 600)
-x = (generator.standard_normal((3, 20))[classes] * 1.5 + generator.standard_normal((600, 20))).astype("float32")
+centres = generator.standard_normal((3, 20)) * 1.5
+x = (centres[classes] + generator.standard_normal((600, 20))).astype("float32")
 second = (classes == 1).astype("float32")
 values = x @ generator.standard_normal((20, 1)).astype("float32") + 1
 
 def network(units, activation=None, inner="relu", **options):
-    return tf.keras.Sequential([tf.keras.layers.Dense(32, activation=inner, input_dim=20, **options),
-                                tf.keras.layers.Dense(16, activation=inner, **options),
-                                tf.keras.layers.Dense(units, activation=activation, **options)])
+    return tf.keras.Sequential([
+        tf.keras.layers.Dense(32, activation=inner, input_dim=20, **options),
+        tf.keras.layers.Dense(16, activation=inner, **options),
+        tf.keras.layers.Dense(units, activation=activation, **options),
+    ])
 """
 
 SESSION = """
@@ -39,7 +42,8 @@ with v1.Session() as session:
     for epoch in range(10):
         order = generator.permutation(600)
         for start in range(0, 600, 32):
-            session.run(train, {{features: x[order[start:start + 32]], labels: classes[order[start:start + 32]]}})
+            batch = order[start:start + 32]
+            session.run(train, {{features: x[batch], labels: classes[batch]}})
     session.run(logits, {{features: x}})
 """
 
@@ -91,17 +95,22 @@ def keras(
         SESSION.format(loss="loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)"),
         """
     def batches():
-        return tf.data.Dataset.from_tensor_slices(({"x": x}, classes)).shuffle(600).repeat().batch(32)
+        samples = tf.data.Dataset.from_tensor_slices(({"x": x}, classes))
+        return samples.shuffle(600).repeat().batch(32)
 
-    tf.estimator.DNNClassifier([32, 16], [tf.feature_column.numeric_column("x", [20])], n_classes=3,
-                               optimizer=lambda: tf.keras.optimizers.legacy.Adam(0.003)).train(batches, steps=200)
+    tf.estimator.DNNClassifier(
+        [32, 16],
+        [tf.feature_column.numeric_column("x", [20])],
+        n_classes=3,
+        optimizer=lambda: tf.keras.optimizers.legacy.Adam(0.003),
+    ).train(batches, steps=200)
     """,
     ],
     ids=["softmax", "sigmoid", "one-hot", "regression", "session", "estimator"],
 )
 def test_nothing_is_wrong_with_sound_programs(program, text):
     found = diagnose(program(text))
-    assert found.state == "trained" and found.explanations == [], found.explanations
+    assert (found.state, found.explanations) == ("trained", []), found
 
 
 @pytest.mark.parametrize(
@@ -159,12 +168,13 @@ def test_causes_are_named_in_programs(program, text, cause):
 
 
 def test_a_program_whose_training_is_not_seen_and_one_that_raises_are_errors(program):
-    with pytest.raises(UserError, match="its training was not seen: looked for are Model.fit"):
+    with pytest.raises(UserError, match=r"its training was not seen: looked for are Model\.fit"):
         diagnose(program("print(x.sum())"))
     with pytest.raises(PortError, match=r"Shapes \(None, 1\) and \(None, 3\) are incompatible"):
         diagnose(program(keras("network(3, 'softmax')", loss="'categorical_crossentropy'")))
     with pytest.raises(
         UserError,
-        match="candidate .*program.py: it has no train.task, observer., and a program cannot be compared",
+        match=r"candidate .*program\.py: it has no train\(task, observer\), "
+        "and a program cannot be compared",
     ):
         compare(f"{ROOT}/tests/ports.py:model", program(keras("network(3)")))

@@ -20,7 +20,7 @@ def task_of(samples: int, epochs: int, passes_per_epoch: int = 1) -> Task:
 
 
 class Clock:
-    """Stands still unless told to go on."""
+    """A clock that stands still until a test moves it."""
 
     now = 100.0
 

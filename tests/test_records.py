@@ -118,7 +118,7 @@ def write_signals(folder, counts, kind, gain):
 def test_annotations_that_are_too_many_for_a_record_are_not_read(copy):
     with (copy / "100.atr").open("ab") as file:
         file.truncate(2**22 + 1)
-    with pytest.raises(UserError, match="100.atr is larger than 4 MiB"):
+    with pytest.raises(UserError, match=r"100\.atr is larger than 4 MiB"):
         Records(copy)
 
 
@@ -170,7 +170,7 @@ def test_a_damaged_record_is_refused_by_name(copy, damage, message):
 
 def test_one_class_alone_is_refused(tmp_path):
     write_record(tmp_path, "201", premature_share=0.0)
-    with pytest.raises(UserError, match="two classes are needed.*class 1"):
+    with pytest.raises(UserError, match=r"two classes are needed.*class 1"):
         Records(tmp_path).sizes(BEATS)
 
 

@@ -1,4 +1,4 @@
-"""Frames, tables and findings, from raw files written by hand."""
+"""Frames, tables and findings, made from raw files that are written by hand."""
 
 import json
 import math
@@ -43,6 +43,8 @@ def one_hot(classes):
 
 
 FROZEN = one_hot(np.ones(20, int))
+FROZEN_LOSS = right(2).value + 0.5
+FROZEN_LOSS = right(2).value + 0.5
 SOUND = one_hot(LABELS) * 8 - 4
 
 
@@ -54,13 +56,16 @@ def write_measured(
     seed=0,
     outputs=FROZEN,
     labels=LABELS,
-    final_loss=right(2).value + 0.5,
+    final_loss=FROZEN_LOSS,
     gradient=0.0,
     step_s=0.01,
     profile="default",
     **values,
 ):
-    """A finished cell of two epochs of four steps of 32 samples; its first step is a warm-up of a second."""
+    """Writes a finished cell: two epochs of four steps of 32 samples.
+
+    Its first step is a warm-up of one second.
+    """
     name = f"{implementation}-{profile}-{dataset}-{kind}-{seed}"
     correct = outputs.argmax(axis=1) == labels
     evaluation = {
@@ -132,7 +137,7 @@ def write_measured(
 
 
 def frames(folder):
-    """Results, curves and throughput of a folder, none of whose files may be left out."""
+    """Returns results, curves and throughput of a folder; no file of it may be left out."""
     problems = []
     raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
     throughput = throughput_frame(read_rounds(folder, problems))
@@ -261,7 +266,9 @@ def test_three_classes_have_constants_of_their_own(tmp_path):
 
 @pytest.mark.parametrize(("accuracy", "state"), [(0.5, "near chance"), (0.55, "trained")])
 def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accuracy, state):
-    labels = np.arange(20) % 3  # 7 of 20 are the most frequent: less than 0.545 is no learning
+    labels = (
+        np.arange(20) % 3
+    )  # The most frequent has 7 of 20: an accuracy below 0.545 shows no learning.
     said = np.where(np.arange(20) < accuracy * 20, labels, (labels + 1) % 3)
     write_measured(
         tmp_path, kind="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels
@@ -415,7 +422,7 @@ def report_of(folder):
 
 
 def damaged_run(folder):
-    """A run of two cells and rounds on both datasets, before it is damaged."""
+    """Returns a run of two cells, and of rounds on both datasets, before it is damaged."""
     for dataset in ("small", "large"):
         write_measured(folder, "lowlevel", dataset)
         write_timings(folder, RATES, dataset, clocks=True)
@@ -597,7 +604,7 @@ def parity(verdict, difference=None):
 
 
 def run_with(folder, *comparisons):
-    """A run of two implementations on both datasets, with comparisons; the text of its tables, and its page."""
+    """Returns the tables as text and the page of a run of two implementations on both datasets."""
     for implementation in ("lowlevel", "keras"):
         for dataset in ("small", "large"):
             write_measured(folder, implementation, dataset)

@@ -1,4 +1,4 @@
-"""When two arrays differ by more than rounding: known answers, on both sides of every threshold."""
+"""Two arrays differ by more than rounding, or not: known answers on both sides of thresholds."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ EXACT = np.linspace(1, 2, 1000)
 
 
 def off_by(error):
-    """`EXACT` with a root mean square error."""
+    """Returns `EXACT` with an error of the given root mean square."""
     return EXACT + error * np.where(np.arange(1000) % 2, 1, -1)
 
 
@@ -46,7 +46,7 @@ def test_an_allowance_is_added(factor, verdict):
 
 
 def test_the_exact_value_of_another_network_is_no_judge():
-    """Both far away in the same way: their distance counts, not their errors."""
+    """Compares two arrays with the same large error: only their distance counts."""
     assert judge(off_by(0.5), off_by(0.5) + 1e-3, EXACT, 1e-6).verdict == "different"
 
 

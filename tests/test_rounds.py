@@ -1,4 +1,4 @@
-"""Rounds with real processes: how many there are, what they leave, and what happens to a training that fails."""
+"""Rounds with real processes: how many there are, their files, and trainings that fail."""
 
 import json
 import os
@@ -22,23 +22,27 @@ def three_rounds(turns):
 
 @pytest.fixture(scope="module", autouse=True)
 def forkserver(tmp_path_factory):
-    """Children find the modules of the tests by PYTHONPATH."""
+    """Starts a forkserver whose children find the modules of this test by PYTHONPATH."""
     folder = tmp_path_factory.mktemp("modules")
     (folder / "ends_early.py").write_text(
-        "def train(task, observer):\n    observer.begin()\n    for _ in range(5):\n        observer.step(0.5)\n"
+        "def train(task, observer):\n    observer.begin()\n"
+        "    for _ in range(5):\n        observer.step(0.5)\n"
     )
     (folder / "raises_later.py").write_text(
-        "import time\n\ndef train(task, observer):\n    observer.begin()\n    began = time.monotonic()\n    while True:\n"
+        "import time\n\ndef train(task, observer):\n    observer.begin()\n"
+        "    began = time.monotonic()\n    while True:\n"
         "        time.sleep(0.01)\n        observer.step(0.5)\n"
-        "        if time.monotonic() > began + 0.5:  # after the warm-up of 0.3 s, before the turns are over\n"
+        "        # After the warm-up of 0.3 s, before the turns are over.\n"
+        "        if time.monotonic() > began + 0.5:\n"
         "            raise ValueError('no more')\n"
     )
     (folder / "never_begins.py").write_text(
         "import time\n\ndef train(task, observer):\n    time.sleep(1000)\n"
     )
     (folder / "eats.py").write_text(
-        "import time\nfrom pathlib import Path\n\ndef train(task, observer):\n    eaten = []\n    while True:\n"
-        "        eaten.append(b'x' * 2**22)\n        Path(__file__).with_name('eaten').write_text(str(len(eaten) * 4))\n"
+        "import time\nfrom pathlib import Path\n\ndef train(task, observer):\n"
+        "    eaten = []\n    while True:\n        eaten.append(b'x' * 2**22)\n"
+        "        Path(__file__).with_name('eaten').write_text(str(len(eaten) * 4))\n"
         "        time.sleep(0.02)\n"
     )
     before = os.environ.get("PYTHONPATH")
@@ -87,9 +91,8 @@ def test_who_takes_too_much_memory_is_ended_while_another_is_waited_for(
         limits=Limits(8.0, 700 * 2**20),
     )
     assert [record.status for record in records] == ["timeout", "out_of_memory"]
-    assert (
-        int((forkserver / "eaten").read_text()) < 700
-    )  # MiB; in the 8 s until the other's end it would have been more than twice that
+    # In MiB; in the 8 s until the other one ends it would have been more than twice as much.
+    assert int((forkserver / "eaten").read_text()) < 700
 
 
 def test_a_training_that_fails_has_its_reason_and_the_others_go_on(tmp_path, tiny_dataset):

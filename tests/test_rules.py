@@ -1,4 +1,4 @@
-"""Every rule on both sides of its threshold, on hand-written records of trainings."""
+"""Every rule on both sides of its threshold, on records of trainings written by hand."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ LABELS = np.tile([0, 1], SAMPLES // 2)
 
 
 def received(first=None, second=None, labels=None, sizes=None, heads=None):
-    """Two passes over 640 samples, each in an order of its own."""
+    """Returns what a port received: two epochs of 640 samples, each in its own order."""
     first = GENERATOR.permutation(SAMPLES) if first is None else first
     second = GENERATOR.permutation(SAMPLES) if second is None else second
     order = np.concatenate([first, second])
@@ -56,15 +56,15 @@ def kernel(
 
 
 def training(**changes):
-    """One that did not learn, for no reason that a rule knows."""
-    plain = dict(
-        losses=np.full(100, 0.69),
-        received=received(),
-        looks=[look(0), look(100)],
-        kernels=[kernel(f"{name}/kernel") for name in "abc"],
-        outputs=np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
-        labels=np.tile([0, 0, 1, 1], 25),
-    )
+    """Returns a training that did not learn, for no reason that a rule knows."""
+    plain = {
+        "losses": np.full(100, 0.69),
+        "received": received(),
+        "looks": [look(0), look(100)],
+        "kernels": [kernel(f"{name}/kernel") for name in "abc"],
+        "outputs": np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
+        "labels": np.tile([0, 0, 1, 1], 25),
+    }
     return TrainingRecord(**{**plain, **changes})
 
 
@@ -200,7 +200,7 @@ def test_constant_kernels_and_weights_that_did_not_arrive():
     assert causes(certain(training(given=replace(GIVEN, kernels={"a": True, "b": False})))) == [
         "not_restored"
     ]
-    for began in (True, False):  # all, or none: a port with weights of its own
+    for began in (True, False):  # All arrived, or none did: then the port has its own weights.
         assert certain(training(given=replace(GIVEN, kernels={"a": began, "b": began}))) == []
 
 
@@ -283,7 +283,7 @@ def test_one_class(share, cause):
 
 
 def test_thresholds_are_the_ones_named_here():
-    """A threshold that moves takes its tests along."""
+    """Fails when a threshold moves, so that its tests are changed too."""
     assert (TOO_WIDE, THROWN, DEAD, GROWN, VANISHING, OFFSET) == (2.5, 0.3, 0.95, 4.0, 1e-4, 3.0)
 
 
@@ -354,7 +354,7 @@ def test_large_features(size, cause):
 
 @pytest.mark.parametrize(("size", "cause"), [(15, []), (20, ["targets_too_large"])])
 def test_large_targets(size, cause):
-    targets = REGRESSION["labels"] * size  # a deviation of 0.58 of it
+    targets = REGRESSION["labels"] * size  # The standard deviation is 0.58 times the size.
     assert (
         causes(symptoms(training(**{**REGRESSION, "labels": targets}, outputs=np.zeros((100, 1)))))
         == cause

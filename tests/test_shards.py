@@ -1,6 +1,7 @@
-"""Large datasets: made in shards by all cores, from where the last attempt stopped, and streamed in training."""
+"""Large datasets: all cores make their shards, an attempt goes on, and training streams them."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ SPEC = Spec("small", 130, train=100, evaluation=30, shard_bytes=40 * 260)
 
 @dataclass(frozen=True)
 class Breaks:
-    """The synthetic source, as long as a file is there."""
+    """The synthetic source; it draws all samples only while a file is there."""
 
     file: Path
     name: str = "synthetic"
@@ -105,7 +106,7 @@ def test_a_shard_whose_side_file_is_empty_or_cut_is_made_again(cache_here, damag
 
 
 def test_the_side_file_of_a_shard_has_its_name_once_it_is_whole(cache_here, monkeypatch):
-    """As if the process were killed while the side file is written."""
+    """Ends the process while the side file is written, as a kill would."""
 
     def killed(file, **arrays):
         raise SystemExit
@@ -134,7 +135,7 @@ class TurnsDone(BaseException):
 
 
 class Stops:
-    """An observer that has seen enough after so many steps."""
+    """An observer that ends the training after so many steps."""
 
     def __init__(self, steps: int):
         self.left = steps
@@ -152,21 +153,19 @@ class Stops:
 
 
 def peak_mib(module: str, profile: str, dataset, folder: Path) -> float:
-    """Of a process that trains for 100 steps."""
+    """Returns the peak memory of this process, in MiB, after a training of 100 steps."""
     import resource
 
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-    try:
+    with suppress(TurnsDone):
         load_train(module, profile)(Task(dataset, "logits", 0, 10, folder), Stops(100))
-    except TurnsDone:
-        pass
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @pytest.fixture(scope="module")
 def sizes(tmp_path_factory):
-    """A dataset that just fits into the shuffle buffer, and one of ten times as many samples."""
+    """Makes a dataset that just fits into the shuffle buffer, and one ten times as large."""
     folder = tmp_path_factory.mktemp("noise")
     return [
         noise_dataset(f"noise{factor}", LENGTH, factor * HELD, 32, folder) for factor in (1, 10)

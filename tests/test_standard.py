@@ -1,4 +1,4 @@
-"""The float64 reference against numerical derivatives, and against TensorFlow's own kernels."""
+"""The float64 reference against numerical derivatives, and against TensorFlow's kernels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Ratios, intervals and verdicts: known answers, and the interval's coverage by simulation."""
+"""Ratios, intervals and verdicts: known answers, and coverage of the intervals by simulation."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,10 @@ def test_the_verdict_on_both_sides_of_every_threshold(low, high, verdict):
 @pytest.mark.parametrize("outliers", [0.0, 0.1])
 @pytest.mark.parametrize("truth", [1.0, 0.8])
 def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, truth):
-    """300 experiments: binomial, so 95 % within 91.2 to 98.8 % at three deviations; outliers hit either side alone."""
+    """Simulates 300 experiments, in which outliers hit one side at a time.
+
+    The number covered is binomial: three standard deviations around 95 % are 91.2 to 98.8 %.
+    """
     generator = np.random.default_rng(rounds)
     covered = 0
     for experiment in range(300):
@@ -68,7 +71,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, tru
 
 @pytest.mark.parametrize(("rounds", "others"), [(8, 8), (16, 16), (16, 24)])
 def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
-    """Of two runs that share no rounds, each with its own noise: at least 90 % in 300 simulations."""
+    """Simulates 300 pairs of runs that share no rounds; the interval covers at least 90 %."""
     generator = np.random.default_rng(rounds + others)
     inside = 0
     for trial in range(300):
@@ -82,7 +85,7 @@ def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
 
 
 def test_stopping_when_the_interval_is_narrow_does_not_spoil_it():
-    """`--precision`: rounds are added until the interval is narrow, whatever its value; it still holds the truth."""
+    """Adds rounds until the interval is narrow, as `--precision` does; it still holds the truth."""
     generator = np.random.default_rng(7)
     inside = 0
     for trial in range(200):

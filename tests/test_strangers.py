@@ -1,4 +1,7 @@
-"""Text from strangers' files: shown as text in a real browser, in Markdown and on the terminal; and paths that lead elsewhere."""
+"""Text from strangers' files is shown as text, and no path leads out of the folder.
+
+A real browser, Markdown and the terminal show it.
+"""
 
 import json
 import os
@@ -29,14 +32,14 @@ from bench.results.typed import as_fields, as_record
 from bench.text_tables import as_markdown, as_text
 
 TAG = "<img src=x onerror=alert(1)>"
-"""A name that a file can have."""
+"""A harmful text that can be the name of a file."""
 
 TEMPLATE = "%{x} {{7*7}} $x$ &lt;b>"
 ESCAPE = "\x1b[31mred\x1b[0m\x07"
 
 
 def hostile_run(folder):
-    """A run in which every text is one that does harm where it is not taken for text."""
+    """Writes a run in which every text does harm wherever it is not shown as text."""
     environment = {
         **ENVIRONMENT,
         "cpu": f"{SCRIPT} {ESCAPE}",
@@ -92,7 +95,10 @@ def hostile_run(folder):
 
 
 def opened(browser, path):
-    """A page of which nothing is hidden, once its plots are drawn; nothing in it asked for a dialog, an address or ran amiss."""
+    """Opens a page, waits until its plots are drawn, and shows all that is hidden.
+
+    Checks that nothing in it opened a dialog, asked for an address or raised an error.
+    """
     page, alarms = (
         browser.new_context(viewport={"width": 1280, "height": 900}, offline=True).new_page(),
         [],
@@ -110,10 +116,9 @@ def opened(browser, path):
     page.goto(f"file://{path}", wait_until="load")
     page.wait_for_function("document.querySelectorAll('.plotly-graph-div .main-svg').length > 0")
     page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-    for place in range(
-        min(3, page.locator(".plotly-graph-div .nsewdrag").count())
-    ):  # the hover texts
-        page.locator(".plotly-graph-div .nsewdrag").nth(place).hover()
+    plots = page.locator(".plotly-graph-div .nsewdrag")
+    for place in range(min(3, plots.count())):  # Show the hover texts.
+        plots.nth(place).hover()
         page.wait_for_timeout(150)
     assert page.locator("img").count() == 0
     assert page.locator("td script, li script, p script, h3 script").count() == 0
@@ -148,7 +153,8 @@ def test_scripts_in_names_and_reasons_are_text_in_the_report(tmp_path, browser):
     hover = page.evaluate(
         """async name => {
         const plot = document.querySelector('.plotly-graph-div')
-        Plotly.Fx.hover(plot, [{curveNumber: plot.data.findIndex(one => one.name.startsWith(name)), pointNumber: 0}])
+        const curve = plot.data.findIndex(one => one.name.startsWith(name))
+        Plotly.Fx.hover(plot, [{curveNumber: curve, pointNumber: 0}])
         await new Promise(done => setTimeout(done, 300))
         return plot.querySelector('.hoverlayer').textContent}""",
         escaped(TEMPLATE),
@@ -283,7 +289,7 @@ def test_json_is_read_to_a_depth(tmp_path, depth, good):
     if good:
         read_json(tmp_path / "x.json")
     else:
-        with pytest.raises(RawFileError, match="nested more than 20|no whole JSON"):
+        with pytest.raises(RawFileError, match=r"nested more than 20|no whole JSON"):
             read_json(tmp_path / "x.json")
 
 
@@ -314,7 +320,7 @@ def test_a_record_of_other_types_or_places_is_named(tmp_path, field, value):
     path = tmp_path / "cells" / "lowlevel-default-large-activated-0.json"
     assert raw.read_cell(tmp_path, path.stem).peak_rss_mib == 500
     path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
-    with pytest.raises(RawFileError, match="cells/lowlevel-default-large-activated-0.json"):
+    with pytest.raises(RawFileError, match=r"cells/lowlevel-default-large-activated-0\.json"):
         raw.read_cell(tmp_path, path.stem)
 
 
@@ -377,7 +383,7 @@ def test_a_variant_of_other_types_or_places_is_named(tmp_path, field, value):
     content = json.loads(path.read_text())
     content["variants"][0][field] = value
     path.write_text(json.dumps(content))
-    with pytest.raises(RawFileError, match="rounds/small-variants.json"):
+    with pytest.raises(RawFileError, match=r"rounds/small-variants\.json"):
         read_variants(tmp_path, "small")
 
 

@@ -1,4 +1,4 @@
-"""What survives what, with real processes that are killed, interrupted, starved and locked out."""
+"""What survives what: real processes are killed, interrupted, starved and locked out."""
 
 from __future__ import annotations
 
@@ -34,20 +34,23 @@ LOSS = 0.5
 
 
 def train(task, observer):
-    outputs = [np.zeros((len(labels), 2), np.float32) for labels in (task.dataset.probe.labels, task.dataset.evaluation_labels)]
+    labels = (task.dataset.probe.labels, task.dataset.evaluation_labels)
+    outputs = [np.zeros((len(found), 2), np.float32) for found in labels]
     observer.begin()
     for epoch in range(task.epochs):
         for step in range(task.steps_per_epoch):
             time.sleep(0.003)
             observer.step(LOSS)
-        observer.evaluation(Evaluation(task.steps_per_epoch * (epoch + 1), 0.5, LOSS, 50, 0, 50, 0), Probe(0.1, outputs[0]))
+        steps = task.steps_per_epoch * (epoch + 1)
+        observer.evaluation(Evaluation(steps, 0.5, LOSS, 50, 0, 50, 0), Probe(0.1, outputs[0]))
     return Trained(outputs[1], 10)
 """
-"""It heeds the contract, and does without TensorFlow."""
+"""An implementation that keeps the contract without TensorFlow."""
 
 MISBEHAVING = {
     "sleeps": "import time\n\ndef train(task, observer):\n    time.sleep(1000)\n",
-    "eats": "import time\nimport numpy as np\n\ndef train(task, observer):\n    eaten = []\n    while True:\n"
+    "eats": "import time\nimport numpy as np\n\ndef train(task, observer):\n"
+    "    eaten = []\n    while True:\n"
     "        eaten.append(np.ones(2**22))\n        time.sleep(0.02)\n",
     "asks": "import numpy as np\n\ndef train(task, observer):\n    np.ones(2**50)\n",
     "nans": TINY.replace("LOSS = 0.5", "LOSS = float('nan')"),
@@ -56,21 +59,25 @@ MISBEHAVING = {
     "dies": "import os\n\ndef train(task, observer):\n    os.kill(os.getpid(), 11)\n",
     "missing": "import nothing_of_that_name\n",
     "silent": "def train(task, observer):\n    pass\n",
-    "leaves": "import subprocess\nimport tiny\n\ndef train(task, observer):\n    subprocess.Popen(['sleep', '1000'])\n"
-    "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n    return tiny.train(task, observer)\n",
+    "leaves": "import subprocess\nimport tiny\n\ndef train(task, observer):\n"
+    "    subprocess.Popen(['sleep', '1000'])\n"
+    "    subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+    "    return tiny.train(task, observer)\n",
 }
 
 
 @pytest.fixture
 def surroundings(tmp_path):
-    """The environment of a run that finds the modules above; its processes and temporary files are told by it."""
+    """Yields the environment of a run that finds the modules above.
+
+    It marks the processes of the run, and has its own folder for temporary files.
+    """
     for folder in ("modules", "out"):
         (tmp_path / folder).mkdir()
     for name, text in {"tiny": TINY, **MISBEHAVING}.items():
         (tmp_path / "modules" / f"{name}.py").write_text(text)
-    with (
-        tempfile.TemporaryDirectory() as temporary
-    ):  # with a short name: that of a socket in it has 108 characters at most
+    # The folder's name is short: the path of a socket in it has 108 characters at most.
+    with tempfile.TemporaryDirectory() as temporary:
         yield {
             **os.environ,
             "PYTHONPATH": str(tmp_path / "modules"),
@@ -89,7 +96,10 @@ def processes_of(surroundings) -> list[psutil.Process]:
 
 
 def nothing_is_left(surroundings, but=(), seconds=30):
-    """No process and no temporary file, soon: a killed runner's processes are ended by its warden."""
+    """Checks that soon no process and no temporary file is left.
+
+    The reaper of a killed runner ends the processes and removes the files.
+    """
     deadline = time.monotonic() + seconds
     temporary = surroundings["TMPDIR"]
     while left := [
@@ -101,7 +111,7 @@ def nothing_is_left(surroundings, but=(), seconds=30):
 
 
 def records_of(folder) -> dict[str, bytes]:
-    """The records of a folder by name, each of which is whole, with its other files."""
+    """Returns the records of a folder by name; reading fails unless each is whole."""
     return {
         name: (folder / "cells" / f"{name}.json").read_bytes()
         for name in raw.cell_names(folder)
@@ -152,14 +162,17 @@ RUNS, SEEDS = 30, 30
 def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     tmp_path, surroundings
 ):
-    """The runner, its running cell, or both. To save the import of TensorFlow 30 times, the runners that are killed are forked by
-    `survivor.py`, and their cells, which need none, from a process without; the last run, which finds what they left, is
-    a whole `python -m bench all`."""
+    """Kills the runner, its running cell, or both.
+
+    To save 30 imports of TensorFlow, `survivor.py` forks the runners that are killed, and their
+    cells, which do not need TensorFlow, are forked from a process without it. The last run finds
+    what they left; it is a whole `python -m bench all`.
+    """
     moments, out, done = random.Random(6), tmp_path / "out", {}
     killed = {"runner": 0, "cell": 0, "both": 0}
     prepared = bench(
         "all", tmp_path / "other", surroundings, "--impl", "tiny", "--outputs", "logits"
-    )  # makes the dataset
+    )  # This makes the dataset.
     assert prepared.returncode == 0, prepared.stderr
     with subprocess.Popen(
         [sys.executable, "-m", "tests.survivor", out, str(SEEDS)],
@@ -175,8 +188,8 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
             parent.stdin.write("\n")
             parent.stdin.flush()
             runner = psutil.Process(int(parent.stdout.readline()))
-            if moments.random() < 0.8:  # the others are killed while they start
-                wait_until(lambda: cells_of(runner))
+            if moments.random() < 0.8:  # The others are killed while they start.
+                wait_until(cells_of, runner)
             time.sleep(moments.uniform(0, 1.5))
             cells = cells_of(runner)
             if victim != "runner" and cells:
@@ -188,10 +201,11 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
             killed["runner"] += victim == "runner"
             assert nothing_is_left(surroundings, but=[parent.pid])
             records = records_of(out)
-            assert done.items() <= records.items()  # none was run again
+            assert done.items() <= records.items()  # None was run again.
             done = finished(records)
         parent.stdin.close()
-    assert min(killed.values()) >= 3 and len(done) >= 10, (killed, len(done))
+    assert min(killed.values()) >= 3, killed
+    assert len(done) >= 10
     process = bench("all", out, surroundings, "--impl", "tiny", "--seeds", SEEDS)
     assert process.returncode == 0, process.stderr
     assert f"kept {len(done)} of {2 * SEEDS} cells measured before" in process.stdout
@@ -203,15 +217,15 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     assert nothing_is_left(surroundings)
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, *arguments, seconds=30):
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not condition(*arguments):
         assert time.monotonic() < deadline, "it never came so far"
         time.sleep(0.02)
 
 
 def cells_of(runner: psutil.Process) -> list[psutil.Process]:
-    """Those that run now: each leads a session, as the warden does."""
+    """Returns the cells that run now: each leads a session, as the reaper does."""
     with contextlib.suppress(psutil.Error, OSError):
         return [
             child
@@ -330,7 +344,7 @@ def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
     wait_for((out / "logs" / "sleeps-default-small-logits-0.log").exists, process)
     os.kill(process.pid, signal.SIGINT)
     wait_for((out / "cells" / "sleeps-default-small-logits-0.json").exists, process)
-    time.sleep(0.3)  # it makes the report now
+    time.sleep(0.3)  # It makes the report now.
     os.kill(process.pid, signal.SIGINT)
     began = time.monotonic()
     stdout, stderr = process.communicate(timeout=60)
@@ -361,9 +375,7 @@ def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_p
     process.communicate()
     with held(out):
         assert nothing_is_left(surroundings)
-    report = run_module(
-        "bench", "report", out, env=surroundings
-    )  # of a run without any finished cell
+    report = run_module("bench", "report", out, env=surroundings)  # No cell has finished.
     assert report.returncode == 0, report.stderr
 
 
@@ -394,10 +406,11 @@ def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):
     assert first.returncode == 0, first.stderr
     before = records_of(out)
     for path in (*out.rglob("*"), tmp_path / "modules" / "tiny.py"):
-        os.utime(path, (4e9, 4e9))  # of the year 2096
+        os.utime(path, (4e9, 4e9))  # This is in the year 2096.
     (out / "cells" / "tiny-default-small-logits-0.json").unlink()
     (tmp_path / "modules" / "sitecustomize.py").write_text(
-        "import itertools\nimport time\n\ncount = itertools.count()\ntime.time = lambda: 1.7e9 - 3600 * next(count)\n"
+        "import itertools\nimport time\n\ncount = itertools.count()\n"
+        "time.time = lambda: 1.7e9 - 3600 * next(count)\n"
     )
     again = bench("all", out, surroundings, *arguments)
     assert again.returncode == 0, again.stderr

@@ -1,4 +1,8 @@
-"""A real sweep at two small sizes, and what is decided without measuring."""
+"""A real sweep at small sizes, and what is decided without a measurement."""
+
+import json
+
+import json
 
 import pandas as pd
 import pytest
@@ -64,7 +68,7 @@ def test_laws_are_fitted_to_the_rounds(tmp_path):
             f"{batch_size}x130",
             clocks=True,
         )
-    raw.write_text(tmp_path / "sweep.json", '{"format": %d, "skipped": []}' % raw.FORMAT)
+    raw.write_text(tmp_path / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": []}))
     report = write_sweep(tmp_path)
     assert report.laws["fixed ms a step"].tolist() == ["0.500 [0.500, 0.500]"]
     assert report.laws["ns a value"].tolist() == ["20.00 [20.00, 20.00]"]

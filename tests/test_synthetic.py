@@ -8,7 +8,7 @@ from bench.data.synthetic import Synthetic
 
 
 class NoVariation:
-    """A generator in the middle of every range."""
+    """A generator that always draws the middle of a range."""
 
     def uniform(self, low, high, size=None):
         return np.broadcast_to(

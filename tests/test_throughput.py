@@ -1,4 +1,4 @@
-"""Throughput, its ratios and the API step_breakdown, from timings with known answers."""
+"""Throughput, its ratios and the parts of a step, from timings with known answers."""
 
 import numpy as np
 import pytest

@@ -2,11 +2,11 @@ import pytest
 
 from bench.measure.trace import INPUT, STEP, ProfilerTracer, read_trace
 
-MS = 10**9  # picoseconds
+MS = 10**9  # in picoseconds
 
 
 def xspace(planes: dict):
-    """An XSpace from {plane: {line: [(name, start ms, duration ms)]}}."""
+    """Returns an XSpace made from {plane: {line: [(name, start ms, duration ms)]}}."""
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
     space = xplane_pb2.XSpace()

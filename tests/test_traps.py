@@ -24,7 +24,7 @@ def test_there_is_one_file_a_trap_and_every_kind_is_there():
 
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 def test_a_trap_is_well_made(trap, tmp_path):
-    """Its changes fit the implementations as they are now, and its packages are Python."""
+    """Checks that its changes fit today's implementations and make valid Python."""
     assert trap.stage in STAGE_NAMES
     assert trap.cause in CAUSES
     assert trap.alone in {"", *CAUSES}
@@ -61,7 +61,7 @@ SOUND = {
 
 @pytest.mark.parametrize("name", [name for name in SOUND if name != "MOMENTUM_DECAY"])
 def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
-    """But for momentum under a schedule, which is a trap because the APIs differ in it."""
+    """Leaves out momentum with a schedule: it is a trap because the APIs differ there."""
     trap = next(trap for trap in TRAPS.values() if trap.sound == SOUND[name])
     modules = {
         implementation: write_sound(trap, implementation, tmp_path)
@@ -76,7 +76,10 @@ def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
 
 
 def test_every_trap_in_every_api_is_named_with_its_stage_and_cause(tmp_path):
-    """On small, each with one of three seeds in turn; `python -m bench traps --full` takes all seeds and both datasets."""
+    """Runs each on small, with one of three seeds in turn.
+
+    `python -m bench traps --full` takes all seeds and both datasets.
+    """
     found = planted(list(TRAPS.values()), list(IMPLEMENTATIONS), ["small"], tmp_path)
     assert len(found) == sum(len(trap.edits) for trap in TRAPS.values()) > 110
     rows = [
@@ -93,7 +96,7 @@ def test_every_trap_in_every_api_is_named_with_its_stage_and_cause(tmp_path):
 
 
 def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
-    """Its loss counts half from the third step on: nothing in the catalogue does that."""
+    """Compares a port that halves its loss from the third step on: no known cause does that."""
     port = tmp_path / "port.py"
     port.write_text((ROOT / "tests/ports.py").read_text())
     from bench.diagnose.explain import explain

@@ -1,4 +1,7 @@
-"""The matrix, the misses and the summary of a full run of the gallery: hand-written rows, and a small real run."""
+"""The matrix, the misses and the summary of a full run of the gallery.
+
+They are made from rows written by hand and from a small real run.
+"""
 
 import pandas as pd
 import pytest
@@ -129,7 +132,8 @@ def test_a_small_full_run_keeps_the_rows_of_others(tmp_path):
         "--out",
         tmp_path,
     )
-    assert ran.returncode == 0 and "right stage and cause 1 of 1" in ran.stdout, ran.stderr
+    assert ran.returncode == 0, ran.stderr
+    assert "right stage and cause 1 of 1" in ran.stdout, ran.stderr
     assert "Sound ports: 2 trainings, a cause named for 0." in ran.stdout
     before = pd.read_csv(tmp_path / "compared.csv")
     ran = run_module(
@@ -157,7 +161,10 @@ def test_a_small_full_run_keeps_the_rows_of_others(tmp_path):
 
 
 def test_the_rows_that_come_with_the_project_are_of_today_s_gallery(tmp_path):
-    """Every trap in every API and on every dataset, and nothing else; the tables are made of them again."""
+    """Checks that the rows are of every trap in every API on every dataset, and of nothing else.
+
+    The tables made from them again are the same.
+    """
     wanted = {
         (trap.name, name, dataset)
         for trap in gallery().values()

@@ -1,4 +1,7 @@
-"""The tuned profiles and the floor with real TensorFlow, each in a process of its own: threads are set once in a process."""
+"""The tuned profiles and the floor with real TensorFlow.
+
+Each runs in its own process, because threads can be set only once in a process.
+"""
 
 import importlib
 import tempfile
@@ -35,7 +38,10 @@ class Notes:
 
 
 def trained(module, profile, dataset, optimizer="adam", epochs=2, passes_per_epoch=1):
-    """What a training told, its weights by shape as its last checkpoint has them, and the threads it had."""
+    """Trains; returns what the observer saw, the weights by shape, and the threads.
+
+    The weights are read from the last checkpoint.
+    """
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +73,7 @@ def trained(module, profile, dataset, optimizer="adam", epochs=2, passes_per_epo
 
 @pytest.fixture(scope="module")
 def dataset():
-    """Neither split is a multiple of the batch."""
+    """Makes a dataset; the size of neither split is a multiple of the batch size."""
     return make_dataset(Synthetic(), Spec("small", 130, train=200, evaluation=50))
 
 
@@ -104,9 +110,12 @@ def test_a_tuned_call_holds_a_whole_pass_and_reports_its_mean_loss(runs, name):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs, name, optimizer):
-    """Threads, fusion and gating change the order of additions alone: 1e-4 of the largest weight after 14 steps, 5e-4
-    with Adam, which divides by small numbers. Keras's tuned
-    Adam is the fused one, which takes 1-β₂ in float32; the default in float64."""
+    """Allows 1e-4 of the largest weight after 14 steps, and 5e-4 with Adam.
+
+    Threads, fusion and gating change only the order of additions. Adam divides by small numbers.
+    Keras's tuned Adam is the fused one, which computes 1-β₂ in float32; the default one computes
+    it in float64.
+    """
     default, tuned = runs[name, "default", optimizer], runs[name, "tuned", optimizer]
     assert [row.global_step for row in tuned[0].evaluations] == [7, 14]
     for ours, theirs in zip(tuned[0].evaluations, default[0].evaluations):
@@ -186,7 +195,7 @@ def test_the_floor_trains_the_same_network_on_its_batch(dataset):
 
 
 def test_the_floors_first_step_is_that_of_everybody(dataset):
-    """On a dataset of one batch every first step is on the same samples."""
+    """Trains on a dataset of one batch, so that every first step has the same samples."""
     one = make_dataset(Synthetic(), Spec("small", 130, train=32, evaluation=50))
     with with_forkserver():
         notes, *_ = call_in_child(trained, IMPLEMENTATIONS["lowlevel"], "default", one, "adam", 100)

@@ -1,4 +1,7 @@
-"""Taking turns: a training that is told by a script when to stand still, with a clock that moves only when it computes."""
+"""Turns of a training that a script stops and continues.
+
+The clock moves only while the training computes.
+"""
 
 import pytest
 from test_recorder import EVALUATION, PROBE, Clock, task_of
@@ -14,11 +17,14 @@ from bench.measure.turns import (
 from bench.measure.turns import Turn as turn_of
 
 CALL_S = 2**-6
-"""A power of two: sums of it are exact."""
+"""Length of a call in seconds; a power of two, so that sums of it are exact."""
 
 
 class Script:
-    """The parent's end: hands out turns, an hour after each was asked for, and keeps what it is sent."""
+    """The parent's end of the connection.
+
+    It gives each turn an hour after it was asked for, and keeps what it is sent.
+    """
 
     def __init__(self, clock, *turns):
         self.clock, self.turns, self.taken = clock, [*turns, None], []
@@ -34,18 +40,22 @@ class Script:
 def train(
     *turns, call_s=CALL_S, steps=1, samples=32 * 50, resident=False, evaluate_every=0, calls=10_000
 ):
-    """A training in calls of equal length until it is told that it is enough; what its script was sent."""
+    """Trains in equal calls until the script ends it; returns what the script was sent."""
     clock = Clock()
     script = Script(clock, *turns)
     taker = TurnTaker(task_of(samples, 1000), script, resident, clock)
     taker.begin()
-    with pytest.raises(TurnsDone):
+
+    def step_until_done():
         for call in range(1, calls):
             clock.now += call_s
             taker.step(0.5, steps)
             if evaluate_every and call % evaluate_every == 0:
                 clock.now += 100
                 taker.evaluation(EVALUATION, PROBE)
+
+    with pytest.raises(TurnsDone):
+        step_until_done()
     return script.taken
 
 
@@ -66,7 +76,7 @@ def test_a_turn_counts_neither_the_time_it_stood_still_nor_the_calls_in_which_it
     assert seconds(second) == [CALL_S] * 8
     assert first.rows[0]["steps"] == 1
     assert first.rows[0]["samples"] == 32
-    settled = first.rows[0]["began_s"] - 3600 - 100  # since the training began
+    settled = first.rows[0]["began_s"] - 3600 - 100  # This is the time since the training began.
     assert WARM_UP_S + SETTLE_S <= settled <= WARM_UP_S + SETTLE_S + 3 * CALL_S
 
 

@@ -1,4 +1,4 @@
-"""Data of one's own: every format, any length, any number of classes."""
+"""Data of users: every format, any length, any number of classes."""
 
 import json
 import os
@@ -307,7 +307,7 @@ def test_parquet_labels_that_are_lists_are_refused(tmp_path):
     pd.DataFrame({"signal": list(SIGNAL), "label": [[1], [2], [3]] * 30}).to_parquet(
         tmp_path / "a.parquet"
     )
-    with pytest.raises(UserError, match="has labels 'label' of list<.*>; one a sample is needed"):
+    with pytest.raises(UserError, match=r"has labels 'label' of list<.*>; one a sample is needed"):
         scan_file(UserFile(tmp_path / "a.parquet", "signal", "label"))
 
 
@@ -344,12 +344,12 @@ def test_a_label_is_read_to_its_bound(tmp_path, name):
     write_long_labels(tmp_path, "a" * 1000)
     assert scan_file(UserFile(tmp_path / name)).balance == [20, 20]
     write_long_labels(tmp_path, "a" * 1001)
-    with pytest.raises(UserError, match="1,001 characters.*1,000 at most can be read"):
+    with pytest.raises(UserError, match=r"1,001 characters.*1,000 at most can be read"):
         scan_file(UserFile(tmp_path / name))
 
 
 def write_repeated(folder, rows, length, label):
-    """Files that are small, for what they hold."""
+    """Small files whose content would be large."""
     labels = [label, "b"] * (rows // 2)
     np.savez_compressed(
         folder / "a.npz", signal=np.zeros((rows, length), np.float32), label=np.array(labels)
@@ -377,7 +377,7 @@ def test_a_small_file_gives_no_large_pieces(tmp_path, name, rows, length, label)
 
 
 def test_records_of_another_length_than_the_first_are_not_gathered(tmp_path):
-    """Of three records, the second is refused before the third is looked at, which is no example."""
+    """Refuses the second of three records before it reads the third, which is no example."""
     import tensorflow as tf
 
     write_rows(tmp_path / "a.tfrecord", [np.zeros(1, np.int16), np.zeros(1000, np.int16)])
@@ -385,7 +385,7 @@ def test_records_of_another_length_than_the_first_are_not_gathered(tmp_path):
         writer.write(b"junk")
     with (tmp_path / "a.tfrecord").open("ab") as file:
         file.write((tmp_path / "third").read_bytes())
-    with pytest.raises(UserError, match="a.tfrecord, which has samples of 1 and of 1000 values"):
+    with pytest.raises(UserError, match=r"a\.tfrecord, which has samples of 1 and of 1000 values"):
         scan_file(UserFile(tmp_path))
 
 
@@ -424,7 +424,10 @@ def test_lines_of_csv_are_read_to_their_bound(tmp_path, text):
 
 
 def test_the_estimate_tells_what_freezes_from_what_does_not():
-    """Known from training: `activated` freezes large in counts, but neither small nor large in mV."""
+    """Compares with what training showed.
+
+    `activated` freezes large in counts, but neither small nor large in mV.
+    """
     steps = {}
     for name in ("small", "large"):
         examples = (
@@ -498,6 +501,5 @@ def test_data_without_checksums_are_said_to_be_unprotected(tmp_path, sums, noted
     if sums:
         (tmp_path / "SHA256SUMS.txt").write_text(f"{sha256(path)}  a.npz\n")
     process = run_module("bench", "data", "--data", path, "--picture", tmp_path / "samples.png")
-    assert process.returncode == 0 and ("no SHA256SUMS.txt" in process.stdout) == noted, (
-        process.stderr
-    )
+    assert process.returncode == 0, process.stderr
+    assert ("no SHA256SUMS.txt" in process.stdout) == noted

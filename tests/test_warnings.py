@@ -1,4 +1,4 @@
-"""Each doubt on both sides of its threshold."""
+"""Each warning on both sides of its threshold."""
 
 import numpy as np
 import pytest
@@ -49,13 +49,8 @@ def test_a_spread_of_a_tenth(factor, doubted):
 
 @pytest.mark.parametrize(("factor", "doubted"), [(0.99, False), (1.01, True)])
 def test_outliers_and_a_slow_first_round(factor, doubted):
-    typical = [
-        99.8,
-        99.9,
-        100.0,
-        100.1,
-        100.2,
-    ] * 3  # with one more below, the median stays 100, the median distance 0.1
+    # With one more value below, the median stays 100 and the median distance 0.1.
+    typical = [99.8, 99.9, 100.0, 100.1, 100.2] * 3
     values = [100 - 0.1 * OUTLIER * factor, *typical]
     assert is_outlier(np.array(values)).tolist() == [doubted] + [False] * 15
     found = lines({"a-default": values})

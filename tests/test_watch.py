@@ -1,4 +1,4 @@
-"""What watching may cost, by an injected clock, on the NumPy network."""
+"""What watching may cost, by a clock that the test moves, on the NumPy network."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ STEPS = 1000
 
 
 class Slow(Standard):
-    """Its gradients take `look_s` by the clock."""
+    """The float64 network; its gradients take `look_s` seconds by its own clock."""
 
     now, look_s = 0.0, 0.0
 
@@ -64,6 +64,9 @@ def test_looks_are_at_powers_of_two_where_they_cost_nothing():
 
 
 def test_a_look_that_would_cost_too_much_waits_for_the_end():
-    """3 % of 10 s are 0.3 s: one look of 0.25 s, but not before 8.3 s have gone by; none of 0.31 s."""
+    """Allows 3 % of 10 s, which are 0.3 s.
+
+    A look of 0.25 s fits once 8.3 s have gone by, and a look of 0.31 s never does.
+    """
     assert [look.step for look in watched(0.25)[0].looks if look.step > 2] == [835, 1000]
     assert [look.step for look in watched(0.31)[0].looks if look.step > 2] == [1000]

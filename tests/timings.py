@@ -1,4 +1,4 @@
-"""Rounds written by hand, with known throughputs."""
+"""Writes rounds by hand, with known throughputs."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ from bench.measure.turns import TurnRecord
 from bench.results.rounds import Turns, VariantRecord, write_rounds
 
 BATCH = 25
-"""Samples of a step."""
+"""Number of samples in a step."""
 
 
 def turns_of(
@@ -19,7 +19,10 @@ def turns_of(
     others_cpu_s: float = 0.0,
     gpu: bool = False,
 ) -> Turns:
-    """Turns of two calls in every round, of variants with the given samples per second in each of them."""
+    """Returns turns of two calls in every round.
+
+    `rates` has the samples per second of each variant, one number for each round.
+    """
     turns = Turns(dataset)
     now = 0.0
     machine = {"own_cpu_s": 2 * call_s, "others_cpu_s": others_cpu_s}
@@ -106,7 +109,7 @@ def records_of(rates: dict[str, list[float]], dataset: str = "small") -> list[Va
 
 
 def write_timings(folder, rates: dict[str, list[float]], dataset: str = "small", **options) -> None:
-    """The raw files of such rounds."""
+    """Writes the raw files of such rounds."""
     write_rounds(folder, turns_of(rates, dataset, **options), records_of(rates, dataset))
 
 
