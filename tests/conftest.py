@@ -1,4 +1,4 @@
-"""Fixtures shared by the tests: a cache of their own, tiny datasets, records, and one quick run of the benchmark."""
+"""Fixtures that tests share: their own cache, small datasets, records, and one quick run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parent.parent
 
 REAL = os.environ.get("RECORDS")
-"""A folder of real WFDB records, for the tests of damage and survival to work on, on copies, in place of data made for them."""
+"""A folder of real WFDB records, or None.
+
+The tests of damage and survival then work on copies of them, not on data made for the tests.
+"""
 
 
 LONGEST = (
@@ -28,7 +31,7 @@ LONGEST = (
     "test_cluster",
     "test_damage",
 )
-"""They take minutes each: begun first, they do not keep one process busy at the end."""
+"""Files whose tests take minutes; they begin first, so that no process works alone at the end."""
 
 
 def pytest_collection_modifyitems(items):
@@ -41,7 +44,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory):
-    """No test reads or fills the user's cache."""
+    """Makes a cache for the tests: none reads or fills the user's."""
     folder = tmp_path_factory.mktemp("cache")
     os.environ["XDG_CACHE_HOME"] = str(folder)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -49,13 +52,13 @@ def cache(tmp_path_factory):
 
 
 def both_splits(source, spec) -> list:
-    """Training and evaluation samples of a dataset."""
+    """Returns the training and evaluation samples of a dataset."""
     sizes = source.sizes(spec)
     return [source.draw(spec, split, 0, sizes[split]) for split in sizes]
 
 
 def run_module(*arguments, **options) -> subprocess.CompletedProcess:
-    """`python -m ARGUMENTS` in a process of its own."""
+    """Runs `python -m ARGUMENTS` in its own process."""
     return subprocess.run(
         [sys.executable, "-m", *map(str, arguments)],
         cwd=options.pop("cwd", ROOT),
@@ -67,14 +70,14 @@ def run_module(*arguments, **options) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="session")
 def quick_run(tmp_path_factory):
-    """(folder, process) of `python -m bench all --quick`."""
+    """Returns (folder, process) of `python -m bench all --quick`."""
     folder = tmp_path_factory.mktemp("quick")
     return folder, run_module("bench", "all", "--quick", "--out", folder)
 
 
 @pytest.fixture(scope="session")
 def tiny_dataset():
-    """The small dataset of a quick run: 320 + 100 samples."""
+    """Makes the small dataset of a quick run: 320 samples for training and 100 for evaluation."""
     from bench.data.source import QUICK_DATASETS
     from bench.data.store import make_dataset
     from bench.data.synthetic import Synthetic
@@ -84,7 +87,7 @@ def tiny_dataset():
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, without a window."""
+    """Starts Chromium without a window."""
     executable = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
@@ -102,7 +105,10 @@ def browser():
 def write_record(
     folder: Path, name: str, premature_share: float = 0.3, seconds: int = 400, frequency: int = 360
 ) -> None:
-    """A WFDB record with a beat a second, as PhysioNet writes them: 200 counts per mV, baseline 1024, format 212."""
+    """Writes a WFDB record with a beat each second, as PhysioNet does.
+
+    It has 200 counts per mV, baseline 1024 and format 212.
+    """
     generator = np.random.default_rng(len(name) + int(premature_share * 100))
     beats = np.arange(frequency, seconds * frequency - frequency, frequency)
     premature = generator.random(len(beats)) < premature_share

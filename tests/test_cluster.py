@@ -241,7 +241,10 @@ def test_two_devices_of_one_machine_train_as_one_does(name, alone, dataset, tmp_
 
 
 def elements(name, part, make, task):
-    """What a dataset gives, as lists of NumPy arrays; `make` gets the implementation's module `part`."""
+    """Returns what a dataset gives, as lists of NumPy arrays.
+
+    `make` gets the module `part` of the implementation and returns the dataset.
+    """
     import tensorflow as tf
 
     module = importlib.import_module(f"{IMPLEMENTATIONS[name]}.{part}")
@@ -270,8 +273,9 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
         task,
     )
     skip = 3
-    shares = [
-        elements(
+
+    def share_of(first):
+        return elements(
             name,
             "cluster",
             lambda module: module.shared_dataset(task, replicas, first, 1, skip).take(
@@ -279,8 +283,8 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
             ),
             task,
         )
-        for first in range(replicas)
-    ]
+
+    shares = [share_of(first) for first in range(replicas)]
     assert {len(share) for share in shares} == {len(batches) - skip}
     for batch, dealt in zip(batches[skip:], zip(*shares)):
         signal, labels = batch

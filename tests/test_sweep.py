@@ -2,8 +2,6 @@
 
 import json
 
-import json
-
 import pandas as pd
 import pytest
 from conftest import run_module

@@ -107,9 +107,9 @@ def test_the_summary_tells_stages_from_causes_and_counts_what_could_not_be_diagn
     assert "right stage 2 of 3, right stage and cause 1 of 3 (33.3%)" in compared
     assert "3 trainings changed" in alone
     assert "right cause 1 of 3" in alone
-    assert (
-        sound
-        == "Sound ports: 3 trainings, a cause named for 1 (1 with dead_relus); 1 could not be diagnosed."
+    assert sound == (
+        "Sound ports: 3 trainings, a cause named for 1 (1 with dead_relus); "
+        "1 could not be diagnosed."
     )
     assert "slowed 8 trainings by 1.0%" in slowed
 
