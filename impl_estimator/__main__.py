@@ -1,4 +1,7 @@
-"""`python -m impl_estimator` trains on its own; the options are the same for all implementations."""
+"""`python -m impl_estimator` trains this implementation alone.
+
+All implementations have the same options.
+"""
 
 from bench.run.train_cli import main
 

@@ -1,4 +1,4 @@
-"""The input functions of `TrainSpec` and `EvalSpec`; Estimator calls them inside its own graph."""
+"""The input functions of `TrainSpec` and `EvalSpec`. Estimator calls them inside its own graph."""
 
 from collections.abc import Callable
 
@@ -8,18 +8,21 @@ from bench.task import Split, Task
 
 
 def training_input(task: Task) -> tf.data.Dataset:
-    """(signal, label) batches of all epochs, in a new order each; `RunConfig` sets the graph-level seed."""
+    """Returns (signal, label) batches of all epochs; every epoch has a new order.
+
+    `RunConfig` sets the graph-level seed.
+    """
     dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
     return _batches(dataset, task).repeat(task.passes).prefetch(2)
 
 
 def evaluation_input(split: Split, task: Task) -> tf.data.Dataset:
-    """One pass over the split in file order."""
+    """Returns one pass over the split in file order."""
     return _batches(tf.data.TFRecordDataset(split.files), task).prefetch(2)
 
 
 def training_records(task: Task) -> tf.data.Dataset:
-    """The training split's, of its files in a new order in every epoch."""
+    """Reads the training split. Every epoch has its files in a new order."""
     files = task.dataset.train.files
     return tf.data.TFRecordDataset(
         tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed)
@@ -27,11 +30,13 @@ def training_records(task: Task) -> tf.data.Dataset:
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
-    """Whole batches are parsed at once: one call for 32 samples."""
+    """Parses whole batches: one call for 32 samples."""
     return dataset.batch(task.batch_size).map(batch_parser(task))
 
 
 def batch_parser(task: Task) -> Callable:
+    """Returns a function from serialised examples, string [batch], to signals and labels."""
+
     def parse(examples):
         features = tf.io.parse_example(
             examples,

@@ -4,7 +4,10 @@ import tensorflow.compat.v1 as tf
 
 
 def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
-    """The outputs handed to the loss, [batch, classes], of raw counts, float32 [batch, length]."""
+    """Returns the outputs handed to the loss, [batch, classes].
+
+    `signal` has raw counts, float32 [batch, length].
+    """
     x = signal[:, :, tf.newaxis]
     x = tf.layers.conv1d(
         x, 16, kernel_size=16, strides=4, padding="same", activation=tf.nn.relu, name="conv1"

@@ -1,4 +1,4 @@
-"""Training with `train_and_evaluate`: a `model_fn`, and hooks for everything that is not the network."""
+"""Training with `train_and_evaluate`: a `model_fn`, and hooks for all that is not the network."""
 
 import functools
 
@@ -24,8 +24,8 @@ def train(task: Task, observer: Observer) -> Trained:
         params={"task": task},
     )
     evaluate = functools.partial(evaluation_input, task.dataset.evaluation, task)
-    # The saver is named here, behind the report, because Estimator's own would come first in the order of
-    # hooks, and evaluate before the last step of the epoch has been reported.
+    # Estimator's own saver would be the first hook: it would evaluate before the last step of the
+    # epoch is reported. This one comes after the report.
     saver = tf.train.CheckpointSaverHook(str(task.model_dir), save_steps=task.steps_per_epoch)
     tf.estimator.train_and_evaluate(
         estimator,
@@ -44,7 +44,7 @@ def train(task: Task, observer: Observer) -> Trained:
 
 
 def model_fn(features, labels, mode, params, watched):
-    """The network for one mode; `watched` is the hook that looks at the gradients while evaluating."""
+    """Builds the network for one mode. The hook `watched` takes the gradients of an evaluation."""
     task = params["task"]
     outputs = build_network(features, task.dataset.classes, task.outputs)
     if mode == tf.estimator.ModeKeys.PREDICT:
@@ -83,8 +83,11 @@ def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -
 
 
 def metrics(labels: tf.Tensor, outputs: tf.Tensor) -> dict:
-    """`average_loss` is the mean over samples; Estimator's own `loss` is the mean over batches, in which the
-    samples of a partial last batch weigh more."""
+    """Returns the metrics of an evaluation.
+
+    `average_loss` is the mean over samples. Estimator's own `loss` is the mean over batches, in
+    which the samples of a partial last batch weigh more.
+    """
     predicted = tf.argmax(outputs, axis=1)
     sample_losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=outputs)
     return {
@@ -111,9 +114,7 @@ class StepReport(tf.train.SessionRunHook):
         self.observer = observer
 
     def begin(self):
-        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[
-            -1
-        ]  # Estimator puts what it minimises last
+        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]  # what Estimator minimises is last
 
     def after_create_session(self, session, coord):
         self.observer.begin()
@@ -126,7 +127,7 @@ class StepReport(tf.train.SessionRunHook):
 
 
 class ProbeHook(tf.train.SessionRunHook):
-    """Feeds the fixed batch into the evaluation's graph, once the evaluation itself is done."""
+    """Feeds the fixed batch into the graph of the evaluation, after the evaluation itself."""
 
     def __init__(self, task: Task):
         self.batch = task.dataset.probe
@@ -140,7 +141,7 @@ class ProbeHook(tf.train.SessionRunHook):
 
 
 class EpochReport(tf.estimator.Exporter):
-    """Reports every evaluation: an exporter is what `train_and_evaluate` hands its results to."""
+    """Reports every evaluation. `train_and_evaluate` hands its results to an exporter."""
 
     name = "report"
 

@@ -1,4 +1,4 @@
-"""Training with many steps to a session call: what Estimator offers to somebody who needs speed."""
+"""Training with many steps in one call of a session: what Estimator offers for speed."""
 
 import functools
 
@@ -18,10 +18,10 @@ from impl_estimator.train import (
 from impl_estimator.train import model_fn as default_model_fn
 
 VALUES_PER_CALL = 2**23
-"""Steps are put into one call up to so many values (32 MiB): on small a whole pass of 125 steps, on large 4."""
+"""Largest number of values in one call (32 MiB): on small a whole pass of 125 steps, on large 4."""
 
 VALUES_PER_THREAD = 2**18
-"""Below so many values a batch, handing work to a second thread takes longer than doing it."""
+"""In a batch of fewer values, handing work to a second thread takes longer than doing it."""
 
 
 def train(task: Task, observer: Observer) -> Trained:
@@ -34,7 +34,7 @@ def train(task: Task, observer: Observer) -> Trained:
             tf_random_seed=task.seed,
             session_config=fit_threads(task),
             save_checkpoints_steps=task.steps_per_epoch,
-            save_summary_steps=None,  # both are hooks of every call
+            save_summary_steps=None,  # both would be hooks, which cost time in every call
             log_step_count_steps=None,
         ),
         params={"task": task},
@@ -62,10 +62,11 @@ def train(task: Task, observer: Observer) -> Trained:
 
 
 def fit_threads(task: Task) -> tf.ConfigProto:
-    """One thread for small batches, one a core for large ones.
+    """Sets one thread for small batches, and one per core for large ones.
 
-    The pool that kernels share is made once in a process, by whatever touches the runtime first, and a `while_loop` does
-    while the graph is built: the session's own configuration would come too late.
+    A process makes the thread pool of its kernels once, at the first use of the runtime. A
+    `while_loop` uses it while the graph is built: the configuration of the session would come too
+    late.
     """
     threads = 1 if task.batch_size * task.dataset.length < VALUES_PER_THREAD else 0
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -76,11 +77,11 @@ def fit_threads(task: Task) -> tf.ConfigProto:
 
 
 def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
-    """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
+    """Returns the same samples in the same order. An element has `batches` batches of one pass.
 
-    Parsed once and kept in memory as float32, if they fit. One thread of its own keeps off those that compute, and takes
-    less from them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's
-    cache when it is used.
+    Samples that fit into memory are parsed once and kept as float32. The dataset has one thread of
+    its own: this takes less time from the threads that compute than the autotuner does. Only one
+    element is prefetched: on large it should still be in the CPU's cache when it is used.
     """
     dataset, parse = training_records(task), batch_parser(task)
     if task.fits_in_memory:
@@ -95,13 +96,15 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
 
 
 def model_fn(features, labels, mode, params, watched):
-    """While training, a loop over the batches that `features`, float32 [samples, length], holds; else as by default."""
+    """Builds, for training, a loop over the batches in `features`, float32 [samples, length].
+
+    Other modes are as in the default profile.
+    """
     if mode != tf.estimator.ModeKeys.TRAIN:
         return default_model_fn(features, labels, mode, params, watched)
     task = params["task"]
-    build_network(
-        features, task.dataset.classes, task.outputs
-    )  # makes the variables, which a loop cannot
+    # Makes the variables, which cannot be made inside a loop.
+    build_network(features, task.dataset.classes, task.outputs)
     optimizer = build_optimizer(task)
     samples = tf.shape(labels)[0]
 
@@ -111,7 +114,8 @@ def model_fn(features, labels, mode, params, watched):
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 labels=label, logits=build_network(signal, task.dataset.classes, task.outputs)
             )
-        # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
+        # By default the gradients of an op wait for each other. On large this keeps a second core
+        # idle for 15 % of the time.
         train_op = optimizer.minimize(
             tf.reduce_mean(losses), tf.train.get_global_step(), gate_gradients=optimizer.GATE_NONE
         )

@@ -8,11 +8,12 @@ from bench.task import Split, Task
 
 
 def training_dataset(task: Task) -> tf.data.Dataset:
-    """(signal, label) batches of all epochs, in a new order each.
+    """Returns (signal, label) batches of all epochs; every epoch has a new order.
 
-    All epochs in one dataset, for `fit` to read with `steps_per_epoch`: left to start anew in every epoch, it
-    makes and drops an iterator first, which puts the order one epoch ahead of the other two APIs, and its
-    optimizer counts one step too many when an iterator of unknown length ends.
+    One dataset holds all epochs, and `fit` reads it with `steps_per_epoch`. If `fit` started a new
+    iterator in every epoch, it would first make one and drop it: its sample order would be one
+    epoch ahead of the other two APIs. Its optimizer would also count one step too many at the end
+    of an iterator of unknown length.
     """
     tf.random.set_seed(task.seed)
     dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
@@ -20,12 +21,12 @@ def training_dataset(task: Task) -> tf.data.Dataset:
 
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
-    """One pass over the split in file order."""
+    """Returns one pass over the split in file order."""
     return _batches(tf.data.TFRecordDataset(split.files), task).prefetch(2)
 
 
 def training_records(task: Task) -> tf.data.Dataset:
-    """The training split's, of its files in a new order in every epoch."""
+    """Reads the training split. Every epoch has its files in a new order."""
     files = task.dataset.train.files
     return tf.data.TFRecordDataset(
         tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed)
@@ -33,11 +34,13 @@ def training_records(task: Task) -> tf.data.Dataset:
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
-    """Whole batches are parsed at once: one call for 32 samples."""
+    """Parses whole batches: one call for 32 samples."""
     return dataset.batch(task.batch_size).map(batch_parser(task))
 
 
 def batch_parser(task: Task) -> Callable:
+    """Returns a function from serialised examples, string [batch], to signals and labels."""
+
     def parse(examples):
         features = tf.io.parse_example(
             examples,

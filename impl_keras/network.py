@@ -4,10 +4,12 @@ import tensorflow as tf
 
 
 def build_network(length: int, classes: int, outputs: str) -> tf.keras.Model:
-    """A model from raw counts, float32 [batch, length], to the outputs handed to the loss, [batch, classes].
+    """Returns a model from raw counts, float32 [batch, length], to the outputs handed to the loss,
+    [batch, classes].
 
-    The sigmoid must be the callable: for the string ``"sigmoid"`` Keras 2.15 keeps the logits on the output
-    (``_keras_logits``), its loss silently takes them back, and the bug under study heals.
+    The activation must be the function `tf.nn.sigmoid`. With the string "sigmoid", Keras 2.15 keeps
+    the logits on the output (`_keras_logits`), and its loss takes these without a word: the bug
+    that we study would be gone.
     """
     layers = tf.keras.layers
     activation = tf.nn.sigmoid if outputs == "activated" else None

@@ -1,4 +1,4 @@
-"""Training with `compile` and `fit`; everything else enters as a callback."""
+"""Training with `compile` and `fit`. Everything else is a callback."""
 
 import tensorflow as tf
 
@@ -50,8 +50,11 @@ def build_optimizer(task: Task) -> tf.keras.optimizers.Optimizer:
 
 
 class StepReport(tf.keras.callbacks.Callback):
-    """Reports every step. Resetting the metrics before a batch makes `logs` hold that batch's own loss:
-    without it Keras reports the mean over the epoch so far."""
+    """Reports every step.
+
+    The metrics are reset before each batch, so that `logs` has the loss of that batch. Otherwise
+    Keras reports the mean over the epoch so far.
+    """
 
     def __init__(self, observer: Observer):
         super().__init__()
@@ -70,8 +73,8 @@ class StepReport(tf.keras.callbacks.Callback):
 class EpochReport(tf.keras.callbacks.Callback):
     """Evaluates after every epoch, and puts the results into `logs` for the callbacks that follow.
 
-    The evaluation goes through a second model of the same layers: metrics compiled into the trained one would
-    be updated in every training step too, which neither of the other two APIs does.
+    A second model of the same layers evaluates. Metrics that are compiled into the trained model
+    would also be updated in every training step, which the other two APIs do not do.
     """
 
     def __init__(self, task: Task, evaluation: tf.data.Dataset, observer: Observer):
@@ -112,8 +115,10 @@ class EpochReport(tf.keras.callbacks.Callback):
 
 
 class GradientHistograms(tf.keras.callbacks.Callback):
-    """Writes the histogram of every variable's gradient on the fixed batch: the `TensorBoard` callback writes
-    those of the variables alone."""
+    """Writes the histogram of every variable's gradient on the fixed batch.
+
+    The `TensorBoard` callback writes only those of the variables.
+    """
 
     def __init__(self, task: Task):
         super().__init__()
@@ -128,7 +133,8 @@ class GradientHistograms(tf.keras.callbacks.Callback):
 
 
 def gradients_on(batch, model: tf.keras.Model):
-    """The outputs for a batch and the gradient of its loss for every trainable variable."""
+    """Returns the outputs for a batch, and the gradient of its loss for every trainable
+    variable."""
     with tf.GradientTape() as tape:
         outputs = model(batch.signal, training=False)
         loss = model.loss(batch.labels, outputs)
@@ -136,23 +142,26 @@ def gradients_on(batch, model: tf.keras.Model):
 
 
 class OfLargerOutput:
-    """Makes a counting metric of probabilities one of outputs: the class predicted is that of the largest."""
+    """Makes a counting metric take outputs in place of probabilities.
+
+    The predicted class is that of the largest output.
+    """
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         return super().update_state(y_true, tf.argmax(y_pred, axis=-1), sample_weight)
 
 
 class TruePositives(OfLargerOutput, tf.keras.metrics.TruePositives):
-    """Samples of a positive class taken for a positive one."""
+    """Counts samples of a positive class that are predicted as positive."""
 
 
 class TrueNegatives(OfLargerOutput, tf.keras.metrics.TrueNegatives):
-    """Samples of class 0 taken for class 0."""
+    """Counts samples of class 0 that are predicted as class 0."""
 
 
 class FalsePositives(OfLargerOutput, tf.keras.metrics.FalsePositives):
-    """Samples of class 0 taken for a positive one."""
+    """Counts samples of class 0 that are predicted as positive."""
 
 
 class FalseNegatives(OfLargerOutput, tf.keras.metrics.FalseNegatives):
-    """Samples of a positive class taken for class 0."""
+    """Counts samples of a positive class that are predicted as class 0."""

@@ -1,4 +1,4 @@
-"""Training with a `fit` that calls its function once for many steps: what Keras offers to somebody who needs speed."""
+"""Training with many steps in one call of a function: what Keras offers for speed."""
 
 import math
 
@@ -10,13 +10,14 @@ from impl_keras.network import build_network
 from impl_keras.train import EpochReport
 
 VALUES_PER_ELEMENT = 2**23
-"""An element of the dataset has up to so many values (32 MiB): on small a whole pass of 125 batches, on large 4."""
+"""Largest number of values in one element of the dataset (32 MiB): on small a whole pass of 125
+batches, on large 4 batches."""
 
 ELEMENTS_PER_CALL = 4
-"""Of large elements, so many are put into one execution: a whole pass of 13 batches."""
+"""Largest number of elements in one execution: on large a whole pass of 13 batches."""
 
 VALUES_PER_THREAD = 2**18
-"""Below so many values a batch, handing work to a second thread takes longer than doing it."""
+"""In a batch of fewer values, handing work to a second thread takes longer than doing it."""
 
 
 def train(task: Task, observer: Observer) -> Trained:
@@ -48,25 +49,24 @@ def train(task: Task, observer: Observer) -> Trained:
     model.fit(
         dataset, epochs=task.epochs, steps_per_epoch=steps_per_epoch, callbacks=callbacks, verbose=0
     )
-    batches = task.dataset.evaluation.batches(
-        task.batch_size
-    )  # several steps per execution must know how many there are
+    # With several steps per execution, Keras must know how many there are.
+    batches = task.dataset.evaluation.batches(task.batch_size)
     return Trained(model.predict(evaluation, steps=batches, verbose=0), model.count_params())
 
 
 def fit_threads(task: Task) -> None:
-    """One thread for small batches, one a core for large ones."""
+    """Sets one thread for small batches; large ones have one per core by default."""
     if task.batch_size * task.dataset.length < VALUES_PER_THREAD:
         tf.config.threading.set_intra_op_parallelism_threads(1)
         tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
-    """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
+    """Returns the same samples in the same order. An element has `batches` batches of one pass.
 
-    Parsed once and kept in memory as float32, if they fit. One thread of its own keeps off those that compute, and takes
-    less from them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's
-    cache when it is used.
+    Samples that fit into memory are parsed once and kept as float32. The dataset has one thread of
+    its own: this takes less time from the threads that compute than the autotuner does. Only one
+    element is prefetched: on large it should still be in the CPU's cache when it is used.
     """
     tf.random.set_seed(task.seed)
     dataset, parse = training_records(task), batch_parser(task)
@@ -82,7 +82,8 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
 
 
 def build_optimizer(task: Task) -> tf.keras.optimizers.Optimizer:
-    """The legacy optimizers update a variable in one fused op; the new Adam takes a dozen."""
+    """Returns a legacy optimizer: it updates a variable in one fused op; the new Adam needs a
+    dozen."""
     if task.optimizer == "sgd":
         return tf.keras.optimizers.legacy.SGD(task.learning_rate)
     if task.optimizer != "adam":
@@ -91,10 +92,10 @@ def build_optimizer(task: Task) -> tf.keras.optimizers.Optimizer:
 
 
 class ManySteps(tf.keras.Model):
-    """Takes an element of many batches, and makes one of Keras's own training steps of each.
+    """Takes an element of many batches, and runs Keras's own training step on each batch.
 
-    `steps_per_execution` alone would fetch every batch within its loop: an op that waits on another thread, 60 µs in a step
-    of 400.
+    `steps_per_execution` alone would fetch every batch inside its loop. That op waits for another
+    thread: 60 µs in a step of 400 µs.
     """
 
     def __init__(self, *arguments, batch_size: int, **options):
@@ -116,7 +117,7 @@ class ManySteps(tf.keras.Model):
 
 
 class CallReport(tf.keras.callbacks.Callback):
-    """Reports every execution with its number of steps, as the optimizer counts them."""
+    """Reports every execution with its number of steps, which the optimizer counts."""
 
     def __init__(self, observer: Observer):
         super().__init__()

@@ -1,4 +1,7 @@
-"""`python -m impl_lowlevel` trains on its own; the options are the same for all implementations."""
+"""`python -m impl_lowlevel` trains this implementation alone.
+
+All implementations have the same options.
+"""
 
 from bench.run.train_cli import main
 

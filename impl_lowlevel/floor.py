@@ -1,5 +1,8 @@
-"""The floor under every API's step: the standard network and optimizer looping within one session call on one batch that
-stays in memory. What TensorFlow does when no API, no input and no Python is in the way."""
+"""The floor: the shortest step that TensorFlow can do, without any API, input or Python.
+
+The standard network and optimizer run in a loop, inside one call of a session, on one batch that
+stays in memory.
+"""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -10,11 +13,11 @@ from impl_lowlevel.train import build_optimizer, load_weights
 from impl_lowlevel.tuned import fit_threads
 
 VALUES_PER_CALL = 2**23
-"""As in the tuned profile: a call of 100 steps on small, of 4 on large."""
+"""Largest number of values in one call, as in the tuned profile: 100 steps on small, 4 on large."""
 
 
 def train(task: Task, observer: Observer) -> Trained:
-    """Trains on the same batch for as many calls as `task` has passes: there is nothing to evaluate."""
+    """Trains on the same batch, one call for every pass of `task`. There is nothing to evaluate."""
     threads = fit_threads(task)
     steps = max(1, min(100, VALUES_PER_CALL // (task.batch_size * task.dataset.length)))
     with tf.Graph().as_default():
@@ -33,13 +36,12 @@ def train(task: Task, observer: Observer) -> Trained:
 
 
 def build_loop(task: Task, steps: int) -> tf.Tensor:
-    """The mean loss over so many steps on the fixed batch."""
+    """Returns the mean loss over `steps` training steps on the fixed batch."""
     signal = tf.get_variable("signal", initializer=task.dataset.probe.signal, trainable=False)
     labels = tf.constant(task.dataset.probe.labels)
     optimizer = build_optimizer(task)
-    build_network(
-        signal, task.dataset.classes, task.outputs
-    )  # makes the variables, which a loop cannot
+    # Makes the variables, which cannot be made inside a loop.
+    build_network(signal, task.dataset.classes, task.outputs)
 
     def train_step(step, loss_sum):
         with tf.variable_scope(tf.get_variable_scope(), reuse=True):
@@ -51,9 +53,7 @@ def build_loop(task: Task, steps: int) -> tf.Tensor:
         with tf.control_dependencies([train_op]):
             return step + 1, loss_sum + loss
 
-    return (
-        tf.while_loop(
-            lambda step, _: step < steps, train_step, [0, np.float32(0)], parallel_iterations=1
-        )[1]
-        / steps
+    _, loss_sum = tf.while_loop(
+        lambda step, _: step < steps, train_step, [0, np.float32(0)], parallel_iterations=1
     )
+    return loss_sum / steps

@@ -1,4 +1,4 @@
-"""The graph's input: one pair of tensors, fed by whichever iterator the session names."""
+"""The input of the graph: one pair of tensors. The session names the iterator that fills it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from bench.task import Split, Task
 
 @dataclass(frozen=True)
 class Input:
-    """`signal` float32 [batch, length] and `labels` int64 [batch], out of the iterator whose string handle is
-    fed to `handle`: one with such elements."""
+    """A batch of whichever iterator has its string handle fed to `handle`.
+
+    `signal` is float32 [batch, length], `labels` int64 [batch].
+    """
 
     signal: tf.Tensor
     labels: tf.Tensor
@@ -21,7 +23,7 @@ class Input:
 
 
 def build_input(task: Task, dataset: tf.data.Dataset) -> Input:
-    """A feedable iterator over the training dataset and the evaluation split."""
+    """Makes a feedable iterator over the training dataset and the evaluation split."""
     training = tf.data.make_initializable_iterator(dataset)
     evaluation = tf.data.make_initializable_iterator(
         evaluation_dataset(task.dataset.evaluation, task)
@@ -35,19 +37,19 @@ def build_input(task: Task, dataset: tf.data.Dataset) -> Input:
 
 
 def training_dataset(task: Task) -> tf.data.Dataset:
-    """(signal, label) batches of all epochs, in a new order each."""
+    """Returns (signal, label) batches of all epochs; every epoch has a new order."""
     tf.set_random_seed(task.seed)
     dataset = training_records(task).shuffle(task.shuffle_buffer, seed=task.seed)
     return _batches(dataset, task).repeat(task.passes).prefetch(2)
 
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
-    """One pass over the split in file order."""
+    """Returns one pass over the split in file order."""
     return _batches(tf.data.TFRecordDataset(split.files), task).prefetch(2)
 
 
 def training_records(task: Task) -> tf.data.Dataset:
-    """The training split's, of its files in a new order in every epoch."""
+    """Reads the training split. Every epoch has its files in a new order."""
     files = task.dataset.train.files
     return tf.data.TFRecordDataset(
         tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed)
@@ -55,11 +57,13 @@ def training_records(task: Task) -> tf.data.Dataset:
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:
-    """Whole batches are parsed at once: one call for 32 samples."""
+    """Parses whole batches: one call for 32 samples."""
     return dataset.batch(task.batch_size).map(batch_parser(task))
 
 
 def batch_parser(task: Task) -> Callable:
+    """Returns a function from serialised examples, string [batch], to signals and labels."""
+
     def parse(examples):
         features = tf.io.parse_example(
             examples,

@@ -4,7 +4,10 @@ import tensorflow.compat.v1 as tf
 
 
 def build_network(signal: tf.Tensor, classes: int, outputs: str) -> tf.Tensor:
-    """The outputs handed to the loss, [batch, classes], of raw counts, float32 [batch, length]."""
+    """Returns the outputs handed to the loss, [batch, classes].
+
+    `signal` has raw counts, float32 [batch, length].
+    """
     x = signal[:, :, tf.newaxis]
     x = tf.nn.relu(conv1d(x, filters=16, kernel_size=16, stride=4, name="conv1"))
     x = tf.nn.max_pool1d(x, ksize=4, strides=4, padding="SAME", name="pool1")

@@ -1,4 +1,4 @@
-"""Training with a session: the loss, the loop, the evaluation and the summaries are written by hand."""
+"""Training with a session. Loss, loop, evaluation and summaries are written by hand."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ class Model:
 
 
 def build_model(task: Task) -> Model:
-    """Input, network, loss and optimizer in the current graph."""
+    """Builds input, network, loss and optimizer in the current graph."""
     tf.set_random_seed(task.seed)
     batch = build_input(task, training_dataset(task))
     outputs = build_network(batch.signal, task.dataset.classes, task.outputs)
@@ -90,8 +90,8 @@ def load_weights(task: Task, session: tf.Session) -> None:
         variable.load(weights[variable.op.name], session)
 
 
-def evaluate(model: Model, session: tf.Session) -> tuple:
-    """The evaluation of the whole split, and its outputs in file order."""
+def evaluate(model: Model, session: tf.Session) -> tuple[Evaluation, np.ndarray]:
+    """Evaluates the whole split. Returns the evaluation, and the outputs in file order."""
     session.run(model.input.evaluation.initializer)
     feed = {model.input.handle: session.run(model.input.evaluation.string_handle())}
     batches = []
@@ -115,8 +115,8 @@ def evaluate(model: Model, session: tf.Session) -> tuple:
 
 
 class Summaries:
-    """TensorBoard summaries after every epoch: loss, accuracy, and the histogram of every variable and of its
-    gradient on the fixed batch."""
+    """Writes TensorBoard summaries after every epoch: loss, accuracy, and the histogram of every
+    variable and of its gradient on the fixed batch."""
 
     def __init__(self, task: Task, model: Model):
         for gradient, variable in model.gradients:

@@ -1,4 +1,4 @@
-"""Training with a session that is called once for many steps: what sessions offer to somebody who needs speed."""
+"""Training with many steps in one call of a session: what sessions offer for speed."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -9,10 +9,10 @@ from impl_lowlevel.network import build_network
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
 VALUES_PER_CALL = 2**23
-"""Steps are put into one call up to so many values (32 MiB): on small a whole pass of 125 steps, on large 4."""
+"""Largest number of values in one call (32 MiB): on small a whole pass of 125 steps, on large 4."""
 
 VALUES_PER_THREAD = 2**18
-"""Below so many values a batch, handing work to a second thread takes longer than doing it."""
+"""In a batch of fewer values, handing work to a second thread takes longer than doing it."""
 
 
 def train(task: Task, observer: Observer) -> Trained:
@@ -31,7 +31,7 @@ def train(task: Task, observer: Observer) -> Trained:
                 model.input.signal: task.dataset.probe.signal,
                 model.input.labels: task.dataset.probe.labels,
             }
-            # A callable looks fetches and feeds up once; `Session.run` does it in every call.
+            # A callable looks up fetches and feeds once; `Session.run` does so in every call.
             train_call = session.make_callable([model.loss, steps], [model.input.handle])
             observer.begin()
             for _ in range(task.epochs):
@@ -51,10 +51,11 @@ def train(task: Task, observer: Observer) -> Trained:
 
 
 def fit_threads(task: Task) -> tf.ConfigProto:
-    """One thread for small batches, one a core for large ones.
+    """Sets one thread for small batches, and one per core for large ones.
 
-    The pool that kernels share is made once in a process, by whatever touches the runtime first, and a `while_loop` does
-    while the graph is built: the session's own configuration would come too late.
+    A process makes the thread pool of its kernels once, at the first use of the runtime. A
+    `while_loop` uses it while the graph is built: the configuration of the session would come too
+    late.
     """
     threads = 1 if task.batch_size * task.dataset.length < VALUES_PER_THREAD else 0
     tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -65,11 +66,11 @@ def fit_threads(task: Task) -> tf.ConfigProto:
 
 
 def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
-    """The same samples in the same order, `batches` of them to an element, never across the end of a pass.
+    """Returns the same samples in the same order. An element has `batches` batches of one pass.
 
-    Parsed once and kept in memory as float32, if they fit. One thread of its own keeps off those that compute, and takes
-    less from them than the autotuner's. No more than one element is prefetched: on large it should still be in the CPU's
-    cache when it is used.
+    Samples that fit into memory are parsed once and kept as float32. The dataset has one thread of
+    its own: this takes less time from the threads that compute than the autotuner does. Only one
+    element is prefetched: on large it should still be in the CPU's cache when it is used.
     """
     tf.set_random_seed(task.seed)
     dataset, parse = training_records(task), batch_parser(task)
@@ -84,9 +85,9 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
     return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 
-def build_model(task: Task) -> tuple:
-    """The network twice, on the same variables: for evaluation, and within a loop over the batches of one call. Beside the
-    model, the number of steps in the call."""
+def build_model(task: Task) -> tuple[Model, tf.Tensor]:
+    """Builds the network twice, on the same variables: for the evaluation, and in a loop over the
+    batches of one call. Returns the model, and the number of steps in the call."""
     tf.set_random_seed(task.seed)
     batches = min(
         task.dataset.train.batches(task.batch_size),
@@ -110,7 +111,8 @@ def build_model(task: Task) -> tuple:
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
                 labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs)
             )
-        # By default an op's gradients wait for one another, which keeps a second core idle on large: 15 % of its time.
+        # By default the gradients of an op wait for each other. On large this keeps a second core
+        # idle for 15 % of the time.
         train_op = optimizer.minimize(
             tf.reduce_mean(losses), global_step, gate_gradients=optimizer.GATE_NONE
         )

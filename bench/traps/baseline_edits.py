@@ -17,7 +17,8 @@ def optimizer(lowlevel: str, estimator: str, keras: str) -> Edits:
 DROPOUT: Edits = {
     "lowlevel": '''
 @@ network.py
-     """The outputs handed to the loss, [batch, classes], of raw counts, float32 [batch, length]."""
+     `signal` has raw counts, float32 [batch, length].
+     """
 +    training = tf.placeholder_with_default(False, [], "training")
 @@ network.py
      x = tf.nn.relu(dense(x, units=64, name="dense1"))
