@@ -84,3 +84,47 @@ def test_nudged_numbers_move_by_one_ulp_and_whole_ones_stay():
     assert moved.dtype == np.float32
     whole = np.arange(5)
     assert rounding.nudged(whole, np.random.default_rng(0)) is whole
+
+
+@pytest.mark.parametrize(("error", "verdict"), [(0.9e-3, "rounding"), (1.1e-3, "different")])
+def test_an_error_of_a_thousand_times_the_noise_is_another_networks(error, verdict):
+    """Up to there the errors of both are compared; beyond, their difference with the noise."""
+    port = off_by(error)
+    assert judge(port, port + 1e-5, EXACT, 1e-6).verdict == verdict
+
+
+def test_what_is_not_finite_is_different_even_if_the_noise_is_not_finite():
+    judged = judge(np.array([1.0, 2.0]), np.array([1.0, np.inf]), None, np.inf)
+    assert judged.verdict == "different"
+
+
+def test_the_movement_is_the_largest():
+    centre = np.zeros(3, np.float32)
+    assert rounding.movement([centre + 1, centre + 3, centre - 2], centre) == 3
+    assert rounding.movement([], centre) == 0
+
+
+def test_nudged_numbers_move_up_and_down():
+    values = np.ones(100, np.float32)
+    moved = rounding.nudged(values, np.random.default_rng(0))
+    assert (moved > 1).any()
+    assert (moved < 1).any()
+
+
+def test_ulps_are_those_of_the_larger_value():
+    assert rounding.ulps_between(1.0, 4.0) == 3 / (4 * ULP)
+    assert rounding.ulps_between(-4.0, 1.0) == 5 / (4 * ULP)
+
+
+def test_the_ratio_where_nothing_is_tolerated():
+    assert rounding.Judgement("bit").ratio == 0
+    assert rounding.Judgement("different", error=1.0).ratio == np.inf
+
+
+@pytest.mark.parametrize("place", [0, 998, 999])
+def test_four_values_are_shown_at_the_ends_too(place):
+    candidate = EXACT.copy()
+    candidate[place] += 0.25
+    judged = judge(EXACT, candidate, None, 0.0)
+    assert [len(values) for values in judged.values] == [4, 4]
+    assert candidate[place] in judged.values[1]

@@ -379,3 +379,84 @@ def test_what_takes_no_logarithm_of_outputs_diverged_by_its_rate():
 
 def test_one_batch_is_all_there_is():
     assert certain(training(received=received(np.arange(32), np.arange(32), sizes=[32, 32]))) == []
+
+
+def test_a_mean_far_from_0_is_no_offset_where_values_are_small():
+    heads = np.random.default_rng(5).standard_normal((2 * SAMPLES, 8)) * 0.1 + 0.9
+    assert certain(training(received=received(heads=heads))) == []
+
+
+def test_half_of_the_batches_may_come_again():
+    batches = np.arange(SAMPLES).reshape(-1, BATCH)
+    mixed = np.random.default_rng(4).permutation(batches[10:].ravel())
+    again = np.concatenate([batches[:10].ravel(), mixed])
+    assert certain(training(received=received(batches.ravel(), again))) == []
+
+
+def test_a_pass_that_repeats_itself_is_not_called_unshuffled():
+    order = np.tile(np.arange(128), 5)
+    found = causes(certain(training(received=received(order, order), given=GIVEN)))
+    assert found == ["batches_shuffled"]
+
+
+def test_a_pass_without_its_partial_batch_ends_with_its_last_whole_one():
+    order = np.arange(608)[::-1]
+    given = replace(GIVEN, samples=630)
+    found = causes(certain(training(received=received(order, order), given=given)))
+    assert found == ["input_restarts", "partial_batch_dropped"]
+
+
+def test_a_training_shorter_than_a_pass_has_dropped_no_batch():
+    few = received(np.arange(160), np.arange(160, 320))
+    assert certain(training(received=few, given=replace(GIVEN, samples=630))) == []
+
+
+def test_an_evaluation_that_scaling_does_not_change_tells_nothing_of_scaling():
+    heads = np.random.default_rng(6).standard_normal((2 * SAMPLES, 8))
+    scaled = training(received=received(heads=heads), given=GIVEN)
+    assert certain(replace(scaled, evaluated=(5.0, 5.0, 5.0))) == []
+
+
+def test_order_is_judged_by_two_whole_passes():
+    by_class = np.argsort(LABELS, kind="stable")
+    assert causes(certain(training(received=received(by_class, by_class[::-1])))) != []
+    assert certain(training(received=received(by_class, by_class[::-1][:320]))) == []
+
+
+def test_a_single_loss_that_is_not_finite_at_the_end_is_no_learning():
+    labels = np.tile([0, 1], 50)
+    losses = np.full(100, 0.1)
+    sound = training(losses=losses, labels=labels, outputs=np.eye(2)[labels])
+    assert learnt(sound)
+    assert not learnt(replace(sound, losses=np.append(losses, np.nan)))
+
+
+def test_one_wide_kernel_of_three_is_left_alone():
+    kernels = [kernel("a/kernel", deviation=3 * HE), kernel("b/kernel"), kernel("c/kernel")]
+    assert certain(training(kernels=kernels)) == []
+
+
+def test_a_constant_kernel_of_a_single_output_breaks_no_symmetry():
+    assert certain(training(kernels=[kernel(shape=(50, 1), constant=True, deviation=0.0)])) == []
+
+
+@pytest.mark.parametrize(("lowest", "cause"), [(-0.9, []), (-1.5, ["out_of_reach"])])
+def test_tanh_reaches_down_to_minus_1(lowest, cause):
+    known = {"labels": np.linspace(lowest, 0.9, 100), "takes": "values", "activation": "Tanh"}
+    assert causes(certain(training(**known, outputs=np.zeros((100, 1))))) == cause
+
+
+def test_one_large_step_of_three_is_left_alone():
+    steps = {"a": 0.01, "b": 0.01, "c": 0.5}
+    kernels = [kernel(f"{name}/kernel", step=step) for name, step in steps.items()]
+    assert symptoms(training(kernels=kernels)) == []
+
+
+def test_outputs_of_which_some_are_not_saturated_are_not_frozen():
+    outputs = np.concatenate([SATURATED[:14], [[0.3, 0.7]] * 2])
+    assert symptoms(training(looks=[look(0), look(100, 0.0, outputs=outputs)])) == []
+
+
+def test_a_variable_that_has_a_gradient_and_does_not_move_is_not_cut_off():
+    still = [kernel("a/kernel", moved=0.0, step=0.0), kernel("b/kernel"), kernel("c/kernel")]
+    assert symptoms(training(kernels=still)) == []

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from bench.measure.statistics import Ratio, ratio_of_independent_medians, ratio_of_medians
+from bench.measure.statistics import (
+    Ratio,
+    median_interval,
+    ratio_of_independent_medians,
+    ratio_of_medians,
+)
 
 
 def test_a_constant_ratio_has_an_interval_of_no_width():
@@ -102,3 +107,35 @@ def test_stopping_when_the_interval_is_narrow_does_not_spoil_it():
 def test_too_few_rounds_of_either_run_give_no_interval():
     assert np.isnan(ratio_of_independent_medians(np.ones(5), np.ones(30)).low)
     assert ratio_of_independent_medians(np.ones(6), np.ones(6)).low == 1
+
+
+def test_precision_is_half_the_width_relative_to_the_ratio():
+    assert Ratio(2.0, 1.8, 2.2, 10).precision == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_interval_is_the_one_that_can_be_calculated(seed):
+    """The median of 9 values drawn from 9 is at most the smallest with a chance of 0.14 %, and at
+    most the second smallest with 3.04 %: the percentile 2.5 is the second, the percentile 5 the
+    third. With too few resamples the answer depends on the seed."""
+    values = np.array([1, 2, 3, 4, 5, 6, 7, 8, 1e6])
+    for ratio in (ratio_of_medians(values, np.ones(9), seed), median_interval(values, seed)):
+        assert ratio == Ratio(5, 2, 8, 9)
+
+
+def test_the_rounds_of_two_runs_are_drawn_each_by_itself():
+    base = np.arange(1.0, 13)
+    assert ratio_of_medians(base, base).precision == 0
+    assert ratio_of_independent_medians(base, base).precision > 0.3
+    assert ratio_of_independent_medians(base, np.ones(7)).rounds == 7
+
+
+def test_an_outlier_does_not_move_the_ratio_of_two_runs():
+    assert ratio_of_independent_medians(np.array([1, 2, 900]), np.array([1, 1, 30])).value == 2
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(0.96, 1.04, "equivalent"), (0.94, 1.06, "unresolved")]
+)
+def test_the_margin_is_five_percent(low, high, verdict):
+    assert Ratio(1.0, low, high, 10).verdict() == verdict

@@ -3,6 +3,8 @@
 The clock moves only while the training computes.
 """
 
+import contextlib
+
 import pytest
 from test_recorder import EVALUATION, PROBE, Clock, task_of
 
@@ -124,3 +126,78 @@ def test_clocks_at_the_doors_are_removed_after_their_turn():
     assert len(turn.rows) == 8
     assert len(long_call.rows) == 2
     assert ["runtime_s" in row for row in turn.rows] == [False, True] * 4
+
+
+@pytest.mark.parametrize(("call_s", "calls"), [(2**-4, 5), (2**-2, 3), (8.0, 3)])
+def test_it_is_warm_after_a_third_of_a_second_and_three_calls(call_s, calls):
+    _, turn = train(turn_of("steady", 0.0, settle_s=0), call_s=call_s)
+    began = turn.rows[0]["began_s"] - 3600 - 100  # since the training began
+    assert began == (calls + 1) * call_s  # the first call of a turn is never counted
+
+
+def test_every_call_has_the_samples_of_its_own_batches():
+    """Of 70 samples, every third batch has 6."""
+    _, turn = train(turn_of("steady", 0.5), samples=70)
+    for row in turn.rows:
+        step = (row["began_s"] - 3600 - 100) / CALL_S
+        assert row["samples"] == (6 if step % 3 == 2 else 32)
+
+
+def test_blocks_of_calls_of_several_steps_count_all_of_them():
+    _, turn = train(turn_of("blocks", 1.0), steps=3)
+    assert {row["steps"] for row in turn.rows} == {3 * BLOCK_CALLS}
+    assert {row["samples"] for row in turn.rows} == {32 * 3 * BLOCK_CALLS}
+
+
+class SlowClock(Clock):
+    """A second goes by with every look at it."""
+
+    def __call__(self):
+        self.now += 1
+        return self.now
+
+
+def test_what_the_observer_does_between_two_calls_belongs_to_neither():
+    clock = SlowClock()
+    script = Script(clock, turn_of("steady", 30.0))
+    taker = TurnTaker(task_of(32 * 50, 1000), script, False, clock)
+    taker.begin()
+    with contextlib.suppress(TurnsDone):
+        for _ in range(1000):
+            clock.now += 4
+            taker.step(0.5)
+    rows = script.taken[1].rows
+    assert {row["ended_s"] - row["began_s"] for row in rows} == {5}
+    assert all(after["began_s"] > row["ended_s"] for row, after in zip(rows, rows[1:]))
+
+
+def test_a_training_that_catches_every_exception_ends_all_the_same():
+    clock = Clock()
+    taker = TurnTaker(task_of(32 * 50, 1000), Script(clock), False, clock)
+
+    def train_stubbornly():
+        for _ in range(WARM_UP_CALLS):
+            clock.now += 1
+            with contextlib.suppress(Exception):
+                taker.step(0.5)
+
+    taker.begin()
+    with pytest.raises(TurnsDone):
+        train_stubbornly()
+
+
+def test_clocks_are_removed_after_a_turn_that_ends_with_a_call_without_them():
+    from tensorflow.python.client.session import BaseSession
+
+    original = BaseSession.run
+    _, turn = train(turn_of("clocks", 3 * CALL_S))
+    assert BaseSession.run is original
+    assert ["runtime_s" in row for row in turn.rows] == [False, True, False]
+
+
+@pytest.mark.parametrize(("steps", "calls"), [(1, 10), (4, 3), (50, 1)])
+def test_a_traced_turn_ends_with_the_call_that_reaches_ten_steps(steps, calls):
+    _, turn = train(turn_of("traced", 0.0), steps=steps)
+    assert [row["steps"] for row in turn.rows] == [steps] * calls
+    assert all("runtime_ms" in row for row in turn.rows)
+    assert turn.trace
