@@ -110,7 +110,7 @@ def test_a_training_that_fails_has_its_reason_and_the_others_go_on(tmp_path, tin
         "later-default": "failed",
         "floor-floor": "ok",
     }
-    assert "does it heed passes_per_epoch?" in by_name["early-default"].reason
+    assert "does it use passes_per_epoch?" in by_name["early-default"].reason
     assert by_name["later-default"].reason == "ValueError: no more"
     assert by_name["lowlevel-default"].environment["peak_rss_mib"] > 100
     assert set(Throughput(calls).variants) >= {"lowlevel-default", "floor-floor"}

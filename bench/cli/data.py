@@ -76,12 +76,10 @@ def inspect_command(file, chosen, as_json) -> None:
     python -m bench data inspect beats.csv
     python -m bench data inspect mitdb --positive V,E --at strips --length 60000
     """
-    from dataclasses import replace
-
     from bench.report.inspection import as_record, inspection_lines
     from bench.run.inspection import inspect_data
 
     if chosen.data is not None or chosen.records is not None:
         raise UserError("give FILE alone: --data and --records are for 'all' and its siblings")
-    inspection = inspect_data(replace(chosen, data=file), Console(stderr=True))
+    inspection = inspect_data(file, chosen, Console(stderr=True))
     print(json.dumps(as_record(inspection), indent=1) if as_json else inspection_lines(inspection))

@@ -74,7 +74,9 @@ class Samples:
 class Source(Protocol):
     """Draws the samples of a dataset, the same for the same fingerprint."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Where the samples come from, in words."""
 
     def fingerprint(self, spec: Spec) -> dict:
         """All that decides what `draw` returns, as JSON values."""

@@ -1,1 +1,1 @@
-"""Which cells run, in what order, each in a process of its own."""
+"""Runs the cells of a grid in order, each in its own process."""

@@ -1,4 +1,4 @@
-"""One cell in a process of its own, until it ends by itself or is ended, and always with a record."""
+"""Runs one cell in its own process. Whether it ends by itself or is ended, there is a record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run_in_process(
     limits: Limits,
     on_epoch: Callable[[], None],
 ) -> raw.CellRecord:
-    """The record that the cell's process left, or one that says how it ended; see `recorded`."""
+    """Runs a cell. Returns the record that its process left, or one that says how it ended."""
 
     def train(forked_s: float) -> ProcessEnded:
         receiver, sender = CONTEXT.Pipe(duplex=False)
@@ -42,11 +42,13 @@ def run_in_process(
 def recorded(
     cell: Cell, fingerprint: str, folder: Path, train: Callable[[float], ProcessEnded]
 ) -> raw.CellRecord:
-    """The record that is there once `train`, which is told when it began, has ended, or one that says how it did.
+    """Calls `train` with the time of its start, and returns the record that it left. If it left
+    none, writes one that says how it ended.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, at any moment from the start of the processes on; the record is there all the same.
-        OSError: a record cannot be written.
+        KeyboardInterrupt: Ctrl-C, at any moment after the start of the processes. The record is
+        there all the same.
+        OSError: A record cannot be written.
     """
     for name in raw.cell_files(cell.name):
         (folder / name).unlink(missing_ok=True)
@@ -76,7 +78,8 @@ def recorded(
 def hear(
     watch: Limiter, receiver: Connection, since_s: float, on_epoch: Callable[[], None]
 ) -> ProcessEnded:
-    """How it ended: by itself, beyond a limit, or for another that trained with it and failed or complained."""
+    """Waits until a process has ended, and returns how: by itself, beyond a limit, or because
+    another process that trained with it failed or complained."""
     try:
         while True:
             complaint = watch.hear(receiver, since_s)

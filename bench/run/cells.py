@@ -12,8 +12,12 @@ from bench.task import BATCH_SIZE
 
 @dataclass(frozen=True)
 class Cell:
-    """`implementation` is the name in tables, `module` where its `train` is found. So many `workers` train it together, on a cluster;
-    0: it trains by itself. `batch_size` is that of all workers."""
+    """One run: an implementation in a profile, a dataset, a kind of outputs and a seed.
+
+    `implementation` is the name in tables; `module` has its `train`. `workers` is the number of
+    workers of a cluster, or 0 for a training without one. `batch_size` is that of all workers
+    together.
+    """
 
     implementation: str
     module: str
@@ -27,7 +31,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Stem of the cell's files."""
+        """The stem of the cell's files."""
         return f"{self.implementation}-{self.profile}-{self.dataset}-{self.outputs}-{self.seed}"
 
 
@@ -35,14 +39,17 @@ def interleaved(
     implementations: dict[str, str],
     profile: str,
     datasets: Sequence[str],
-    inputs_of_loss: Sequence[str],
+    outputs_list: Sequence[str],
     seeds: Sequence[int],
 ) -> list[Cell]:
-    """All cells of a profile, of the implementations that have it; the implementations take turns at running first, so that no
-    drift of the machine falls on one."""
+    """Returns all cells of a profile, for the implementations that have it.
+
+    The implementations take turns at running first, so that a drift of the machine does not fall on
+    one of them.
+    """
     names = [name for name, module in implementations.items() if has_profile(module, profile)]
     cells = []
-    for turn, (seed, dataset, outputs) in enumerate(product(seeds, datasets, inputs_of_loss)):
+    for turn, (seed, dataset, outputs) in enumerate(product(seeds, datasets, outputs_list)):
         for offset in range(len(names)):
             name = names[(turn + offset) % len(names)]
             cells.append(Cell(name, implementations[name], profile, dataset, outputs, seed))
@@ -58,8 +65,12 @@ def cluster_cells(
     workers: Sequence[int],
     global_batch: int | None,
 ) -> list[Cell]:
-    """All cells on clusters of so many workers each, and of so many parameter servers by implementation. Sizes and implementations
-    take turns at running first; the batch is `global_batch`, or `BATCH_SIZE` a worker."""
+    """Returns all cells on clusters, for every number of `workers`. `servers` has the parameter
+    servers of every implementation.
+
+    Sizes and implementations take turns at running first. The batch is `global_batch`, or
+    `BATCH_SIZE` per worker.
+    """
     cells = []
     for turn, (seed, dataset) in enumerate(product(seeds, datasets)):
         grid = list(product(implementations.items(), workers))

@@ -1,4 +1,5 @@
-"""One cell on a cluster of real processes on this machine, until it ends by itself or is ended, and always with a record."""
+"""Runs one cell on a cluster of real processes on this machine. Whether it ends by itself or is
+ended, there is a record."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from bench.run.members import members_of, run_member
 from bench.task import Dataset
 
 GRACE_S = 30.0
-"""For the others to end by themselves once the chief has."""
+"""Seconds that the others have to end by themselves after the chief has ended."""
 
 
 def run_on_cluster(
@@ -31,8 +32,10 @@ def run_on_cluster(
     limits: Limits,
     on_epoch: Callable[[], None],
 ) -> raw.CellRecord:
-    """The record that the chief left, or one that says how the cell ended: as soon as one member fails, all are ended. See
-    `bench.run.cell_process.recorded`."""
+    """Runs a cell. Returns the record that the chief left, or one that says how the cell ended.
+
+    As soon as one member fails, all are ended. See `bench.run.cell_process.recorded`.
+    """
 
     def train(forked_s: float) -> ProcessEnded:
         receiver, sender = CONTEXT.Pipe(duplex=False)
@@ -63,16 +66,13 @@ def run_on_cluster(
             ended = hear(Limiter(chief, limits, groups), receiver, forked_s, on_epoch)
             if not ended.who and chief.has_ended:
                 late = _late(groups) if _is_measured(folder, cell) else []
-                if not late:
-                    return ProcessEnded(
-                        ended.status, f"chief: {ended.reason}"
-                    )  # if it has left no record
+                if not late:  # counts if the chief has left no record
+                    return ProcessEnded(ended.status, f"chief: {ended.reason}")
                 ended = ProcessEnded(
                     "failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late)
                 )
-        (folder / raw.cell_files(cell.name)[0]).unlink(
-            missing_ok=True
-        )  # the chief's own, of what came of it
+        # The chief's own record only says what the failure did to the chief.
+        (folder / raw.cell_files(cell.name)[0]).unlink(missing_ok=True)
         return ProcessEnded(
             ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason
         )
@@ -87,10 +87,10 @@ def _is_measured(folder: Path, cell: Cell) -> bool:
 
 
 def _late(groups: dict[str, Group]) -> list[str]:
-    """Who has not ended in time after the chief."""
+    """Returns the names of those that have not ended in time after the chief."""
     deadline = time.monotonic() + GRACE_S
-    running = {group.sentinel: name for name, group in groups.items()}
+    running = {name: group.sentinel for name, group in groups.items()}
     while running and time.monotonic() < deadline:
-        for sentinel in wait(list(running), deadline - time.monotonic()):
-            del running[sentinel]
-    return list(running.values())
+        ended = wait(list(running.values()), deadline - time.monotonic())
+        running = {name: sentinel for name, sentinel in running.items() if sentinel not in ended}
+    return list(running)

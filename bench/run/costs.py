@@ -1,18 +1,18 @@
-"""What an API costs before anything runs: the time its implementation takes to import, and how much code it is."""
+"""Measures what an API costs before anything runs: the time to import its implementation."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.process.reaper import ended_with_runner, reaper
 from bench.results import cells as raw
 
 IMPORT_ROUNDS = 2
-"""An import takes 6-9 s, nearly all of it TensorFlow's own."""
+"""Number of timed imports of each. One takes 6-9 s, nearly all of it for TensorFlow itself."""
 
 IMPORT = """import time
 began = time.perf_counter()
@@ -26,10 +26,11 @@ print(time.perf_counter() - began)
 def measure_imports(
     modules: dict[str, str], fingerprint: str, folder: Path, on_progress: Callable[[str], None]
 ) -> None:
-    """Times the imports in processes of their own, in turn, and stores a row each, and the fingerprint of all."""
+    """Times the imports, each in its own process, and in turn. Stores one row for each, and the
+    fingerprint of all."""
     rows = []
     for number in range(1, IMPORT_ROUNDS + 1):
-        for name, module in _in_turn(list(modules.items()), number):
+        for name, module in _in_turn(modules, number):
             on_progress(f"importing {name}, round {number} of {IMPORT_ROUNDS}")
             import_s = _time_import(module)
             if import_s is not None:
@@ -38,7 +39,7 @@ def measure_imports(
 
 
 def _time_import(module: str) -> float | None:
-    """Seconds; None if it cannot be imported."""
+    """Returns seconds, or None if the module cannot be imported."""
     scratch = str(reaper().scratch)
     with (
         subprocess.Popen(
@@ -55,5 +56,6 @@ def _time_import(module: str) -> float | None:
     return float(printed.split()[-1]) if process.returncode == 0 else None
 
 
-def _in_turn(things: Sequence, number: int) -> Sequence:
-    return things[number % len(things) :] + things[: number % len(things)]
+def _in_turn(modules: dict[str, str], number: int) -> list[tuple[str, str]]:
+    names = list(modules.items())
+    return names[number % len(names) :] + names[: number % len(names)]

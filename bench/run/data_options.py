@@ -1,4 +1,4 @@
-"""Which samples: ours, real records in their place, or data of one's own."""
+"""Options that choose the samples: ours, real records in their place, or the user's own data."""
 
 from __future__ import annotations
 
@@ -19,34 +19,37 @@ from bench.run.progress import share_progress
 from bench.task import UserError
 
 MOST = 10**9
-"""Samples: as many as there are."""
+"""Largest number of samples: as many as there are."""
 
 OPTIONS = [
     click.option(
         "--samples",
         type=click.IntRange(min=8),
         metavar="N",
-        help="Training samples of each of our datasets, and a quarter as many for evaluation: those that do not fit into "
-        "memory are streamed.  [default: 4,000 and 1,000 on small, 400 and 100 on large]",
+        help="Training samples of each of our datasets; a quarter as many are for evaluation. "
+        "Samples that do not fit into memory are streamed.  [default: 4,000 and 1,000 on small, "
+        "400 and 100 on large]",
     ),
     click.option(
         "--records",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="A folder of WFDB records (.hea, .dat, .atr) to cut both datasets from, in place of synthetic samples.",
+        help="A folder of WFDB records (.hea, .dat, .atr) to cut both datasets from, in place of "
+        "synthetic samples.",
     ),
     click.option(
         "--data",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Samples of your own, of any length and for any classes: .npz, .csv, .parquet, a folder of TFRecords, or a "
-        "folder of WFDB records. A fifth of each class is for evaluation ('data inspect' tells what is in a file).",
+        help="Samples of your own, of any length and with any classes: .npz, .csv, .parquet, a "
+        "folder of TFRecords, or a folder of WFDB records. A fifth of each class is for evaluation "
+        "('data inspect' tells what is in a file).",
     ),
     click.option(
         "--label-name",
         metavar="NAME",
-        help="With --data: the array, column or feature that holds the labels; of a CSV "
-        "without names the column's number, from 0 or as -1.  [default: label]",
+        help="With --data: the array, column or feature that holds the labels; in a CSV "
+        "without names the number of the column, from 0, or -1 for the last.  [default: label]",
     ),
     click.option(
         "--signal-name",
@@ -57,33 +60,34 @@ OPTIONS = [
     click.option(
         "--positive",
         metavar="A,B",
-        help="With --data of WFDB records: the annotation symbols that make class 1.  [default: V]",
+        help="With --data of WFDB records: the annotation symbols of class 1.  [default: V]",
     ),
     click.option(
         "--at",
         type=click.Choice(list(AT)),
-        help="With --data of WFDB records: cut samples out around beats, or strips that "
-        "hold three positive beats or none.  [default: beats]",
+        help="With --data of WFDB records: cut samples around beats, or strips that have "
+        "three positive beats or none.  [default: beats]",
     ),
     click.option(
         "--length",
         type=click.IntRange(min=1),
         metavar="N",
-        help="With --data of WFDB records: values a sample.  [default: "
+        help="With --data of WFDB records: values per sample.  [default: "
         + ", ".join(f"{length:,} at {at}" for at, length in AT.items())
         + "]",
     ),
     click.option(
         "--channel",
         metavar="NAME",
-        help="With --data of WFDB records: the signal's number, from 0, or its name.  [default: 0]",
+        help="With --data of WFDB records: the number of the signal, from 0, or its name.  "
+        "[default: 0]",
     ),
 ]
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """What was given of the options above."""
+    """The values of the options above; None if an option was not given."""
 
     samples: int | None = None
     records: Path | None = None
@@ -97,7 +101,7 @@ class DataOptions:
 
     @property
     def of_records(self) -> dict[str, object]:
-        """Those for WFDB records."""
+        """The options for WFDB records, by name."""
         return {
             "--positive": self.positive,
             "--at": self.at,
@@ -107,12 +111,12 @@ class DataOptions:
 
     @property
     def of_files(self) -> dict[str, object]:
-        """Those for other formats."""
+        """The options for other formats, by name."""
         return {"--label-name": self.label_name, "--signal-name": self.signal_name}
 
 
 def data_options(command):
-    """Adds the options to a command, which receives them all as one `DataOptions`, named `chosen`."""
+    """Adds the options to a command, which receives them as one `DataOptions`, named `chosen`."""
     names = list(DataOptions.__dataclass_fields__)
 
     @functools.wraps(command)
@@ -129,14 +133,14 @@ def data_options(command):
 def open_source(
     chosen: DataOptions, datasets: Sequence[str], quick: bool, console: Console
 ) -> tuple[Source, dict[str, Spec]]:
-    """Where samples come from, and the datasets to be made of them, by name.
+    """Returns where samples come from, and the datasets to make of them, by name.
 
     Raises:
-        UserError: the options contradict each other, or the data cannot be used.
+        UserError: The options contradict each other, or the data cannot be used.
     """
     if chosen.data is None:
         _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
-        source = Synthetic() if chosen.records is None else Records(chosen.records)
+        source: Source = Synthetic() if chosen.records is None else Records(chosen.records)
         _note_unprotected(chosen.records, console)
         return source, {
             name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples)
@@ -146,15 +150,17 @@ def open_source(
         {"--records": chosen.records, "--dataset": datasets or None, "--samples": chosen.samples},
         "and --data exclude each other",
     )
-    source, spec = (
-        open_records(chosen) if holds_records(chosen.data) else _open_file(chosen, console)
-    )
+    spec: Spec
+    if holds_records(chosen.data):
+        source, spec = open_records(chosen.data, chosen)
+    else:
+        source, spec = _open_file(chosen.data, chosen, console)
     _note_unprotected(chosen.data, console)
     return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
 
 
 def open_one(chosen: DataOptions, dataset: str, console: Console) -> tuple[Source, Spec]:
-    """The same for a single dataset, which of ours is `dataset`."""
+    """Returns the same for a single dataset: of ours, `dataset`."""
     source, specs = open_source(chosen, [] if chosen.data else [dataset], False, console)
     return source, next(iter(specs.values()))
 
@@ -164,32 +170,34 @@ def _sized(spec: Spec, samples: int | None) -> Spec:
 
 
 def holds_records(folder: Path) -> bool:
-    """Whether it is a folder of WFDB records."""
+    """Tells whether `folder` is a folder of WFDB records."""
     return folder.is_dir() and any(folder.glob("*.hea"))
 
 
-def own_file(chosen: DataOptions) -> UserFile:
-    """The file of `--data`, which holds no WFDB records."""
+def own_file(data: Path, chosen: DataOptions) -> UserFile:
+    """Returns the file `data`, which holds no WFDB records."""
     _refuse(chosen.of_records, "is for WFDB records")
-    return UserFile(chosen.data, chosen.signal_name, chosen.label_name)
+    return UserFile(data, chosen.signal_name, chosen.label_name)
 
 
-def open_records(chosen: DataOptions) -> tuple[Records, Spec]:
-    """The folder of WFDB records of `--data`."""
+def open_records(data: Path, chosen: DataOptions) -> tuple[Records, Spec]:
+    """Opens the folder `data` of WFDB records."""
     _refuse(chosen.of_files, "is for files; WFDB records have --positive and --channel")
     at = chosen.at or next(iter(AT))
     positive = tuple(symbol.strip() for symbol in (chosen.positive or "V").split(","))
     if any(len(symbol) != 1 for symbol in positive):
         raise UserError(
-            f"--positive {chosen.positive}: annotation symbols of one character each are needed, such as V,E"
+            f"--positive {chosen.positive}: annotation symbols of one character each are needed, "
+            "such as V,E"
         )
-    source = Records(chosen.data, positive, at, chosen.channel or "0", None, "--data")
+    source = Records(data, positive, at, chosen.channel or "0", None, "--data")
     spec = Spec(at, chosen.length or AT[at], MOST, MOST)
-    return source, replace(spec, **source.sizes(spec))
+    sizes = source.sizes(spec)
+    return source, replace(spec, train=sizes["train"], evaluation=sizes["evaluation"])
 
 
-def _open_file(chosen: DataOptions, console: Console) -> tuple[UserData, Spec]:
-    own = own_file(chosen)
+def _open_file(data: Path, chosen: DataOptions, console: Console) -> tuple[UserData, Spec]:
+    own = own_file(data, chosen)
     with share_progress(console, f"reading {own.path.name}") as on_progress:
         source = UserData(own, on_progress)
     return source, source.spec

@@ -1,4 +1,4 @@
-"""Datasets for a run: those of the cache, or made now."""
+"""Takes the datasets of a run from the cache, or makes them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bench.task import Dataset
 
 
 def prepare_dataset(source: Source, spec: Spec, console: Console) -> Dataset:
-    """The cached dataset, or one made now.
+    """Returns the cached dataset, or makes it.
 
     Raises:
-        UserError: the samples cannot be drawn, or not be written.
+        UserError: The samples cannot be drawn, or cannot be written.
     """
     dataset = open_dataset(source, spec)
     if dataset is None:

@@ -1,4 +1,4 @@
-"""The machine and the packages a run was measured on."""
+"""Describes the machine and the packages of a run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PACKAGES = (
 
 
 def describe_environment() -> dict:
-    """JSON values; imports TensorFlow to ask it for devices and threads."""
+    """Returns JSON values. Imports TensorFlow to ask it for devices and threads."""
     import tensorflow as tf
 
     return {

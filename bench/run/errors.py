@@ -1,4 +1,4 @@
-"""How a command ends when it cannot do what was asked."""
+"""Ends a command that cannot do what was asked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from bench.errors import UserError, printable
 
 @contextlib.contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Turns what a user can mend into one line on standard error and exit code 2, and Ctrl-C into 130."""
+    """Turns an error that a user can mend into one line on standard error and exit code 2, and
+    Ctrl-C into exit code 130."""
     try:
         yield
     except click.exceptions.Exit as stop:
@@ -29,7 +30,7 @@ def one_line_errors() -> Iterator[None]:
         print("interrupted", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(130)  # at once: the warden ends what is left
+        os._exit(130)  # at once: the reaper ends what is left
 
 
 def _fail(message: str) -> None:

@@ -1,4 +1,5 @@
-"""Hashes of all that decides what a measurement ends with: one is kept as long as its fingerprint is the same."""
+"""Fingerprints: hashes of all that decides the result of a measurement. A measurement is kept as
+long as its fingerprint is the same."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ SETTINGS = (
 
 
 def cell_fingerprint(cell: Cell, dataset: Dataset, epochs: int) -> str:
-    """Of a cell: data, code, settings."""
+    """Returns the fingerprint of a cell: data, code, settings."""
     task = task_of(cell, dataset, epochs, Path())
     return _digest(
         cell=cell.name,
@@ -43,7 +44,8 @@ def cell_fingerprint(cell: Cell, dataset: Dataset, epochs: int) -> str:
 def rounds_fingerprint(
     variants: list[Variant], dataset: Dataset, plan: Plan, precision: float | None
 ) -> str:
-    """Of the rounds of a dataset; `precision` is what the plan asks for, if it asks."""
+    """Returns the fingerprint of the rounds of a dataset. `precision` is that of the plan, or
+    None."""
     return _digest(
         variants=[[variant.name, code_digest(variant.module)] for variant in variants],
         data=dataset.digest,
@@ -54,7 +56,7 @@ def rounds_fingerprint(
 def comparison_fingerprint(
     reference: str, candidate: str, dataset: Dataset, outputs: str, steps: int
 ) -> str:
-    """Of a comparison of two modules."""
+    """Returns the fingerprint of a comparison of two modules."""
     return _digest(
         code=[code_digest(reference), code_digest(candidate)],
         data=dataset.digest,
@@ -64,23 +66,27 @@ def comparison_fingerprint(
 
 
 def imports_fingerprint(modules: dict[str, str]) -> str:
-    """Of the timed imports."""
+    """Returns the fingerprint of the timed imports."""
     return _digest(imports={name: code_digest(module) for name, module in modules.items()})
 
 
 def code_digest(module: str) -> str:
-    """Hash of the Python files of a package, of the package that a module lies in, or of a module that lies in none.
+    """Returns a hash of the Python files of a package, of the package that a module lies in, or of
+    a module without a package.
 
-    What they import from elsewhere does not count. Nothing is imported but the packages around a dotted name.
+    Code that they import from elsewhere does not count. Only the packages around a dotted name are
+    imported.
     """
     package = module.rpartition(".")[0] or module
     spec = importlib.util.find_spec(package)
+    if spec is None:
+        raise ModuleNotFoundError(f"there is no module {package}")
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     files = [
         (path.relative_to(folder), path) for folder in folders for path in folder.rglob("*.py")
     ]
     if not folders:
-        files = [(Path(package), Path(spec.origin))] if spec.has_location else []
+        files = [(Path(package), Path(spec.origin))] if spec.has_location and spec.origin else []
     digest = hashlib.sha256(module.encode())
     for name, path in sorted(files):
         digest.update(f"{name}:{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
@@ -88,7 +94,8 @@ def code_digest(module: str) -> str:
 
 
 def _digest(**parts) -> str:
-    """With what every fingerprint has in common: the standard network, TensorFlow, and the layout of the raw files."""
+    """Adds what all fingerprints have in common: the standard network, TensorFlow, and the layout
+    of the raw files."""
     network = hashlib.sha256(Path(bench.task.__file__).read_bytes()).hexdigest()
     whole = {
         **parts,

@@ -1,4 +1,4 @@
-"""A look into data of one's own before anything is trained."""
+"""Looks into the user's own data before anything is trained."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ from bench.task import UserError
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in `path`: the scan, the SHA-256 over its files, the file of checksums they were compared with, if there is
-    one, and how far one step of training can move a logit."""
+    """What was found in `path`: the scan, and the SHA-256 over its files.
+
+    `sums` is the file of checksums that they were compared with, if there is one. `logit_step` is
+    how far one step of training can move a logit.
+    """
 
     path: Path
     scan: Scan
@@ -32,32 +35,32 @@ class Inspection:
     logit_step: float
 
 
-def inspect_data(chosen: DataOptions, console: Console) -> Inspection:
-    """Reads what `--data` names, once.
+def inspect_data(data: Path, chosen: DataOptions, console: Console) -> Inspection:
+    """Reads a file, or a folder of records, once. `chosen` has the names in it.
 
     Raises:
-        UserError: it cannot be used; the message says why.
+        UserError: The data cannot be used; the message says why.
     """
-    with share_progress(console, f"reading {chosen.data.name}") as on_progress:
-        if holds_records(chosen.data):
-            source, spec = open_records(chosen)
+    with share_progress(console, f"reading {data.name}") as on_progress:
+        if holds_records(data):
+            source, spec = open_records(data, chosen)
             found = _scan_records(source, spec, on_progress)
-            files = [path for path in chosen.data.iterdir() if path.suffix in SUFFIXES]
+            files = [path for path in data.iterdir() if path.suffix in SUFFIXES]
         else:
-            own = own_file(chosen)
+            own = own_file(data, chosen)
             found = scan_file(own, on_progress)
             files = own.files()
     return Inspection(
-        chosen.data,
+        data,
         found,
         files_digest(files),
-        sums_file(chosen.data),
+        sums_file(data),
         logit_step(found.examples, len(found.classes)),
     )
 
 
 def _scan_records(records: Records, spec: Spec, on_progress) -> Scan:
-    """Of the samples that would be cut out, in both splits."""
+    """Scans the samples that would be cut out, in both splits."""
 
     def chunks() -> Iterator[Chunk]:
         total, done = spec.train + spec.evaluation, 0

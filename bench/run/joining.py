@@ -1,4 +1,5 @@
-"""The cluster that `TF_CONFIG` describes, by the field's convention: what a scheduler sets for each of its processes.
+"""Joins the cluster that `TF_CONFIG` describes. A scheduler sets this variable for each of its
+processes.
 
 Source: https://www.tensorflow.org/guide/distributed_training#TF_CONFIG
 """
@@ -14,14 +15,15 @@ from bench.durable import write_text
 from bench.task import Task, UserError
 
 CLAIM = "training.json"
-"""Beside the checkpoints: what they are of."""
+"""Name of the file beside the checkpoints that says which training they belong to."""
 
 ROLES = ("chief", "worker", "ps")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """`member` is this process's place, such as `worker 0`; the chief is one of the `workers`."""
+    """`member` is the place of this process, such as `worker 0`. The chief is one of the
+    `workers`."""
 
     member: str
     workers: int
@@ -29,10 +31,10 @@ class Cluster:
 
 
 def read_cluster() -> Cluster | None:
-    """What `TF_CONFIG` says; None if it is not set.
+    """Reads `TF_CONFIG`; returns None if it is not set.
 
     Raises:
-        UserError: it is not what TensorFlow expects.
+        UserError: It is not what TensorFlow expects.
     """
     text = os.environ.get("TF_CONFIG")
     if text is None:
@@ -44,8 +46,9 @@ def read_cluster() -> Cluster | None:
         role, index, evaluators = str(task["type"]), int(task["index"]), cluster.get("evaluator")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            'TF_CONFIG is not what TensorFlow expects, {"cluster": {"chief": ["HOST:PORT"], "worker": [...]}, "task": '
-            f'{{"type": "worker", "index": 0}}}}: {type(error).__name__}: {error}'
+            'TF_CONFIG is not what TensorFlow expects, {"cluster": {"chief": ["HOST:PORT"], '
+            f'"worker": [...]}}, "task": {{"type": "worker", "index": 0}}}}: '
+            f"{type(error).__name__}: {error}"
         ) from error
     if evaluators or role == "evaluator":
         raise UserError(
@@ -60,14 +63,15 @@ def read_cluster() -> Cluster | None:
 
 
 def check_roles(cluster: Cluster | None, module: str, parameter_servers: int) -> None:
-    """The cluster, or none, is one that an implementation's own way can do with.
+    """Checks that an implementation can train on this cluster, or without one.
 
     Raises:
-        UserError: it has parameter servers without need, or needs some.
+        UserError: The cluster has parameter servers that are not needed, or lacks some.
     """
     if parameter_servers and cluster is None:
         raise UserError(
-            f"--profile cluster: {module} trains with a parameter server, so TF_CONFIG must name a cluster"
+            f"--profile cluster: {module} trains with a parameter server, so TF_CONFIG must name a "
+            "cluster"
         )
     if cluster and bool(parameter_servers) != bool(cluster.parameter_servers):
         raise UserError(
@@ -81,10 +85,11 @@ def check_roles(cluster: Cluster | None, module: str, parameter_servers: int) ->
 
 
 def claim(folder: Path, module: str, task: Task) -> None:
-    """The folder of checkpoints is this training's: all members name the same one, and so does whoever goes on with it.
+    """Marks the folder of checkpoints as that of this training, or checks the mark. All members
+    name the same folder, and so does a command that goes on with the training.
 
     Raises:
-        UserError: it holds another training, or something else.
+        UserError: The folder holds another training, or something else.
     """
     own = json.dumps(
         {

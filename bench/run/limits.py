@@ -1,4 +1,4 @@
-"""How long a cell may take and how much memory, and what ends one that takes more."""
+"""Limits of time and memory for a cell, and the watch that ends one that takes more."""
 
 from __future__ import annotations
 
@@ -14,29 +14,32 @@ from bench.process.group import Group
 from bench.run.worker import death
 
 INTERVAL_S = 0.25
-"""Between two looks at the memory of a process; one takes 0.3 ms."""
+"""Seconds between two looks at the memory of a process. One look takes 0.3 ms."""
 
 SHARE = 0.9
-"""Of the machine's memory that a cell may take, unless it is told otherwise."""
+"""Share of the machine's memory that a cell may take by default."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one cell with all processes it starts, or of one wait for a training that takes turns: seconds, and bytes of resident
-    memory."""
+    """Limits in seconds, and in bytes of resident memory. They are for one cell with all processes
+    that it starts, or for one wait for a training that takes turns."""
 
     seconds: float = 3600.0
     memory: float = field(default_factory=lambda: SHARE * psutil.virtual_memory().total)
 
     @classmethod
     def of(cls, seconds: float, memory: float | None) -> Limits:
-        """With the usual limit of memory where none is given."""
+        """Returns limits with the usual limit of memory if none is given."""
         return cls(seconds, memory) if memory else cls(seconds)
 
 
 class ProcessEnded(Exception):
-    """A process will say no more: `status` is one of `bench.results.cells.STATUSES`, `reason` says why in a line, and `who` is the
-    name of another that trained with it, if that one is why."""
+    """Says that a process has ended or must end.
+
+    `status` is one of `bench.results.cells.STATUSES`. `reason` says why in one line. `who` names
+    another process that trained with it, if that one is the cause.
+    """
 
     def __init__(self, status: str, reason: str, who: str = ""):
         super().__init__(status, reason, who)
@@ -44,7 +47,8 @@ class ProcessEnded(Exception):
 
 
 class Limiter:
-    """Hears what a process has to say, while it keeps within its limits; `others`, by name, train with it, and must not fail."""
+    """Receives the messages of a process while it keeps within its limits. `others`, by name, train
+    with it and must not fail."""
 
     def __init__(self, group: Group, limits: Limits, others: dict[str, Group] | None = None):
         self._group, self._limits, self._others = group, limits, dict(others or {})
@@ -54,12 +58,14 @@ class Limiter:
     def hear(
         self, connection: Connection, since_s: float, on_look: Callable[[], None] = lambda: None
     ):
-        """The next that it sends; the limit of time counts from `since_s`, and `on_look` is called whenever its memory is looked at.
+        """Returns the next message. The limit of time counts from `since_s`. `on_look` is called at
+        every look at the memory.
 
         Raises:
-            ProcessEnded: it has ended, or is beyond a limit; what is left of it is for the caller to end.
+            ProcessEnded: The process has ended, or is beyond a limit. The caller must end what is
+            left of it.
         """
-        sources = [connection, self._group.sentinel]
+        sources: list[Connection | int] = [connection, self._group.sentinel]
         while True:
             ready = wait(
                 [*sources, *(other.sentinel for other in self._others.values())], INTERVAL_S
@@ -73,13 +79,13 @@ class Limiter:
                     self._look(since_s, on_look)
                     return message
             else:
-                self._leave(ready)  # first: what ends another ends the process, too
+                self._leave(ready)  # first: the end of another also ends the process
                 if self._group.sentinel in ready:
                     raise self._death(self._group)
             self._look(since_s, on_look)
 
     def _leave(self, ready: list) -> None:
-        """Others have ended."""
+        """Forgets the others that have ended; raises ProcessEnded if one failed."""
         for name, other in list(self._others.items()):
             if other.sentinel in ready:
                 del self._others[name]
@@ -101,10 +107,10 @@ class Limiter:
         self.weigh()
 
     def weigh(self) -> None:
-        """Looks at its memory.
+        """Looks at the memory of the process.
 
         Raises:
-            ProcessEnded: it takes too much.
+            ProcessEnded: It takes too much.
         """
         memory = sum(group.memory for group in [self._group, *self._others.values()])
         if memory > self._limits.memory:
@@ -125,7 +131,8 @@ class Limiter:
 
 
 def oom_kills() -> int:
-    """How many processes the system has killed for want of memory; 0 where it does not say."""
+    """Returns how many processes the system has killed because memory ran out; 0 if it does not
+    say."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

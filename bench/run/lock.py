@@ -1,4 +1,4 @@
-"""One runner at a time writes into a result folder."""
+"""Lets one process at a time write into a result folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """The folder is this process's while the block lasts. Whatever ends the process, kill -9 too, sets the folder free.
+    """Locks the folder for this process while the block lasts. Any end of the process, kill -9 too,
+    unlocks it.
 
     Raises:
-        UserError: another process holds it.
+        UserError: Another process holds it.
     """
-    descriptor = os.open(
-        folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644
-    )  # Python's are not inherited
+    # Child processes do not inherit descriptors that Python opens.
+    descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
     with os.fdopen(descriptor, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,7 +35,8 @@ def held(folder: Path) -> Iterator[None]:
             ) from None
         file.truncate(0)
         file.write(
-            f"process {os.getpid()} on {socket.gethostname()} since {datetime.now():%Y-%m-%d %H:%M:%S}\n"
+            f"process {os.getpid()} on {socket.gethostname()} "
+            f"since {datetime.now():%Y-%m-%d %H:%M:%S}\n"
         )
         file.flush()
         yield

@@ -1,4 +1,5 @@
-"""The processes that train one cell together on a cluster of this machine's own, and what `TF_CONFIG` tells each."""
+"""The processes that train one cell together on a cluster on this machine, each with its
+`TF_CONFIG`."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Member:
-    """`role` is `chief`, `worker` or `ps`, a parameter server; `config` is its `TF_CONFIG`, in JSON."""
+    """`role` is `chief`, `worker`, or `ps` for a parameter server. `config` is its `TF_CONFIG`, in
+    JSON."""
 
     role: str
     index: int
@@ -33,17 +35,18 @@ class Member:
 
     @property
     def name(self) -> str:
-        """For people and files."""
+        """The name in messages and files."""
         return self.role if self.role == "chief" else f"{self.role}{self.index}"
 
     def gpu(self, gpus: list[str]) -> str:
-        """The one of these that is its own, as CUDA_VISIBLE_DEVICES; the CPU, if there is none for it."""
+        """Returns the member's own GPU out of `gpus`, as CUDA_VISIBLE_DEVICES, or "-1" for the
+        CPU."""
         place = {"chief": 0, "worker": self.index + 1}.get(self.role, len(gpus))
         return gpus[place] if place < len(gpus) else "-1"
 
 
 def members_of(workers: int, parameter_servers: int) -> list[Member]:
-    """A cluster on free ports: the chief, who is a worker too, first."""
+    """Makes a cluster on free ports. The chief comes first; it is a worker, too."""
     roles = [("chief", 1), ("worker", workers - 1), ("ps", parameter_servers)]
     addresses = iter(_free_addresses(workers + parameter_servers))
     cluster = {role: [next(addresses) for _ in range(count)] for role, count in roles if count}
@@ -57,7 +60,8 @@ def members_of(workers: int, parameter_servers: int) -> list[Member]:
 
 
 def gpus_for(workers: int) -> list[str]:
-    """The GPUs that this process may use, if there is one for each worker: all train on the same kind of device, or none does."""
+    """Returns the GPUs that this process may use if there is one for each worker; otherwise none,
+    so that all workers train on the same kind of device."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = (
         [str(number) for number in range(Gpus().count)] if visible is None else visible.split(",")
@@ -66,7 +70,8 @@ def gpus_for(workers: int) -> list[str]:
 
 
 def parameter_servers(module: str) -> int:
-    """How many an implementation's cluster needs: what its module `cluster` says, or none."""
+    """Returns how many parameter servers the module `cluster` of an implementation asks for; 0 by
+    default."""
     with contextlib.suppress(Exception):  # its processes will say what is wrong
         return getattr(importlib.import_module(f"{module}.cluster"), "PARAMETER_SERVERS", 0)
     return 0
@@ -83,7 +88,8 @@ def run_member(
     forked_s: float,
     sender: Connection,
 ) -> None:
-    """Trains as one of a cluster. The chief measures, as of any cell; of the others, what goes wrong is sent, as (name, reason)."""
+    """Trains as one member of a cluster. The chief measures as in any cell. The others send their
+    failures as (name, reason)."""
     os.environ["TF_CONFIG"] = member.config
     os.environ["CUDA_VISIBLE_DEVICES"] = member.gpu(gpus_for(cell.workers))
     if member.role == "chief":

@@ -1,4 +1,4 @@
-"""Before a run measures anything: are its implementations ports of one network?"""
+"""Checks, before a run measures anything, whether its implementations are ports of one network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUICK_STEPS = 5
 
 
 def steps_of(spec: Spec, quick: bool) -> int:
-    """Training steps that a comparison takes."""
+    """Returns the number of training steps of a comparison."""
     return QUICK_STEPS if quick else STEPS[spec.size]
 
 
@@ -35,8 +35,10 @@ def compare_implementations(
     folder: Path,
     console: Console,
 ) -> None:
-    """Compares implementations with the first, those on those datasets that have a fingerprint and are not kept from before, and
-    stores the answers in `folder`."""
+    """Compares implementations with the first one, and stores the answers in `folder`.
+
+    Compares each (implementation, dataset) that has a fingerprint and is not `kept` from before.
+    """
     reference, reference_module = next(iter(modules.items()))
     for (name, dataset), fingerprint in fingerprints.items():
         if (name, dataset) not in kept:
@@ -80,8 +82,8 @@ def _line(compared: StoredComparison) -> str:
     )
     if compared.parity is None:
         return f"{head} could not be compared: {compared.error}"
-    if compared.parity.same:
-        return f"{head} the same network ({compared.parity.seconds:.0f} s)"
     stage, why = compared.parity.first_different, compared.parity.explanations
+    if stage is None:
+        return f"{head} the same network ({compared.parity.seconds:.0f} s)"
     cause = f"; cause: {why[0].title}" if why else ""
     return f"{head} NOT the same network, {stage.name}: {stage.difference}{cause}"

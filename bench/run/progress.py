@@ -1,4 +1,4 @@
-"""How far a comparison is."""
+"""Progress bars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 @contextlib.contextmanager
 def stage_progress(console: Console, shares: dict[str, int]) -> Iterator[Callable[[str], None]]:
-    """Shows a bar, and yields a function that is called with the name of every stage before it begins.
+    """Shows a bar, and yields a function that is called with the name of every stage before it
+    begins.
 
     `shares` has each stage's relative time, in the order of the stages.
     """
@@ -39,7 +40,7 @@ def stage_progress(console: Console, shares: dict[str, int]) -> Iterator[Callabl
 
 @contextlib.contextmanager
 def share_progress(console: Console, what: str) -> Iterator[Callable[[float], None]]:
-    """A bar that is told which share is done."""
+    """Shows a bar, and yields a function that is called with the share that is done."""
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""Quantities with a unit, as options of the command line."""
+"""Options of the command line that are quantities with a unit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
 class Percentage(click.ParamType):
-    """`2%` or `0.5 %`, as a share of 1; above 0."""
+    """Takes `2%` or `0.5 %`, above 0. Gives a share of 1."""
 
     name = "percentage"
 
@@ -25,7 +25,7 @@ class Percentage(click.ParamType):
 
 
 class Numbers(click.ParamType):
-    """`8,32,128`: different whole numbers above 0."""
+    """Takes `8,32,128`: whole numbers above 0. Gives each once."""
 
     name = "numbers"
 
@@ -41,7 +41,7 @@ class Numbers(click.ParamType):
 
 
 class Duration(click.ParamType):
-    """`90s`, `10m` or `1h`, in seconds; above 0."""
+    """Takes `90s`, `10m` or `1h`, above 0. Gives seconds."""
 
     name = "duration"
 
@@ -55,7 +55,7 @@ class Duration(click.ParamType):
 
 
 class MemorySize(click.ParamType):
-    """`512MiB` or `8GiB`, in bytes; above 0."""
+    """Takes `512MiB` or `8GiB`, above 0. Gives bytes."""
 
     name = "size"
 

@@ -1,4 +1,5 @@
-"""The case that this project began with, replayed: the symptom in all three APIs, where its author looked, and the cure."""
+"""Replays the case that this project began with: the symptom in all three APIs, where its author
+looked for the cause, and the cure."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from bench.implementations import IMPLEMENTATIONS
 from bench.parity import ComparisonSetting, compare
 from bench.process.forkserver import with_forkserver
 from bench.results import cells as raw
-from bench.task import OUTPUTS
+from bench.task import OUTPUTS, UserError
 from bench.traps.comparison import on_path
 from bench.traps.injection import write_trapped
 from bench.traps.trap import gallery
@@ -26,14 +27,14 @@ from bench.traps.trap import gallery
 TRAP = "activated_outputs"
 DATASETS = ("small", "large")
 SAMPLES = 8
-"""Predictions shown beside their labels."""
+"""Number of predictions that are shown beside their labels."""
 
 FILE = "replay.json"
 
 
 def replay(source: Source, folder: Path, console: Console) -> None:
-    """Trains with both kinds of outputs on both datasets in all three APIs, watched; compares the port of the case with the low-level code; and
-    stores what came out."""
+    """Trains with both kinds of outputs on both datasets in all three APIs, and watches. Compares
+    the port of the case with the low-level code. Stores the results in `folder`."""
     trainings, comparisons = [], []
     jobs = [
         (dataset, outputs, name)
@@ -75,14 +76,13 @@ def replay(source: Source, folder: Path, console: Console) -> None:
                     explain=explain,
                 )
                 found = lines_of(parity.explanations, candidate)
+                first = parity.first_different
                 comparisons.append(
                     {
                         "dataset": dataset,
                         "implementation": name,
                         "stages": {stage.name: stage.verdict for stage in parity.stages},
-                        "difference": str(parity.first_different.difference)
-                        if not parity.same
-                        else "",
+                        "difference": "" if first is None else str(first.difference),
                         "explanations": [asdict(entry) for entry in found],
                     }
                 )
@@ -100,6 +100,8 @@ def _weight(dataset: str) -> int:
 def _training(source: Source, dataset: str, outputs: str, name: str) -> dict:
     diagnosis = diagnose(name, DiagnosisSetting(dataset=dataset, outputs=outputs, source=source))
     ended = diagnosis.ended
+    if ended is None:
+        raise UserError(f"the training of {name} with {outputs} on {dataset} left no outputs")
     wrong_first = sorted(range(len(ended.labels)), key=lambda sample: ended.labels[sample])[
         :: max(1, len(ended.labels) // SAMPLES)
     ]

@@ -1,4 +1,5 @@
-"""What of an earlier run in a result folder is kept: all that is whole, ended by itself, and has the same fingerprint."""
+"""What of an earlier run in a result folder is kept: all that is whole, ended by itself, and has
+the same fingerprint."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ class KeptResults:
 
 
 def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
-    """What of a folder has these fingerprints. Nothing is asked of clocks, nor of the files' dates."""
+    """What of a folder has these fingerprints. Nothing is asked of clocks, nor of the files'
+    dates."""
     kept = KeptResults()
     for name, fingerprint in fingerprints.cells.items():
         try:

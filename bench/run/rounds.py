@@ -1,8 +1,9 @@
-"""Throughput: all variants of a dataset are started at once, and then take turns, round by round.
-
-A training's process stands still until its turn comes (see `bench.measure.turns`). A round is one turn of each; the order is
-balanced over rounds. What slows the machine for seconds or minutes so slows all variants alike, and ratios are paired by
+"""Measures throughput: all variants of a dataset start at once, and then take turns, round by
 round.
+
+The process of a training waits until its turn comes (see `bench.measure.turns`). A round has one
+turn of each; the order is balanced over rounds. So what slows the machine for seconds or minutes
+slows all variants alike, and ratios are paired by round.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ from bench.run.worker import load, redirect_output, status_of
 from bench.task import BATCH_SIZE, Dataset, Task
 
 WITHOUT_END = 1000
-"""Epochs of a training that takes turns, and passes in each: an evaluation comes once in a minute at most."""
+"""Number of epochs of a training that takes turns, and of passes in each epoch: there is at most
+one evaluation per minute."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure: `rounds` of turns of `seconds` each, and more of them until `is_precise` says that the intervals
-    are narrow enough or the `budget_s` of a dataset is spent."""
+    """How long to measure: `rounds` of turns of `seconds` each, and more of them until `is_precise`
+    says that the intervals are narrow enough or the `budget_s` of a dataset is spent."""
 
     rounds: int
     seconds: float
@@ -47,7 +49,7 @@ class Plan:
 
 
 class _Trainee:
-    """The parent's side of one variant's process."""
+    """The process of one variant, as the runner sees it."""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class _Trainee:
         self._watch = Limiter(self._group, limits)
 
     def take(self, turn: Turn) -> tuple[TurnRecord, dict]:
-        """What a turn gave, and how the machine was meanwhile."""
+        """Runs a turn. Returns its record, and the load of the machine during the turn."""
         before, gpu_before = _cpu_seconds(self._group.pid), self._gpus.read()
         self._send(turn)
         taken = self.wait()
@@ -88,10 +90,11 @@ class _Trainee:
         }
 
     def wait(self, on_look: Callable[[], None] = lambda: None):
-        """The next that the process has to say: a `TurnRecord`, and at its end what it computed with.
+        """Waits for the next message: a `TurnRecord`, or, at the end, the threads and memory of the
+        process.
 
         Raises:
-            ProcessEnded: its training ended before its turns were over.
+            ProcessEnded: The training ended before its turns were over.
         """
         with self._noted():
             message = self._watch.hear(self._connection, time.monotonic(), on_look)
@@ -100,10 +103,10 @@ class _Trainee:
         return message
 
     def weigh(self) -> None:
-        """Ends it if it takes too much memory while another is waited for.
+        """Ends the process if it takes too much memory while the runner waits for another one.
 
         Raises:
-            ProcessEnded: it did.
+            ProcessEnded: It took too much.
         """
         if self.record.status == "ok":
             with self._noted():
@@ -119,7 +122,7 @@ class _Trainee:
             raise
 
     def finish(self) -> None:
-        """Tells the process that its turns are over, and asks what it computed with."""
+        """Tells the process that its turns are over, and asks for its threads and memory."""
         if self.record.status == "ok":
             self._send(None)
             self.record.environment = self.wait()
@@ -143,10 +146,11 @@ def measure_rounds(
     limits: Limits | None = None,
     fingerprint: str = "",
 ) -> list[VariantRecord]:
-    """Measures all variants and stores what they gave; a variant that fails has its reason in its record, and the others go on.
+    """Measures all variants and stores the results. A variant that fails has the reason in its
+    record, and the others go on.
 
-    `on_progress` is told what is going on and which share of the whole is done. What was measured until an exception is
-    stored without the `fingerprint`.
+    `on_progress` is called with what is going on and the share that is done. After an exception,
+    what was measured so far is stored without the `fingerprint`.
     """
     began = clock()
     limits, stored = limits or Limits(), ""
@@ -158,7 +162,7 @@ def measure_rounds(
             trainees[variant] = _Trainee(variant, dataset, batch_size, folder, gpus, limits)
         for trainee in trainees.values():
             if trainee.record.status == "ok":
-                _or_none(lambda: trainee.wait(lambda: _weigh_others(trainee, trainees)))
+                _await_start(trainee, trainees)
         for number in _round_numbers(plan, turns, lambda: clock() - began):
             on_progress(f"round {number}", 0.15 + 0.8 * min(1, number / plan.rounds))
             _round(number, ("steady", "clocks"), variants, trainees, plan.seconds, turns)
@@ -193,7 +197,7 @@ def _round(
     seconds: float,
     turns: raw.Turns,
 ) -> None:
-    """A turn of each, in every mode one after the other."""
+    """Runs a turn of each variant, in one mode after the other."""
     orders = balanced_orders(len(variants))
     for place, index in enumerate(orders[(number - 1) % len(orders)], start=1):
         variant = variants[index]
@@ -218,8 +222,13 @@ def _turn(
             turns.add(variant.name, turn.mode, number, place, *answer)
 
 
+def _await_start(trainee: _Trainee, trainees: dict[Variant, _Trainee]) -> None:
+    _or_none(lambda: trainee.wait(lambda: _weigh_others(trainee, trainees)))
+
+
 def _weigh_others(waited_for: _Trainee, trainees: dict) -> None:
-    """All start at once, and take their memory then; later, those whose turn it is not stand still."""
+    """Checks the memory of the other trainings. All take their memory at the start; later only one
+    runs at a time."""
     for trainee in trainees.values():
         if trainee is not waited_for:
             _or_none(trainee.weigh)
@@ -233,7 +242,8 @@ def _or_none(action: Callable):
 
 
 def _cpu_seconds(pid: int) -> dict[str, float]:
-    """CPU time until now: of one process, and of all cores' work together, stolen time included."""
+    """Returns CPU seconds until now: of one process, and of all cores together, with stolen
+    time."""
     system = psutil.cpu_times()
     try:
         own = psutil.Process(pid).cpu_times()
@@ -252,7 +262,7 @@ def _cpu_seconds(pid: int) -> dict[str, float]:
 def train_in_turns(
     variant: Variant, dataset: Dataset, batch_size: int, log: Path, connection: Connection
 ) -> None:
-    """A variant's own process."""
+    """Trains in the process of a variant."""
     redirect_output(log)
     with tempfile.TemporaryDirectory(prefix="bench-rounds-") as model_dir:
         task = Task(
@@ -270,7 +280,7 @@ def train_in_turns(
             connection.send(
                 ProcessEnded(
                     "failed",
-                    "its training ended before its turns were over: does it heed passes_per_epoch?",
+                    "its training ended before its turns were over: does it use passes_per_epoch?",
                 )
             )
         except TurnsDone:
@@ -281,7 +291,7 @@ def train_in_turns(
 
 
 def describe_threads() -> dict:
-    """What this process computes with."""
+    """Returns the threads of this process, and its peak memory in MiB."""
     import os
 
     import tensorflow as tf

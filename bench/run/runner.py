@@ -1,8 +1,9 @@
-"""Runs cells one after the other, each in its own process, and shows how far it is."""
+"""Runs cells one after the other, each in its own process, and shows the progress."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -40,13 +41,15 @@ from bench.run.variants import Variant
 from bench.task import Dataset, UserError
 
 WORK = {"small": 1, "large": 3}
-"""About how long a cell of each dataset takes, relative to each other: for the progress display."""
+"""Relative time of a cell of each dataset, for the progress bar."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What a run measures: the cells in their order, and what they have in common. Without `variants` it is cells alone: no
-    throughput in rounds, no parity, no imports."""
+    """What a run measures: the cells in their order, and their common settings.
+
+    Without `variants` a run has cells only: no throughput in rounds, no parity, no imports.
+    """
 
     cells: list[Cell]
     specs: dict[str, Spec]
@@ -64,7 +67,7 @@ class Grid:
         return {cell.implementation: cell.module for cell in self.cells}
 
     def settings(self, datasets: dict[str, Dataset]) -> dict:
-        """What must be equal for cells to stand in one table."""
+        """Returns what must be equal for cells to be in one table."""
         return {
             name: {
                 "source": self.source.name,
@@ -82,16 +85,17 @@ class Grid:
 def run_grid(
     grid: Grid, folder: Path, keep_others: bool, console: Console, fresh: bool = False
 ) -> bool:
-    """Measures all cells into `folder`; true if all are ok.
+    """Measures all cells into `folder`. Returns True if all are ok.
 
-    With `keep_others`, cells measured there before stay if they were measured on the same data; without, it is a whole run: it
-    begins with the question whether the implementations are ports of one network, and keeps what an earlier run
-    left of the same fingerprint, unless it is to be `fresh`.
+    With `keep_others`, cells that were measured there before stay if they have the same data.
+    Without it, this is a whole run: it first compares the implementations with each other, and
+    keeps results of an earlier run that have the same fingerprint, unless `fresh` is set.
 
     Raises:
-        UserError: the data cannot be made, or other cells in `folder` do not fit to these.
-        OSError: `folder` cannot be written, as when the disk is full.
-        KeyboardInterrupt: the finished cells are whole, and the one that was running has a record that says so.
+        UserError: The data cannot be made, or other cells in `folder` do not fit to these.
+        OSError: `folder` cannot be written, for example because the disk is full.
+        KeyboardInterrupt: The finished cells are whole, and the running one has a record that says
+        it was interrupted.
     """
     remove_unfinished([folder, *(folder / name for name in raw.FOLDERS)])
     with console.status("loading TensorFlow ..."):
@@ -99,7 +103,7 @@ def run_grid(
     datasets = {
         name: prepare_dataset(grid.source, spec, console) for name, spec in grid.specs.items()
     }
-    fingerprints = _recipes(grid, datasets)
+    fingerprints = _fingerprints(grid, datasets)
     kept = KeptResults() if keep_others or fresh else find_kept(folder, fingerprints)
     settings = (
         _settings_with_others(folder, grid.settings(datasets))
@@ -110,7 +114,8 @@ def run_grid(
         remove_others(folder, kept)
     if kept.cells:
         console.print(
-            f"kept {len(kept.cells)} of {len(grid.cells)} cells measured before (--fresh starts over)",
+            f"kept {len(kept.cells)} of {len(grid.cells)} cells measured before "
+            "(--fresh starts over)",
             highlight=False,
         )
     began = time.monotonic()
@@ -131,7 +136,7 @@ def run_grid(
             ),
         )
 
-    write_environment()  # whatever comes, there is something to report
+    write_environment()  # before anything can fail: a report needs it
     try:
         if not keep_others and grid.variants:
             compare_implementations(
@@ -160,7 +165,7 @@ def run_grid(
     return all(status == "ok" for status in statuses)
 
 
-def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Fingerprints:
+def _fingerprints(grid: Grid, datasets: dict[str, Dataset]) -> Fingerprints:
     first, *others = grid.modules.items()
     outputs, some = (
         grid.cells[0].outputs,
@@ -193,7 +198,8 @@ def _recipes(grid: Grid, datasets: dict[str, Dataset]) -> Fingerprints:
 def _run_rounds(
     grid: Grid, dataset: Dataset, folder: Path, console: Console
 ) -> list[VariantRecord]:
-    """Throughput, of these variants and of those measured there before: it can be compared within one run only."""
+    """Measures the throughput of these variants, and of those measured there before: throughput can
+    be compared within one run only."""
     variants, plan = _with_earlier(grid.variants, folder, dataset.name), grid.plan[dataset.name]
     began = time.monotonic()
     with _rounds_progress(console) as on_progress:
@@ -207,13 +213,15 @@ def _run_rounds(
             fingerprint=rounds_fingerprint(variants, dataset, plan, grid.precision),
         )
     console.print(
-        f"rounds   {dataset.name:6} {len(variants)} variants took turns in {time.monotonic() - began:.0f} s",
+        f"rounds   {dataset.name:6} {len(variants)} variants took turns in "
+        f"{time.monotonic() - began:.0f} s",
         highlight=False,
     )
     for record in records:
         if record.status != "ok":
             console.print(
-                f"rounds   {dataset.name:6} {record.name} {record.status}: {record.reason} (see {record.log})",
+                f"rounds   {dataset.name:6} {record.name} {record.status}: {record.reason} "
+                f"(see {record.log})",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
@@ -222,8 +230,12 @@ def _run_rounds(
 
 
 def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[Variant]:
-    """These and the earlier ones, whose first, with its A/A twin, stays what all are compared with. A module that the earlier ones
-    name is run only if it is ours or was asked for now: the folder may be a stranger's."""
+    """Returns the earlier variants and these. The first of the earlier ones, with its A/A twin,
+    stays the reference.
+
+    A module of an earlier variant is run only if it is ours or was asked for now: the folder may
+    come from a stranger.
+    """
     modules = {*IMPLEMENTATIONS.values(), *(variant.module for variant in variants)}
     try:
         earlier = [
@@ -257,7 +269,11 @@ def _rounds_progress(console: Console) -> Iterator[Callable[[str, float], None]]
 
 
 def _settings_with_others(folder: Path, settings: dict) -> dict:
-    """The settings of all cells in a folder, if the coming ones go together with those that are there."""
+    """Returns the settings of all cells in a folder.
+
+    Raises:
+        UserError: The cells there have other settings.
+    """
     try:
         earlier = read_environment(folder)["settings"]
     except OSError:
@@ -267,8 +283,8 @@ def _settings_with_others(folder: Path, settings: dict) -> dict:
     differing = [name for name in settings if name in earlier and earlier[name] != settings[name]]
     if differing:
         raise UserError(
-            f"{folder} holds cells of {', '.join(differing)} measured on other data or for another number "
-            "of epochs: give another --out, or start over with 'all'"
+            f"{folder} holds cells of {', '.join(differing)} measured on other data or for another "
+            "number of epochs: give another --out, or start over with 'all'"
         )
     return {**earlier, **settings}
 
@@ -310,7 +326,7 @@ def _run_cells(
                 fingerprints[cell.name],
                 folder,
                 grid.limits,
-                lambda: progress.advance(bar, work[cell.dataset] / epochs),
+                functools.partial(progress.advance, bar, work[cell.dataset] / epochs),
             )
             progress.update(
                 bar, completed=sum(work[cell.dataset] for cell in cells[:number]), done=done
@@ -324,7 +340,10 @@ def _run_cells(
 
 def _line(done: int, cells: int, record: raw.CellRecord) -> str:
     seconds = record.ended_s - record.forked_s
-    head = f"{done:3}/{cells}  {record.implementation:10} {record.profile:8} {record.dataset:6} {record.outputs:10} seed {record.seed}"
+    head = (
+        f"{done:3}/{cells}  {record.implementation:10} {record.profile:8} {record.dataset:6} "
+        f"{record.outputs:10} seed {record.seed}"
+    )
     if record.status != "ok":
         return f"{head}  {record.status}: {record.reason} (see {record.log})"
     last = record.evaluations[-1]

@@ -1,4 +1,4 @@
-"""Throughput against size: the same rounds, at several batch sizes or sample lengths."""
+"""Measures throughput against size: the same rounds at several batch sizes or sample lengths."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from bench.run.variants import Variant
 ROUNDS = 8
 SECONDS = 0.2
 BATCHES = 8
-"""Of a pass: enough for calls of several steps."""
+"""Number of batches in a pass: enough for calls of several steps."""
 
 BASE_MIB = 420
-"""What a training takes before its first batch, which TensorFlow fills, and shares little of."""
+"""Memory of a training before its first batch, in MiB. TensorFlow takes it; processes share little
+of it."""
 
 BYTES_PER_VALUE = 200
-"""And for every value of a batch: the batch, its copies in the input pipeline, activations and gradients. Measured on large: 650 to
-720 MiB at 1.92 million values in the default and tuned profiles, and rounded up."""
+"""Memory for every value of a batch, in bytes: the batch, its copies in the input pipeline,
+activations and gradients. Measured on large, and rounded up: 650 to 720 MiB at 1.92 million values
+in the default and tuned profiles."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,24 @@ class SweepSize:
 
     @property
     def values(self) -> int:
-        """Numbers in a batch."""
+        """Number of values in a batch."""
         return self.batch_size * self.length
 
     @property
     def name(self) -> str:
-        """Stem of its files."""
+        """The stem of its files."""
         return f"{self.batch_size}x{self.length}"
 
     def estimated_mib(self, trainings: int) -> float:
-        """Memory for so many trainings at once."""
+        """Returns the memory of this number of trainings at once, in MiB."""
         return trainings * (BASE_MIB + self.values * BYTES_PER_VALUE / 2**20)
 
 
 def sizes_of(
     batches: Sequence[int], lengths: Sequence[int], batch_size: int, length: int
 ) -> list[SweepSize]:
-    """The points of a sweep over batch sizes at one length, and over lengths at one batch size; each once."""
+    """Returns the points of a sweep over batch sizes at one length, and over lengths at one batch
+    size, each once."""
     sizes = [
         *(SweepSize(batch, length) for batch in batches),
         *(SweepSize(batch_size, other) for other in lengths),
@@ -72,7 +75,8 @@ def run_sweep(
     console: Console,
     available_mib: Callable[[], float] = lambda: psutil.virtual_memory().available / 2**20,
 ) -> list[str]:
-    """Measures all sizes into `folder`, which is emptied first of an earlier sweep. What was skipped is returned, in words."""
+    """Measures all sizes into `folder`, and first empties it of an earlier sweep. Returns messages
+    that say what was skipped."""
     for name in raw.FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     skipped = []
@@ -80,8 +84,9 @@ def run_sweep(
         needed, available = size.estimated_mib(len(variants)), available_mib()
         if needed > available:
             skipped.append(
-                f"{size.name}: skipped, {len(variants)} trainings at once would take about {needed / 1024:.1f} GiB, and "
-                f"{available / 1024:.1f} GiB are free. Fewer --impl or one --profile take less."
+                f"{size.name}: skipped, {len(variants)} trainings at once would take about "
+                f"{needed / 1024:.1f} GiB, and {available / 1024:.1f} GiB are free. Fewer --impl "
+                "or one --profile take less."
             )
             console.print(skipped[-1], highlight=False, soft_wrap=True)
             continue
@@ -91,6 +96,10 @@ def run_sweep(
         ):
             head = f"{number}/{len(sizes)}  batch {size.batch_size}, length {size.length:,}"
             status.update(f"{head}: data")
+
+            def show(what: str, share: float, status=status, head=head) -> None:
+                status.update(f"{head}: {what}, {share:.0%} done")
+
             dataset = call_in_child(
                 noise_dataset,
                 size.name,
@@ -104,7 +113,7 @@ def run_sweep(
                 dataset,
                 Plan(ROUNDS, SECONDS),
                 folder,
-                lambda what, share: status.update(f"{head}: {what}, {share:.0%} done"),
+                show,
                 batch_size=size.batch_size,
             )
         failed = [

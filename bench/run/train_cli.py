@@ -1,4 +1,4 @@
-"""One implementation by itself: `python -m impl_keras` and its siblings."""
+"""Trains one implementation alone: `python -m impl_keras` and its siblings."""
 
 from __future__ import annotations
 
@@ -54,14 +54,13 @@ class ConsoleObserver:
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         self.epoch = evaluation.global_step // self.task.steps_per_epoch
-        self.progress.update(
-            self.bar, completed=evaluation.global_step
-        )  # one that goes on from a checkpoint has some behind it
+        # A training that goes on from a checkpoint has steps behind it.
+        self.progress.update(self.bar, completed=evaluation.global_step)
         self.progress.console.print(f"epoch {self.epoch}: {asdict(evaluation)}", soft_wrap=True)
 
 
 def main(module: str) -> None:
-    """The command line of an implementation; see `command`."""
+    """Runs the command line of an implementation; see `command`."""
     with one_line_errors():
         command.main(prog_name=f"python -m {module}", standalone_mode=False, obj=module)
 
@@ -86,8 +85,8 @@ def main(module: str) -> None:
     "--profile",
     type=click.Choice([*PROFILES, CLUSTER]),
     help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
-    + f"; {CLUSTER}: together with the members that TF_CONFIG names, or on all GPUs of this machine.  [default: "
-    f"default, or {CLUSTER} where TF_CONFIG is set]",
+    + f"; {CLUSTER}: together with the members that TF_CONFIG names, or on all GPUs of this "
+    f"machine.  [default: default, or {CLUSTER} if TF_CONFIG is set]",
 )
 @click.option(
     "--global-batch",
@@ -101,7 +100,8 @@ def main(module: str) -> None:
     default="1m",
     show_default=True,
     metavar="TIME",
-    help=f"With {CLUSTER}: how long members wait for one that has not come, or does not answer: 90s, 10m.",
+    help=f"With {CLUSTER}: how long members wait for one that has not come, or does not answer: "
+    "90s, 10m.",
 )
 @click.option(
     "--epochs",
@@ -121,14 +121,15 @@ def main(module: str) -> None:
     "--model-dir",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help=f"Keep the checkpoints there, in an empty folder; with {CLUSTER}, in one that all members see, from whose last "
-    "checkpoint they go on.  [default: a temporary folder, removed at the end]",
+    help="Keep the checkpoints there, in an empty folder. With "
+    f"{CLUSTER}, all members must see the folder, and go on from its last checkpoint.  [default: a "
+    "temporary folder, removed at the end]",
 )
 @click.option(
     "--tensorboard",
     is_flag=True,
-    help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, to the "
-    "model directory.  [then by default: runs/...]",
+    help="Write loss, accuracy and the histograms of all variables and gradients for TensorBoard, "
+    "to the model directory.  [default directory: runs/...]",
 )
 @click.pass_obj
 def command(
@@ -146,7 +147,7 @@ def command(
 ) -> None:
     """Train the standard network with this implementation, and evaluate it after every epoch.
 
-    Each evaluation is printed: accuracy, loss, true and false positives and negatives, and the global step.
+    Prints each evaluation: accuracy, loss, true and false positives and negatives, global step.
     """
     check_tensorflow(needs_estimator=module == "impl_estimator")
     cluster = read_cluster()
@@ -155,7 +156,8 @@ def command(
         raise UserError(f"--tensorboard: the {profile} profile writes no summaries")
     if cluster and profile != CLUSTER:
         raise UserError(
-            f"--profile {profile}: TF_CONFIG is set, and names a cluster to join; unset it to train alone"
+            f"--profile {profile}: TF_CONFIG is set, and names a cluster to join; unset it to "
+            "train alone"
         )
     if global_batch and profile != CLUSTER:
         raise UserError(f"--global-batch is for --profile {CLUSTER}")
@@ -190,7 +192,8 @@ def command(
             claim(folder, module, task)
         if cluster:
             console.print(
-                f"{cluster.member} of a cluster of {workers} workers, which wait {task.peer_timeout_s} s for each other",
+                f"{cluster.member} of a cluster of {workers} workers, which wait "
+                f"{task.peer_timeout_s} s for each other",
                 highlight=False,
                 soft_wrap=True,
             )
@@ -213,8 +216,8 @@ def command(
                     _end(progress, f"error: {' '.join(str(error).split())}", 2, at_once=True)
                 _end(
                     progress,
-                    f"error: the cluster failed ({one_line(error)}); start all members again to go on from the last "
-                    f"checkpoint in {folder}",
+                    f"error: the cluster failed ({one_line(error)}); start all members again to go "
+                    f"on from the last checkpoint in {folder}",
                     1,
                     at_once=True,
                 )
@@ -228,21 +231,24 @@ def command(
 
 
 def _end(progress: Progress, message: str, code: int, at_once: bool) -> None:
-    """Ends the program; a member of a cluster at once, for freeing its sessions would wait for members that have died."""
+    """Ends the program. A member of a cluster ends at once: freeing its sessions would wait for
+    members that have died."""
     progress.stop()
     print(message, file=sys.stderr, flush=True)
     os._exit(code) if at_once else sys.exit(code)
 
 
 def _gpus() -> int:
-    """How many a mirrored training takes: all, or the CPU."""
+    """Returns the number of replicas of a mirrored training: one for each GPU, or one on the
+    CPU."""
     import tensorflow as tf
 
     return len(tf.config.list_logical_devices("GPU")) or 1
 
 
 def _import_tensorflow_quietly() -> None:
-    """Keeps TensorFlow's remarks out of the terminal: all while it is imported, its errors excepted later on."""
+    """Keeps TensorFlow's messages out of the terminal: all while it is imported, and later all but
+    errors."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.filterwarnings("ignore", category=UserWarning)
     terminal = os.dup(2)
@@ -258,7 +264,8 @@ def _import_tensorflow_quietly() -> None:
 
 @contextlib.contextmanager
 def _folder(model_dir: Path | None, goes_on: bool) -> Iterator[Path]:
-    """The folder asked for, made and found empty unless training `goes_on` from what is there, or a temporary one."""
+    """Yields the folder for checkpoints: `model_dir`, or a temporary one. `model_dir` must be empty
+    unless the training `goes_on`."""
     if model_dir is None:
         with tempfile.TemporaryDirectory(prefix="bench-model-") as folder:
             yield Path(folder)
@@ -270,7 +277,8 @@ def _folder(model_dir: Path | None, goes_on: bool) -> Iterator[Path]:
         raise UserError(f"--model-dir {model_dir}: cannot be used ({error.strerror})") from error
     if occupied and not goes_on:
         raise UserError(
-            f"--model-dir {model_dir}: is not empty; training would go on from, or overwrite, what is there"
+            f"--model-dir {model_dir}: is not empty; training would go on from, or overwrite, what "
+            "is there"
         )
     yield model_dir
 

@@ -1,4 +1,5 @@
-"""What takes turns: each implementation in each of its profiles, and the yardsticks beside them."""
+"""The variants that take turns: each implementation in each of its profiles, and the two
+yardsticks."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from bench.measure.throughput import AGAIN, FLOOR
 
 @dataclass(frozen=True)
 class Variant:
-    """`profile` is `default` or `tuned`, or names a yardstick."""
+    """One of those that take turns. `profile` is `default` or `tuned`, or names a yardstick."""
 
     implementation: str
     module: str
@@ -19,12 +20,12 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """Stem of its files, but for the dataset."""
+        """The stem of its files, without the dataset."""
         return f"{self.implementation}-{self.profile}"
 
 
 def trained_variants(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:
-    """All that exist, the implementations in their order."""
+    """Returns all variants that exist, in the order of the implementations."""
     return [
         Variant(name, module, profile)
         for name, module in implementations.items()
@@ -34,17 +35,19 @@ def trained_variants(implementations: dict[str, str], profiles: Sequence[str]) -
 
 
 def variants_of(implementations: dict[str, str], profiles: Sequence[str]) -> list[Variant]:
-    """All that exist, and the floor and the A/A twin after them."""
+    """Returns all variants that exist, then the A/A twin and the floor."""
     variants = trained_variants(implementations, profiles)
     first, module = next(iter(implementations.items()))
     return [*variants, Variant(first, module, AGAIN), Variant(FLOOR, "impl_lowlevel.floor", FLOOR)]
 
 
 def balanced_orders(count: int) -> list[list[int]]:
-    """Orders of `count` things in which each comes equally often at each place, and equally often right after each other.
+    """Returns orders of `count` things. Each thing is equally often at each place, and equally
+    often right after each other thing.
 
-    `count` orders for an even count, twice as many for an odd one: Williams 1949, Experimental designs balanced for the
-    estimation of residual effects of treatments, Aust. J. Chem. 2:149.
+    There are `count` orders for an even count, and twice as many for an odd one. Source: Williams
+    1949, Experimental designs balanced for the estimation of residual effects of treatments, Aust.
+    J. Chem. 2:149.
     """
     zigzag = [(place + 1) // 2 if place % 2 else -place // 2 for place in range(count)]
     orders = [[(step + turn) % count for step in zigzag] for turn in range(count)]

@@ -1,4 +1,4 @@
-"""A cell's own process: trains, and leaves the raw files."""
+"""The process of a cell: trains, and writes the raw files."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def run_cell(
     progress: Connection,
     model_dir: Path | None = None,
 ) -> None:
-    """Runs a cell and writes its files under `folder`; sends None after every epoch. Checkpoints go to `model_dir`, or else to a
-    folder that is removed."""
+    """Runs a cell, writes its files under `folder`, and sends None after every epoch. Checkpoints
+    go to `model_dir`, or by default to a temporary folder."""
     record, failure = new_record(cell, forked_s), None
     try:
         redirect_output(folder / record.log)
@@ -52,18 +52,17 @@ def run_cell(
     record.ended_s = time.monotonic()
     raw.write_cell(folder, record)
     if failure and cell.workers:
-        os._exit(
-            0
-        )  # while it is held: with it go sessions and iterators, which would wait for members that have died
+        # At once: freeing sessions and iterators would wait for members that have died.
+        os._exit(0)
 
 
 def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
-    """What a cell trains."""
+    """Returns the task of a cell."""
     return Task(dataset, cell.outputs, cell.seed, epochs, model_dir, batch_size=cell.batch_size)
 
 
 def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
-    """A record of a cell of which nothing is known yet."""
+    """Returns the record of a cell that has not been measured yet."""
     return raw.CellRecord(
         cell.name,
         cell.implementation,
@@ -83,7 +82,7 @@ KINDS = {
     "ResourceExhaustedError": "out_of_memory",
     "NanLossDuringTrainingError": "diverged",
 }
-"""Exceptions of Python and TensorFlow, by name, that are a status of their own."""
+"""Exceptions of Python and TensorFlow, by name, that have their own status."""
 
 
 class Unavailable(Exception):
@@ -91,10 +90,10 @@ class Unavailable(Exception):
 
 
 def load(module: str, profile: str) -> Callable[[Task, Observer], Trained]:
-    """See `bench.implementations.load_train`.
+    """Loads as `bench.implementations.load_train`.
 
     Raises:
-        Unavailable: see there.
+        Unavailable: A module that it imports is not installed.
     """
     try:
         return load_train(module, profile)
@@ -103,7 +102,7 @@ def load(module: str, profile: str) -> Callable[[Task, Observer], Trained]:
 
 
 def status_of(error: BaseException) -> str:
-    """One of `bench.results.cells.STATUSES`, by what ended a training."""
+    """Returns one of `bench.results.cells.STATUSES` for the exception that ended a training."""
     if isinstance(error, Unavailable):
         return "unavailable"
     return next(
@@ -112,14 +111,14 @@ def status_of(error: BaseException) -> str:
 
 
 def death(exitcode: int | None) -> str:
-    """How a process died, as a reason in a table."""
+    """Returns, in words, how a process died."""
     if exitcode is not None and exitcode < 0:
         return f"its process was killed by {signal.Signals(-exitcode).name}"
     return f"its process ended with exit code {exitcode} before it had written its results"
 
 
 def redirect_output(log: Path) -> None:
-    """Standard output and error of this process, of its libraries too, go to a file."""
+    """Sends standard output and error of this process, and of its libraries, to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(
         os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "wb"
@@ -131,7 +130,7 @@ def redirect_output(log: Path) -> None:
 def _measure(
     cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection
 ) -> tuple[str, str]:
-    """Trains and writes all but the record; how it ended, as status and reason."""
+    """Trains, and writes all files but the record. Returns status and reason."""
     recorder = Recorder(task, on_epoch=lambda: progress.send(None))
     profile = CLUSTER if cell.workers else cell.profile
     train = load(cell.module, profile)
@@ -162,12 +161,12 @@ def _measure(
             ),
         ],
     )
-    record.evaluations = recorder.evaluations  # last: they say that the files are there
+    record.evaluations = recorder.evaluations  # last: they say that the files are whole
     return _judge(recorder)
 
 
 def _check_contract(task: Task, recorder: Recorder, trained: Trained) -> None:
-    """See `bench.task`."""
+    """Checks that the implementation kept the contract in `bench.task`."""
     if not isinstance(trained, Trained):
         raise TypeError(f"its train returned {type(trained).__name__}, not bench.task.Trained")
     if not recorder.steps or recorder.steps[0]["began_s"] is None:
@@ -181,7 +180,7 @@ def _check_contract(task: Task, recorder: Recorder, trained: Trained) -> None:
 
 
 def _judge(recorder: Recorder) -> tuple[str, str]:
-    """A loss that is not finite has diverged."""
+    """Returns status and reason: a training with a loss that is not finite has diverged."""
     for step in recorder.steps:
         if not math.isfinite(step["loss"]):
             return "diverged", f"the loss of step {step['global_step']} is {step['loss']}"
@@ -189,6 +188,7 @@ def _judge(recorder: Recorder) -> tuple[str, str]:
         if not math.isfinite(evaluation["loss"]):
             return (
                 "diverged",
-                f"the loss of the evaluation after epoch {evaluation['epoch']} is {evaluation['loss']}",
+                f"the loss of the evaluation after epoch {evaluation['epoch']} is "
+                f"{evaluation['loss']}",
             )
     return "ok", ""
