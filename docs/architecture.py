@@ -13,22 +13,23 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 LEVELS = {
-    "task": 0,
-    "implementations": 1,
-    "durable": 1,
-    "patched": 1,
-    "text_tables": 1,
-    "process": 1,
-    "data": 2,
-    "measure": 3,
-    "parity": 4,
-    "results": 5,
-    "diagnose": 6,
-    "traps": 7,
-    "run": 8,
-    "report": 9,
-    "cli": 10,
-    "__main__": 11,
+    "errors": 0,
+    "task": 1,
+    "implementations": 2,
+    "durable": 2,
+    "patched": 2,
+    "text_tables": 2,
+    "process": 2,
+    "data": 3,
+    "measure": 4,
+    "parity": 5,
+    "results": 6,
+    "diagnose": 7,
+    "traps": 8,
+    "run": 9,
+    "report": 10,
+    "cli": 11,
+    "__main__": 12,
 }
 """Packages and modules of `bench`, each with its level: it may import what has a lower one."""
 
@@ -48,7 +49,10 @@ def imported_parts(path: Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module if node.module != "bench" else f"bench.{node.names[0].name}")
+            bench = node.module == "bench"
+            names.update(
+                [f"bench.{alias.name}" for alias in node.names] if bench else [node.module]
+            )
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
     return {name.split(".")[1] for name in names if name.startswith("bench.")}
@@ -81,9 +85,11 @@ def picture() -> str:
         for level in sorted(set(LEVELS.values()), reverse=True)
     ]
     exhibit = [(name, "bench loads it by its name", ["task"]) for name in EXHIBIT]
-    shapes, top = [], GAP
-    for row, colors in [*((row, BLUE) for row in rows[:-1]), (exhibit, ORANGE), (rows[-1], BLUE)]:
-        boxes, height = _boxes(row, top, colors)
+    shapes: list[str] = []
+    top = GAP
+    rows.insert(len(rows) - 1 - LEVELS["task"], exhibit)
+    for row in rows:
+        boxes, height = _boxes(row, top, ORANGE if row is exhibit else BLUE)
         shapes += boxes
         top += height + GAP
     return (

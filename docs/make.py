@@ -12,13 +12,17 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
-from bench.report.frames import CURVE_COLUMNS, RESULT_COLUMNS
+from bench.implementations import IMPLEMENTATIONS
+from bench.measure.code import TRAINING, api_names, count_code_lines, count_statements
 from bench.results.files import read_json
+from bench.task import PROFILES
 from bench.text_tables import as_text
 from bench.traps import tables as traps
 from bench.traps.trap import gallery
@@ -38,16 +42,23 @@ def run_report() -> str:
 
 
 def section(title: str) -> str:
-    """Returns what the run's report has below a heading."""
+    """Returns the table, or the list, that the run's report has below a heading."""
     parts = dict(part.split("\n\n", 1) for part in run_report().split("\n## ")[1:])
-    lines = parts[title].strip().split("\n")
-    listed = [line for line in lines if line.startswith(("|", "- "))]
-    return "\n".join(listed)
+    lines = parts[title].split("\n")
+    table = [line for line in lines if line.startswith("|")]
+    return "\n".join(table) or listed([line for line in lines if line.startswith("- ")])
+
+
+def listed(lines: list[str]) -> str:
+    """Returns lines of a list, broken at 100 columns."""
+    return "\n".join(
+        textwrap.fill(line, 100, subsequent_indent="  ", break_on_hyphens=False) for line in lines
+    )
 
 
 def findings() -> str:
     """Returns what the run's report says in words."""
-    return run_report().split("\n\n")[1]
+    return listed(run_report().split("\n\n")[1].split("\n"))
 
 
 def columns_of(table: str, names: list[str]) -> str:
@@ -64,6 +75,27 @@ def cost_in_short() -> str:
     return columns_of(section("What does each API cost?"), names)
 
 
+def code_counted() -> str:
+    """Returns how much code every implementation is, counted now."""
+    rows = []
+    for implementation, package in IMPLEMENTATIONS.items():
+        for profile in PROFILES:
+            names = TRAINING if profile == "default" else [*TRAINING, profile]
+            modules = [ModuleType(name) for name in names]
+            for module in modules:
+                module.__file__ = str(ROOT / package / f"{module.__name__}.py")
+            rows.append(
+                {
+                    "implementation": implementation,
+                    "profile": profile,
+                    "code lines": count_code_lines(modules),
+                    "statements": count_statements(modules),
+                    "API names": len(api_names(modules)),
+                }
+            )
+    return as_text(pd.DataFrame(rows), "github")
+
+
 def trap_rows() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Returns the measured comparisons, trainings and sound trainings of the gallery."""
     compared, alone, clean = (
@@ -74,7 +106,7 @@ def trap_rows() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
 
 def trap_summary() -> str:
     """Returns what a full run of the gallery found, in words."""
-    return "\n".join(f"- {text}" for text in traps.summary(*trap_rows()))
+    return listed([f"- {text}" for text in traps.summary(*trap_rows())])
 
 
 def trap_misses() -> str:
@@ -98,9 +130,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "cost": lambda: section("What does each API cost?"),
     "parts of a step": lambda: section("Where does the time of a step go?"),
     "other costs": lambda: section("What else does it cost?"),
-    "code": lambda: section("How much code is it?"),
+    "code": code_counted,
     "tuned": lambda: section("Does a tuned run end as the default one?"),
-    "cautions": lambda: section("Cautions"),
+    "warnings": lambda: section("Warnings"),
     "traps, in words": trap_summary,
     "traps, named otherwise": trap_misses,
     "traps, the matrix": trap_matrix,
@@ -108,29 +140,72 @@ TABLES: dict[str, Callable[[], str]] = {
 """What stands between the markers of that name."""
 
 
-def right_of(rows: pd.DataFrame) -> str:
-    """Returns how many of the judged rows are right: `74 of 80`."""
-    return f"{rows['right'].sum()} of {len(rows)}"
+def comparisons() -> pd.DataFrame:
+    """Returns the measured comparisons of traps, each right or not."""
+    return traps.judged_comparisons(trap_rows()[0])
 
 
-def trainings_judged(dataset: str = "") -> pd.DataFrame:
-    """Returns the trainings that their trap changed, of one dataset or of all."""
+def changed(dataset: str = "") -> pd.DataFrame:
+    """Returns the measured trainings that their trap changed, of one dataset or of both."""
     judged = traps.judged_trainings(traps.trap_trainings(trap_rows()[1]))
     return judged[judged["dataset"].str.startswith(dataset)]
 
 
-def kernels_ms(dataset: str, profile: str) -> float:
-    """Returns the time in kernels of a sessions' step, in ms."""
-    rows = pd.read_csv(MEASURED / "throughput.csv").set_index(
-        ["dataset", "implementation", "profile"]
-    )
-    return float(rows.loc[(dataset, "lowlevel", profile), "kernels_ms"])
+def lower_by(least: float) -> pd.Series:
+    """Returns whether the right cause was named first, of every training whose trap took so much
+    accuracy from it or kept it from training."""
+    rows = traps.trap_trainings(trap_rows()[1])
+    rows = rows[(rows["without"] - rows["with"] >= least) | (rows["state"] != "trained")]
+    found = gallery()
+    wanted = [found[name].alone or found[name].cause for name in rows["trap"]]
+    return rows["causes"].fillna("").str.split().str[0] == wanted
 
 
-NUMBERS: list[tuple[str, str, Callable[[], str]]] = [
-    ("README.md", r"(\d+ of \d+) comparisons", lambda: right_of(traps.judged_comparisons(trap_rows()[0]))),
+def sound_ports(state: str = "", named: bool = False) -> int:
+    """Returns the number of trainings of sound ports, of a state or with a cause."""
+    clean = trap_rows()[2]
+    of = clean["state"].str.startswith(state) & (clean["causes"].notna() | (not named))
+    return int(of.sum())
+
+
+def share(right: pd.Series) -> str:
+    """Returns how many are right: `74 of 80`."""
+    return f"{right.sum()} of {len(right)}"
+
+
+def cell(table: str, column: str, *begins: str) -> str:
+    """Returns what stands in a column of a table, in the first row that begins with some cells."""
+    header, _, *rows = ([one.strip() for one in line.split("|")][1:] for line in table.split("\n"))
+    row = next(row for row in rows if tuple(row[: len(begins)]) == begins)
+    return row[header.index(column)].split()[0]
+
+
+def kernels(dataset: str) -> float:
+    """Returns the milliseconds in kernels of a step of tuned sessions."""
+    return float(cell(TABLES["parts of a step"](), "kernels", dataset, "lowlevel", "tuned"))
+
+
+NUMBERS: list[tuple[str, str, Callable[[], object]]] = [
+    ("README.md", r"measured on (\d+) faults", lambda: len(gallery())),
+    ("README.md", r"(\d+ of \d+) comparisons", lambda: share(comparisons()["right"])),
+    ("README.md", r"(\d+ of \d+) trainings", lambda: share(changed()["right"])),
+    ("docs/cost.md", r"kernels need (\S+) ms", lambda: f"{kernels('small'):.1f}"),
+    ("docs/cost.md", r"A step is (\S+) ms of kernels", lambda: f"{kernels('large'):.0f}"),
+    ("docs/diagnose.md", r"(\d+) traps of", lambda: len(gallery())),
+    ("docs/diagnose.md", r"(\d+) kinds", lambda: len({trap.number for trap in gallery().values()})),
+    ("docs/diagnose.md", r"(\d+) in all", lambda: sum(len(t.edits) for t in gallery().values())),
+    ("docs/diagnose.md", r"named at (\d+ of \d+)", lambda: share(comparisons()["right"])),
+    ("docs/diagnose.md", r"Of (\d+) such trainings", lambda: len(changed())),
+    ("docs/diagnose.md", r"named first in (\d+):", lambda: changed()["right"].sum()),
+    ("docs/diagnose.md", r"in (\d+ of \d+) on small", lambda: share(changed("small")["right"])),
+    ("docs/diagnose.md", r"in (\d+ of \d+) on large", lambda: share(changed("large")["right"])),
+    ("docs/diagnose.md", r"it is (\d+ of \d+)", lambda: share(lower_by(0.05))),
+    ("docs/diagnose.md", r"(\d+) trainings\. \d+ of them", sound_ports),
+    ("docs/diagnose.md", r"(\d+) of them train,", lambda: sound_ports("trained")),
+    ("docs/diagnose.md", r"Of (\d+) of them this is", lambda: sound_ports(named=True)),
 ]
-"""A page, a pattern with one group that stands for a number in a sentence of it, and the number."""
+"""A page, a pattern with one group that stands for a number in a sentence of it, and the number.
+A space in a pattern stands for a space or the end of a line."""
 
 
 def filled(page: Path, text: str) -> str:
@@ -142,10 +217,11 @@ def filled(page: Path, text: str) -> str:
     text = BLOCK.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
     for name, pattern, number in NUMBERS:
         if ROOT / name == page:
-            found = list(re.finditer(pattern, text))
+            found = list(re.finditer(pattern.replace(" ", r"\s+"), text))
             if len(found) != 1:
                 raise ValueError(f"{name}: {pattern!r} occurs {len(found)} times, not once")
-            text = text[: found[0].start(1)] + number() + text[found[0].end(1) :]
+            if found[0][1].split() != str(number()).split():  # else a line may break within it
+                text = text[: found[0].start(1)] + str(number()) + text[found[0].end(1) :]
     return text
 
 
