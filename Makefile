@@ -3,7 +3,7 @@
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
 
-.PHONY: bench test lint clean
+.PHONY: bench test lint docs clean
 
 bench: .venv/ready
 	$(PYTHON) -m bench all
@@ -15,6 +15,10 @@ lint: .venv/lint
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m mypy
+
+# RESULTS=results takes the measured tables from a new run; without it they come from docs/measured.
+docs: .venv/ready
+	$(PYTHON) -m docs.make $(RESULTS)
 
 .venv/ready: pyproject.toml constraints.txt $(filter .tools/%,$(UV))
 	$(UV) venv --quiet --allow-existing --python '>=3.9,<3.12' .venv

@@ -10,6 +10,8 @@ import textwrap
 from html import escape
 from pathlib import Path
 
+from bench.implementations import IMPLEMENTATIONS
+
 ROOT = Path(__file__).parent.parent
 
 LEVELS = {
@@ -32,9 +34,6 @@ LEVELS = {
     "__main__": 12,
 }
 """Packages and modules of `bench`, each with its level: it may import what has a lower one."""
-
-EXHIBIT = ("impl_lowlevel", "impl_estimator", "impl_keras")
-"""The parallel implementations, which import `task` alone (but for their `__main__.py`)."""
 
 WIDTH, GAP, LINE, PADDING = 940, 8, 15, 8
 CHARACTER = 6.1
@@ -84,7 +83,7 @@ def picture() -> str:
         [(part, purpose_of(part), imports_of(part)) for part in LEVELS if LEVELS[part] == level]
         for level in sorted(set(LEVELS.values()), reverse=True)
     ]
-    exhibit = [(name, "bench loads it by its name", ["task"]) for name in EXHIBIT]
+    exhibit = [(name, "Bench loads it by its name", ["task"]) for name in IMPLEMENTATIONS.values()]
     shapes: list[str] = []
     top = GAP
     rows.insert(len(rows) - 1 - LEVELS["task"], exhibit)

@@ -2,40 +2,10 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-LEVELS = {
-    "errors": 0,
-    "task": 1,
-    "implementations": 2,
-    "durable": 2,
-    "patched": 2,
-    "text_tables": 2,
-    "process": 2,
-    "data": 3,
-    "measure": 4,
-    "parity": 5,
-    "results": 6,
-    "diagnose": 7,
-    "traps": 8,
-    "run": 9,
-    "report": 10,
-    "cli": 11,
-    "__main__": 12,
-}
-
-
-def imported_bench_parts(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module if node.module != "bench" else f"bench.{node.names[0].name}")
-        elif isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-    return {name.split(".")[1] for name in names if name.startswith("bench.")}
+from docs.architecture import LEVELS, ROOT, imported_parts
 
 
 def named_bench_modules(source: str) -> set[str]:
@@ -59,7 +29,7 @@ def named_bench_modules(source: str) -> set[str]:
 )
 def test_bench_imports_downwards_only(path):
     part = path.relative_to(ROOT / "bench").parts[0].removesuffix(".py")
-    for imported in imported_bench_parts(path):
+    for imported in imported_parts(path):
         assert imported == part or LEVELS[imported] < LEVELS[part], f"{part} imports {imported}"
 
 
@@ -91,7 +61,7 @@ def test_a_string_that_names_a_module_is_seen(source):
 )
 def test_implementations_know_the_task_alone(path):
     expected = {"run"} if path.name == "__main__.py" else {"task"}
-    assert imported_bench_parts(path) <= expected
+    assert imported_parts(path) <= expected
 
 
 def test_implementations_have_the_same_files_and_do_not_share_code():
