@@ -8,9 +8,10 @@ class UserError(Exception):
 
 
 def printable(text: str) -> str:
-    """Returns text of one line without control characters, signs that turn the direction of writing, and lone surrogates.
+    """Returns one line of text that is safe to show in a terminal.
 
-    White space becomes a space, and every other such character U+FFFD.
+    It has no control characters, no signs that turn the direction of writing, and no lone
+    surrogates. Other white space becomes a space; every other such character becomes U+FFFD.
     """
     if text.isprintable():
         return text

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from bench.task import Observer, Task, Trained, UserError
 
 CLUSTER = "cluster"
-"""The profile that trains on a cluster; followed by the number of workers where it was measured."""
+"""The profile that trains on a cluster. In results, the number of workers follows it."""
 
 IMPLEMENTATIONS = {
     "lowlevel": "impl_lowlevel",
@@ -19,10 +19,10 @@ IMPLEMENTATIONS = {
 
 
 def resolve_implementations(names: Sequence[str], profile: str = "default") -> dict[str, str]:
-    """Name in tables to module, for names of ours and for anybody's importable module; all have such a profile.
+    """Returns name in tables to module, for names of ours and for any importable module.
 
     Raises:
-        UserError: one is not there, or has none.
+        UserError: A module is not there, or does not have the profile.
     """
     modules = {name: IMPLEMENTATIONS.get(name, name) for name in names}
     for name, module in modules.items():
@@ -39,11 +39,13 @@ def resolve_implementations(names: Sequence[str], profile: str = "default") -> d
 
 
 def load_train(module: str, profile: str = "default") -> Callable[[Task, Observer], Trained]:
-    """The `train` of an implementation: a function of the module itself or, of a package, of its module `train`; in the
-    profiles `tuned` and `cluster`, of its module of that name.
+    """Returns the function `train` of an implementation.
+
+    It is in the module itself or, if that is a package, in its module `train`. For the profiles
+    `tuned` and `cluster` it is in the module of that name.
 
     Raises:
-        AttributeError, ImportError: it has none, or its own imports fail.
+        AttributeError, ImportError: There is none, or its own imports fail.
     """
     if profile != "default":
         return importlib.import_module(f"{module}.{profile}").train
@@ -54,12 +56,13 @@ def load_train(module: str, profile: str = "default") -> Callable[[Task, Observe
 
 
 def has_profile(module: str, profile: str) -> bool:
-    """Whether an implementation has such a profile; all have the default one."""
+    """Tells whether an implementation has this profile. All have the default one."""
     return profile == "default" or is_importable(f"{module}.{profile}")
 
 
 def is_importable(module: str) -> bool:
-    """Whether a module of that name can be found, without running it; its parent packages are run."""
+    """Tells whether a module of that name can be found. It is not run, but its parent packages
+    are."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):

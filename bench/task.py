@@ -4,12 +4,12 @@ An implementation is a module with one function, or a package whose module ``tra
 
     def train(task: Task, observer: Observer) -> Trained
 
-It trains the standard network as ``task`` says, tells ``observer`` what happens while it happens, and returns
-what it ended with. A package may have a second module, ``tuned``, with the same function: the same network and the same
-result, with all that the API offers to somebody who needs speed.
+It trains the standard network as ``task`` says, calls ``observer`` while it does so, and returns
+the result. A package may have a second module, ``tuned``, with the same function: the same network
+and the same result, with all that the API offers for speed.
 
-Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``; anybody's own can take
-their place (``--impl mypackage.my_port``).
+Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``. Any other can take their place
+(``--impl mypackage.my_port``).
 
 This module imports neither TensorFlow nor any other part of the benchmark but its errors.
 """
@@ -28,10 +28,12 @@ from bench.errors import UserError as UserError  # part of the contract
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3
 ADAM_EPSILON = 1e-7
-"""Keras's default. ``tf.compat.v1`` has 1e-8: left alone, that would be a difference between the ports."""
+"""The default of Keras. That of ``tf.compat.v1`` is 1e-8, which would be a difference between the
+ports."""
 
 SHUFFLE_BYTES = 2**26
-"""So much of a split is held in memory to be shuffled: the whole of ours. A larger split is streamed through it."""
+"""Size of the shuffle buffer, in bytes. Our splits fit into it; a larger one is streamed through
+it."""
 
 OPTIMIZERS = {
     "adam": "Adam, which is what the benchmark trains with",
@@ -40,31 +42,33 @@ OPTIMIZERS = {
 
 PROFILES = {
     "default": "what the API's own documentation shows",
-    "tuned": "what the API offers to somebody who needs speed: same network, same result",
+    "tuned": "what the API offers for speed: same network, same result",
 }
 
 OUTPUTS = {
     "logits": "dense2 goes into the cross-entropy as it is: the sound port",
-    "activated": "sigmoid(dense2) goes into the cross-entropy as if it were logits: the port that freezes",
+    "activated": "sigmoid(dense2) goes into the cross-entropy as if it were logits: the port that "
+    "freezes",
 }
 
 
 @dataclass(frozen=True)
 class Split:
-    """TFRecord files of samples: features ``signal`` (bytes), ``label`` and ``index`` (int64). The samples are in random
-    order."""
+    """TFRecord files of samples in random order, with features ``signal`` (bytes), ``label`` and
+    ``index`` (int64)."""
 
     files: list[str]
     samples: int
 
     def batches(self, batch_size: int = BATCH_SIZE) -> int:
-        """Number of batches in one pass, the last of which may be partial."""
+        """Returns the number of batches in one pass. The last one may be partial."""
         return math.ceil(self.samples / batch_size)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """``signal`` is float32 [samples, length], of ours in raw counts (200 per mV); ``labels`` int64 [samples]."""
+    """``signal`` is float32 [samples, length], in our datasets raw counts (200 per mV). ``labels``
+    is int64 [samples]."""
 
     signal: np.ndarray
     labels: np.ndarray
@@ -74,9 +78,10 @@ class Batch:
 class Dataset:
     """Checked files, ready to be read.
 
-    ``values`` is the type of the values on disk, ``int16`` or ``float32``, little-endian. ``digest`` tells two datasets
-    apart; ``evaluation_labels`` int64 [samples] are those of the evaluation split in file order; ``probe`` is the fixed
-    batch on which gradients are watched.
+    ``values`` is the type of the values on disk, ``int16`` or ``float32``, little-endian.
+    ``digest`` tells two datasets apart. ``evaluation_labels``, int64 [samples], are the labels of
+    the evaluation split in file order. ``probe`` is the fixed batch on which gradients are
+    measured.
     """
 
     name: str
@@ -94,15 +99,17 @@ class Dataset:
 class Task:
     """One training run.
 
-    ``seed`` draws the initial weights and the sample order: it is both the graph-level and the op-level seed
-    of the shuffle, which makes ``tf.data`` give the same order in a v1 graph, in Estimator and in eager mode.
-    An epoch, at whose end the network is evaluated, is ``passes_per_epoch`` passes over the training split.
-    ``optimizer`` is one of ``OPTIMIZERS``; ``adam_epsilon`` is for ``adam`` alone.
-    Checkpoints, and summaries if ``summaries`` is set, go to ``model_dir``, an empty folder.
+    ``seed`` draws the initial weights and the sample order. It is both the graph-level and the
+    op-level seed of the shuffle: so ``tf.data`` gives the same order in a v1 graph, in Estimator
+    and in eager mode. An epoch is ``passes_per_epoch`` passes over the training split; the network
+    is evaluated at its end. ``optimizer`` is one of ``OPTIMIZERS``; any other is a ``ValueError``.
+    ``adam_epsilon`` is for ``adam`` only. Checkpoints go to ``model_dir``, an empty folder; so do
+    summaries if ``summaries`` is set.
 
-    In a cluster, ``model_dir`` is one folder that all members see, and training goes on from the last checkpoint in it: one
-    is written at the end of every epoch, and whenever the global step is a multiple of ``checkpoint_steps``. A member fails
-    when another has not come within ``peer_timeout_s`` seconds; how soon it does when one no longer answers is its API's own.
+    In a cluster, ``model_dir`` is one folder that all members see. Training goes on from the last
+    checkpoint in it. A checkpoint is written at the end of every epoch, and whenever the global
+    step is a multiple of ``checkpoint_steps``. A member fails if another has not come within
+    ``peer_timeout_s`` seconds. How soon it fails when another no longer answers depends on its API.
     """
 
     dataset: Dataset
@@ -121,7 +128,7 @@ class Task:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Training steps between two evaluations; the last batch of every pass may be partial."""
+        """Training steps between two evaluations. The last batch of every pass may be partial."""
         return self.dataset.train.batches(self.batch_size) * self.passes_per_epoch
 
     @property
@@ -136,24 +143,27 @@ class Task:
 
     @property
     def shuffle_buffer(self) -> int:
-        """Samples out of which the next one is drawn: the whole training split, or what fits into `SHUFFLE_BYTES`."""
+        """Number of samples in the shuffle buffer: the whole training split, or what fits into
+        `SHUFFLE_BYTES`."""
         held = SHUFFLE_BYTES // (self.dataset.length * np.dtype(self.dataset.values).itemsize)
         return min(self.dataset.train.samples, max(held, self.batch_size))
 
     @property
     def fits_in_memory(self) -> bool:
-        """Whether the whole training split is held in memory anyway."""
+        """Whether the shuffle buffer holds the whole training split."""
         return self.shuffle_buffer == self.dataset.train.samples
 
     def initial_weights(self) -> dict[str, np.ndarray]:
-        """The weights every implementation starts from; see `initial_weights`."""
+        """Returns the weights that every implementation starts from; see `initial_weights`."""
         return initial_weights(self.dataset.length, self.dataset.classes, self.seed)
 
 
 def initial_weights(length: int, classes: int, seed: int) -> dict[str, np.ndarray]:
-    """Glorot-uniform kernels and zero biases, float32, drawn by NumPy in the order of the layers.
+    """Returns Glorot-uniform kernels and zero biases, float32, drawn by NumPy in the order of the
+    layers.
 
-    Source: Glorot and Bengio 2010, AISTATS, equation 16; fans as ``tf.keras.initializers.GlorotUniform`` counts them.
+    Source: Glorot and Bengio 2010, AISTATS, equation 16; fans as in
+    ``tf.keras.initializers.GlorotUniform``.
     """
     pooled = length
     for stride in (4, 4, 2, 4):  # conv1, pool1, conv2, pool2, all with padding "same"
@@ -176,7 +186,8 @@ def initial_weights(length: int, classes: int, seed: int) -> dict[str, np.ndarra
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The whole evaluation split after an epoch; ``loss`` is the mean over samples, every class but 0 is positive."""
+    """Results on the whole evaluation split after an epoch. ``loss`` is the mean over samples.
+    Every class but 0 is positive."""
 
     global_step: int
     accuracy: float
@@ -189,8 +200,8 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Probe:
-    """The fixed batch after an epoch: global norm of the loss gradient over all trainable variables, and the
-    outputs as handed to the loss, float32 [batch, classes]."""
+    """Results on the fixed batch after an epoch: the global norm of the loss gradient over all
+    trainable variables, and the outputs handed to the loss, float32 [batch, classes]."""
 
     gradient_norm: float
     outputs: np.ndarray
@@ -198,7 +209,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a run ends with: outputs for every sample of the evaluation split, in file order, float32
+    """The result of a run: outputs for every sample of the evaluation split in file order, float32
     [samples, classes], and the number of trainable parameters."""
 
     outputs: np.ndarray
@@ -206,13 +217,14 @@ class Trained:
 
 
 class Observer(Protocol):
-    """Told by an implementation what happens, at the moment it happens: times are taken from these calls."""
+    """Called by an implementation at the moment when something happens: these calls are timed."""
 
     def begin(self) -> None:
-        """The first step comes next: all that the API lets one prepare is ready."""
+        """Says that the first step comes next: all that the API can prepare is ready."""
 
     def step(self, loss: float, steps: int = 1) -> None:
-        """A training step ended, or a call that held several; ``loss`` is the mean over the samples they saw."""
+        """Says that a training step ended, or a call of several. ``loss`` is the mean over their
+        samples."""
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
-        """The evaluation after an epoch ended; the next step, if any, comes next."""
+        """Says that the evaluation after an epoch ended. The next step, if any, comes next."""

@@ -1,6 +1,7 @@
-"""Batch normalisation and dropout, as an Estimator's `model_fn` and as the Keras model it was ported to.
+"""Batch normalisation and dropout: an Estimator's `model_fn`, and its port to Keras.
 
-python -m bench parity examples/batch_norm_dropout.py:model_fn examples/batch_norm_dropout.py:keras_model
+cd examples
+python -m bench parity batch_norm_dropout.py:model_fn batch_norm_dropout.py:keras_model
 """
 
 import tensorflow as tf
@@ -9,7 +10,8 @@ v1 = tf.compat.v1
 
 
 def model_fn(features, labels, mode):
-    """The old code. Forgetting UPDATE_OPS is the classic mistake: the moving statistics then stay where they began."""
+    """The old code. A classic mistake is to forget UPDATE_OPS: then the moving statistics never
+    change."""
     training = mode == tf.estimator.ModeKeys.TRAIN
     x = v1.layers.conv1d(
         features[:, :, tf.newaxis], 8, 5, strides=2, padding="same", use_bias=False, name="conv"

@@ -21,8 +21,8 @@ def graph(features, labels, training):
 
 
 def keras_model():
-    """The port. Keras multiplies the learning rate into its momentum, TensorFlow 1 does not: the same as long as the
-    rate stays, and the comparison says where it is not."""
+    """The port. Keras multiplies the learning rate into its momentum; TensorFlow 1 does not. They
+    are the same while the rate does not change; the comparison says where they differ."""
     layers = tf.keras.layers
     signal = tf.keras.Input([130], name="signal")
     patient = tf.keras.Input([5], name="patient")

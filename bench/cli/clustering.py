@@ -1,4 +1,4 @@
-"""The verb that measures on a cluster."""
+"""The verb that measures on a cluster: `cluster`."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ SEEDS, QUICK_SEEDS = 6, 1
     default="2",
     show_default=True,
     metavar="N,N,...",
-    help="How many processes train together, for example 2 or 2,4; one by itself is measured beside them.",
+    help="How many processes train together, for example 2 or 2,4. One process alone is measured, "
+    "too.",
 )
 @click.option(
     "--impl",
     "implementations",
     multiple=True,
     metavar="NAME",
-    help="Implementation: lowlevel, estimator, keras, or any importable package with a module 'cluster' that has "
-    "train(task, observer), whose code is then run. Repeat for several.  [default: our three]",
+    help="Implementation: lowlevel, estimator, keras, or any importable package with a module "
+    "'cluster' that has train(task, observer); its code is run. Repeat for several.  [default: our "
+    "three]",
 )
 @click.option(
     "--dataset",
@@ -50,7 +52,8 @@ SEEDS, QUICK_SEEDS = 6, 1
     "--seeds",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"Trainings of each, with seeds 0 to N-1.  [default: {SEEDS}, the fewest that give an interval; quick: {QUICK_SEEDS}]",
+    help=f"Trainings of each, with seeds 0 to N-1.  [default: {SEEDS}, the fewest that give an "
+    f"interval; quick: {QUICK_SEEDS}]",
 )
 @click.option(
     "--epochs",
@@ -64,7 +67,7 @@ SEEDS, QUICK_SEEDS = 6, 1
     "--global-batch",
     type=click.IntRange(min=1),
     metavar="B",
-    help=f"Batch of all workers together, however many they are.  [default: {BATCH_SIZE} a worker]",
+    help=f"Batch of all workers together.  [default: {BATCH_SIZE} per worker]",
 )
 @data_options
 @click.option(
@@ -79,7 +82,8 @@ SEEDS, QUICK_SEEDS = 6, 1
     "--cell-memory",
     type=MemorySize(),
     metavar="SIZE",
-    help="End a training whose members together take more memory: 512MiB, 8GiB.  [default: 90% of the machine's]",
+    help="End a training whose members together take more memory: 512MiB, 8GiB.  [default: 90% of "
+    "the machine's]",
 )
 @click.option(
     "--out",
@@ -115,14 +119,16 @@ def cluster_command(
 ) -> None:
     """What does each API's own way to a cluster cost? And is it still the same training?
 
-    Starts a cluster of real processes on this machine, on TensorFlow's own runtime: MultiWorkerMirroredStrategy for Keras and
-    Estimator, a parameter server and SyncReplicasOptimizer for sessions. Every sample is trained on once an epoch, whatever the
-    number of workers; the chief evaluates. The same trainings of one worker stand beside them.
+    Starts a cluster of real processes on this machine, on TensorFlow's own runtime:
+    MultiWorkerMirroredStrategy for Keras and Estimator, a parameter server and
+    SyncReplicasOptimizer for sessions. For any number of workers, each sample is used once per
+    epoch; the chief evaluates. The same trainings with one worker are measured, too.
 
-    On machines of your own, 'python -m impl_keras' and its siblings join the cluster that TF_CONFIG describes: see
-    docs/scaling.md.
+    On your own machines, 'python -m impl_keras' and its siblings join the cluster that TF_CONFIG
+    describes: see docs/scaling.md.
 
-    The exit code is 0 if every training is ok, 1 if one is not, 2 if the run could not start or write, 130 after Ctrl-C.
+    The exit code is 0 if every training is ok, 1 if one is not, 2 if the run could not start or
+    write, 130 after Ctrl-C.
     """
     from bench.implementations import CLUSTER, IMPLEMENTATIONS, resolve_implementations
     from bench.process.group import call_in_child

@@ -1,4 +1,4 @@
-"""The verb that compares ports."""
+"""The verb that compares ports: `parity`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from bench.task import OPTIMIZERS, OUTPUTS
     "--batch",
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
-    help="Features and labels for both ports: an array 'labels', and one for every feature.  [default: drawn from "
-    "the shapes that a Keras model declares]",
+    help="Features and labels for both ports: an array 'labels', and one for every feature.  "
+    "[default: drawn from the shapes that a Keras model declares]",
 )
 @click.option(
     "--map",
     "names",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A JSON object of the reference's variable names to the candidate's, where names, order and shapes do not "
-    "tell.",
+    help="A JSON object from the reference's variable names to the candidate's. Needed if names, "
+    "order and shapes do not tell which belong together.",
 )
 @click.option(
     "--dataset",
@@ -78,9 +78,10 @@ from bench.task import OPTIMIZERS, OUTPUTS
 def parity_command(reference, candidate, out, as_json, **setting) -> None:
     """Is CANDIDATE the same network as REFERENCE? Stage by stage, before any training.
 
-    Each is module:object or file.py:object, where the object is a function that returns a compiled Keras model, a v1 graph
-    function build(features, labels, training) -> {"loss", "logits", "train_op"}, a model_fn, or a function that returns an
-    Estimator; or a module with train(task, observer), like impl_lowlevel. Nothing in a port needs editing.
+    Each is module:object or file.py:object, where the object is a function that returns a compiled
+    Keras model, a v1 graph function build(features, labels, training) -> {"loss", "logits",
+    "train_op"}, a model_fn, or a function that returns an Estimator; or a module with train(task,
+    observer), like impl_lowlevel. No port has to be edited.
 
     \b
     python -m bench parity impl_lowlevel impl_keras

@@ -1,4 +1,4 @@
-"""The verbs about samples: making, drawing, inspecting."""
+"""The verbs about samples: `data` and `data inspect`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from bench.task import UserError
 def data_command(context, datasets, chosen, picture) -> None:
     """Make the datasets, list them, and draw samples.
 
-    Datasets that exist already are not made again. All cores share the work; if it is stopped, the same
-    command goes on where it was. The picture has two samples of each class. 'data inspect FILE' looks
-    into a file.
+    Datasets that exist already are not made again. All cores share the work; if it is stopped, the
+    same command goes on where it was. The picture has two samples of each class. 'data inspect
+    FILE' looks into a file.
     """
     if context.invoked_subcommand is not None:
         return
@@ -52,8 +52,9 @@ def data_command(context, datasets, chosen, picture) -> None:
     prepared = [prepare_dataset(source, spec, console) for spec in specs.values()]
     for dataset in prepared:
         console.print(
-            f"{dataset.name}: {dataset.length:,} values a sample, {dataset.train.samples:,} for training, "
-            f"{dataset.evaluation.samples:,} for evaluation, {source.name}, in {Path(dataset.train.files[0]).parent}",
+            f"{dataset.name}: {dataset.length:,} values a sample, {dataset.train.samples:,} for "
+            f"training, {dataset.evaluation.samples:,} for evaluation, {source.name}, in "
+            f"{Path(dataset.train.files[0]).parent}",
             highlight=False,
             soft_wrap=True,
         )
@@ -68,9 +69,10 @@ def data_command(context, datasets, chosen, picture) -> None:
 def inspect_command(file, chosen, as_json) -> None:
     """What is in FILE, and what will happen if it is trained on?
 
-    Count, length, range, classes, duplicates and constant samples; and whether the scale of the values and the length of the
-    samples make it likely that a port with activated outputs freezes. FILE is what --data takes: .npz, .csv, .parquet, a folder of
-    TFRecords or of WFDB records.
+    Shows count, length, range, classes, duplicates and constant samples. Tells whether the scale of
+    the values and the length of the samples make it likely that a port with activated outputs
+    freezes. FILE is what --data takes: .npz, .csv, .parquet, a folder of TFRecords or of WFDB
+    records.
 
     \b
     python -m bench data inspect beats.csv

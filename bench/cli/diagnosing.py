@@ -1,4 +1,4 @@
-"""The verbs that say why something does not train."""
+"""The verbs that say why something does not train: `diagnose`, `traps`, `replay`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from bench.task import OUTPUTS, UserError
     "--batch",
     type=click.Path(path_type=Path),
     metavar="FILE.npz",
-    help="Features and labels for a port that is a function: an array 'labels', and one for every feature.  [default: "
-    "drawn from the shapes that a Keras model declares]",
+    help="Features and labels for a port that is a function: an array 'labels', and one for every "
+    "feature.  [default: drawn from the shapes that a Keras model declares]",
 )
 @click.option(
     "--dataset",
@@ -61,7 +61,7 @@ from bench.task import OUTPUTS, UserError
     default=300,
     show_default=True,
     metavar="N",
-    help="Steps that a port which is a function is trained for.",
+    help="Training steps of a port that is a function.",
 )
 @click.option(
     "--picture",
@@ -76,9 +76,10 @@ def diagnose_command(
     """Why does it not train? Trains a port and watches it, or reads a finished cell, and names the
     cause.
 
-    CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when it is run; or a port as for
-    'parity': a module with train(task, observer), or module:object or file.py:object of a function. All but cells are code, and
-    are run. Nothing in them needs editing.
+    CELL_OR_PORT is FOLDER/cells/NAME.json of a result folder; or a program file.py that trains when
+    it is run; or a port as for 'parity': a module with train(task, observer), or module:object or
+    file.py:object of a function. All but cells are code, which is run. It does not have to be
+    edited.
 
     \b
     python -m bench diagnose my_program.py
@@ -86,7 +87,8 @@ def diagnose_command(
     python -m bench diagnose impl_keras --dataset large --outputs activated
     python -m bench diagnose my_model.py:make_model --batch batch.npz --picture why.png
 
-    The exit code is 0 if nothing was found wrong, 1 if something was, 2 if it could not be looked at.
+    The exit code is 0 if nothing wrong was found, 1 if something was, 2 if it could not be
+    examined.
     """
     from bench.diagnose.diagnose import DiagnosisSetting, diagnose
     from bench.parity.remote_port import PortError
@@ -118,7 +120,7 @@ def diagnose_command(
 
 
 DIAGNOSIS = {"loading": 7, "training": 6, "examining": 2}
-"""About how long its stages take, relative to each other."""
+"""Relative time of the stages of a diagnosis."""
 
 
 def _diagnose_cell(path: Path, as_json: bool) -> None:
@@ -189,9 +191,9 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
 @click.option(
     "--full",
     is_flag=True,
-    help="Spring them: compare every trap in every API with its reference, train it alone, and "
-    "write the confusion matrix. Hours for everything; --only, --impl, --dataset and "
-    "--seeds take parts of it.",
+    help="Measure them: compare every trap in every API with its reference, train it alone, and "
+    "write the confusion matrix. Everything takes hours; --only, --impl, --dataset and --seeds "
+    "choose a part.",
 )
 @click.option(
     "--dataset",
@@ -220,7 +222,8 @@ def _diagnose_against(reference, target, batch, spec, outputs, source, seed, as_
     default=0,
     show_default=True,
     metavar="N",
-    help="With --full: also train our sound ports, default and tuned, with N seeds: nothing may be found wrong with them.",
+    help="With --full: also train our sound ports, default and tuned, with N seeds. Nothing wrong "
+    "may be found in them.",
 )
 @click.option(
     "--out",
@@ -236,7 +239,8 @@ def traps_command(
 ) -> None:
     """Show what people get wrong when they port a network.
 
-    The gallery has, of every trap, its change to the code, the stage at which it shows, and its cure.
+    The gallery has, of every trap, its change to the code, the stage at which it shows, and its
+    cure.
 
     \b
     python -m bench traps
@@ -284,7 +288,8 @@ def traps_command(
     else:
         print(as_text(gallery_table(chosen, measured()), "simple_grid", WIDTHS))
         print(
-            "\nAccuracy: without the trap and, below, with it; median over APIs and seeds, [lowest, highest].\n"
+            "\nAccuracy: without the trap and, below, with it; median over APIs and seeds, "
+            "[lowest, highest].\n"
             "python -m bench traps --only NAME shows its change, its cure and its source."
         )
 
@@ -307,8 +312,8 @@ def traps_command(
 def replay_command(records, out) -> None:
     """Replay the case that this project began with. Writes it as one page, from symptom to cure.
 
-    Both datasets, all three APIs, in the stages in which its author looked for the cause: the network, the data, the
-    gradients, the predictions. A few minutes.
+    Takes both datasets and all three APIs, in the stages in which its author looked for the cause:
+    the network, the data, the gradients, the predictions. Needs a few minutes.
     """
     from bench.data.records import Records
     from bench.data.synthetic import Synthetic

@@ -1,4 +1,5 @@
-"""The command `python -m bench` itself. It knows the name of every verb, and imports the code of none before it runs."""
+"""The command `python -m bench`. It knows the names of all verbs, and imports the code of a verb
+when it is used."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ VERBS = {
         "data": ("data", "Make the datasets, list them, and draw samples."),
     },
 }
-"""Of every heading of `--help`: name of each verb, its module in this package, and its line. The module has the command
-as NAME_command."""
+"""Headings of `--help`. Each has its verbs by name, with a module in this package, and the line of
+the verb. The module has the command as NAME_command."""
 
 
 class VerbGroup(click.Group):
@@ -57,7 +58,9 @@ class VerbGroup(click.Group):
 )
 @click.version_option(package_name="tf-port-bench", message="%(package)s %(version)s")
 def main() -> None:
-    """One network in three TensorFlow APIs: is the port the same, why does it not train, what does each API cost?
+    """One network in three TensorFlow APIs: is the port the same, why does it not train, what does
+    each API cost?
 
-    Start with 'all', or with 'all --quick' to see in a minute or two that everything works. Every verb has its own --help.
+    Start with 'all', or with 'all --quick' to see in a minute or two that everything works. Every
+    verb has its own --help.
     """

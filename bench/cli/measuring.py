@@ -1,4 +1,5 @@
-"""The verbs that measure, and those that show what was measured."""
+"""The verbs that measure, and those that show results: `all`, `run`, `report`, `sweep`,
+`compare`."""
 
 from __future__ import annotations
 
@@ -16,15 +17,15 @@ from bench.task import BATCH_SIZE, OUTPUTS, PROFILES, UserError
 
 
 def grid_options(command):
-    """The options of `all` and `run`."""
+    """Adds the options of `all` and `run` to a command."""
     options = [
         click.option(
             "--impl",
             "implementations",
             multiple=True,
             metavar="NAME",
-            help="Implementation: lowlevel, estimator, keras, or any importable module with train(task, "
-            "observer), whose code is then run. Repeat for several.  [default: our three]",
+            help="Implementation: lowlevel, estimator, keras, or any importable module with "
+            "train(task, observer); its code is run. Repeat for several.  [default: our three]",
         ),
         click.option(
             "--dataset",
@@ -45,7 +46,7 @@ def grid_options(command):
             "--seeds",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Seeds 0 to N-1, each of which draws weights and sample order.  [default: 3; quick: 1]",
+            help="Seeds 0 to N-1. A seed draws weights and sample order.  [default: 3; quick: 1]",
         ),
         click.option(
             "--epochs",
@@ -61,14 +62,16 @@ def grid_options(command):
             default="both",
             show_default=True,
             help="; ".join(f"{name}: {meaning}" for name, meaning in PROFILES.items())
-            + ". Of both, tuned is trained with the first outputs and seed alone; throughput is of both alike.",
+            + ". With both, tuned is trained with the first outputs and seed only; throughput is "
+            "measured for both.",
         ),
         click.option(
             "--precision",
             type=Percentage(),
             metavar="P",
-            help="Go on with rounds of throughput until every ratio is known to so many percent (half the width of its "
-            "95 % interval), for example 2%.  [default: a fixed number of rounds]",
+            help="Go on with rounds of throughput until every ratio is known to this percentage "
+            "(half the width of its 95 % interval), for example 2%.  [default: a fixed number of "
+            "rounds]",
         ),
         click.option(
             "--budget",
@@ -76,7 +79,7 @@ def grid_options(command):
             default="10m",
             show_default=True,
             metavar="TIME",
-            help="But no longer than so long for a dataset: 90s, 10m, 1h.",
+            help="With --precision: the longest time for one dataset: 90s, 10m, 1h.",
         ),
         click.option(
             "--cell-timeout",
@@ -84,15 +87,15 @@ def grid_options(command):
             default="1h",
             show_default=True,
             metavar="TIME",
-            help="End a cell that takes longer, and a training in the rounds that is silent for longer: 90s, 10m, 1h. The "
-            "others go on.",
+            help="End a cell that takes longer, and a training in the rounds that is silent for "
+            "longer: 90s, 10m, 1h. The others go on.",
         ),
         click.option(
             "--cell-memory",
             type=MemorySize(),
             metavar="SIZE",
-            help="End a cell that takes more memory, with all processes it starts: 512MiB, 8GiB.  [default: 90% of the "
-            "machine's]",
+            help="End a cell that takes more memory, with all processes that it starts: 512MiB, "
+            "8GiB.  [default: 90% of the machine's]",
         ),
         click.option(
             "--out",
@@ -123,16 +126,17 @@ def grid_options(command):
 def all_command(**options) -> None:
     """What does each API cost? Measure it, and write the report.
 
-    Before that, parity: is every implementation the same network as the first? Then every cell (implementation x dataset x
-    outputs x seed) trains in a process of its own. RESULTS: results.md and
-    report.html to read; results.csv, curves.csv and curves.png to use; cells/, steps/, outputs/, traces/ and logs/ hold
-    the raw measurements.
+    First compares each implementation with the first one: is it the same network? Then every cell
+    (implementation x dataset x outputs x seed) trains in its own process. Results: results.md and
+    report.html to read; results.csv, curves.csv and curves.png to use; cells/, steps/, outputs/,
+    traces/ and logs/ have the raw measurements.
 
-    After Ctrl-C, a crash or a power cut, the same command goes on where it stopped: finished cells are kept whose data, code,
-    settings and TensorFlow are the same; all else that a run left in --out is removed. Ctrl-C once ends with the tables so
-    far, twice at once.
+    After Ctrl-C, a crash or a power cut, the same command goes on where it stopped. It keeps
+    finished cells that have the same data, code, settings and TensorFlow; it removes all else that
+    a run left in --out. Ctrl-C once ends with the tables so far; Ctrl-C twice ends at once.
 
-    The exit code is 0 if every cell is ok, 1 if one is not, 2 if the run could not start or write, 130 after Ctrl-C.
+    The exit code is 0 if every cell is ok, 1 if one is not, 2 if the run could not start or write,
+    130 after Ctrl-C.
     """
     _measure(keep_others=False, **options)
 
@@ -203,8 +207,9 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
 
     Measures throughput, API tax and memory against batch size and sample length.
 
-    Batch sizes are measured at a length of 130, lengths at a batch of 32, on noise. Each API gets a law: a fixed cost per step and a
-    cost per value. Sizes that would not fit into memory are skipped, with the estimate that said so.
+    The samples are noise. Batch sizes are measured at a length of 130, lengths at a batch of 32.
+    Each API gets a cost model: a fixed cost per step, and a cost per value. Sizes that would not
+    fit into memory are skipped; the estimate is shown.
 
     \b
     python -m bench sweep --batch 8,32,128,512
@@ -249,17 +254,18 @@ def sweep_command(batches, lengths, implementations, profile, out) -> None:
     default="10%",
     show_default=True,
     metavar="P",
-    help="Exit with 1 if something is slower by more than this: if the whole 95 % interval is.",
+    help="Exit with 1 if something is slower by more than this, with its whole 95 % interval.",
 )
 @click.option(
     "--force",
     is_flag=True,
-    help="Compare what was measured on different networks, data or machines, too.",
+    help="Compare even if networks, data or machines are different.",
 )
 def compare_command(before, after, fail_over, force) -> None:
     """Is the run in folder B slower than the run in folder A? Cell by cell, for use in CI.
 
-    The exit code is 0 if nothing is slower beyond --fail-over, 1 if something is, 2 if the two cannot be compared.
+    The exit code is 0 if nothing is slower beyond --fail-over, 1 if something is, 2 if the two
+    cannot be compared.
     """
     from bench.report.compare import compare_runs
     from bench.run.check import check_run_folder
@@ -338,7 +344,8 @@ def _measure(
 
 
 def _cells(modules, profiles, datasets, outputs, seeds) -> list:
-    """All cells of the first profile; of another, which ends the same, those of the first outputs and seed."""
+    """Returns all cells of the first profile. Other profiles end the same: of these, returns the
+    cells of the first outputs and seed."""
     from bench.run.cells import interleaved
 
     first, *others = profiles

@@ -1,4 +1,4 @@
-"""From the options of a verb that measures to its report."""
+"""Runs a verb that measures, from its options to its report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.task import UserError
 
 
 def epochs_of(specs: dict[str, Spec], epochs: int | None, quick: bool) -> dict[str, int]:
-    """Of every dataset: what was asked for, or what is usual."""
+    """Returns the epochs of every dataset: `epochs` if given, or the usual number."""
     usual = QUICK_EPOCHS if quick else EPOCHS
     return {name: epochs or usual[spec.size] for name, spec in specs.items()}
 
@@ -29,10 +29,11 @@ def run_and_show(
     keep_others: bool,
     fresh: bool,
 ) -> None:
-    """Measures what `grid_of` makes of a source and its specs, shows the report, and ends the program with the exit code.
+    """Measures the grid that `grid_of` makes of a source and its specs, shows the report, and ends
+    the program with the exit code.
 
     Raises:
-        UserError: nothing was started.
+        UserError: Nothing was started.
     """
     from bench.process.forkserver import with_forkserver
     from bench.run.check import check_results, check_tensorflow, check_writable
@@ -55,7 +56,8 @@ def run_and_show(
             if (out / "environment.json").exists() and any((out / "cells").glob("*.json")):
                 show_report(out, console)
             print(
-                "interrupted: the tables hold the cells that had finished; the same command goes on with the others",
+                "interrupted: the tables hold the cells that had finished; "
+                "the same command goes on with the others",
                 file=sys.stderr,
             )
             sys.exit(130)
@@ -64,7 +66,8 @@ def run_and_show(
 
 
 def _note_interrupts() -> list[int]:
-    """Makes SIGTERM end a run as Ctrl-C does; the signals that will have come."""
+    """Makes SIGTERM end a run as Ctrl-C does. Returns a list, to which each signal that comes is
+    added."""
     came = []
 
     def note(number, frame):

@@ -1,7 +1,8 @@
-"""Prints the TF_CONFIG of one of a cluster's processes: `python tf_config.py INDEX HOST:PORT HOST:PORT ...`.
+"""Prints the TF_CONFIG of one process of a cluster: `python tf_config.py INDEX HOST:PORT HOST:PORT
+...`.
 
-The first address is the chief's. With PARAMETER_SERVERS=1 in the environment, which impl_lowlevel needs, the last one is a
-parameter server's.
+The first address is that of the chief. With PARAMETER_SERVERS=1 in the environment, which
+impl_lowlevel needs, the last address is that of a parameter server.
 """
 
 import json
