@@ -2,14 +2,30 @@
 
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
+PYTHON_VERSION := >=3.9,<3.12
 
-.PHONY: bench test lint docs clean
+.PHONY: bench test test-fast test-slow test-all lint docs clean
 
 bench: .venv/ready
 	$(PYTHON) -m bench all
 
+PYTEST := $(PYTHON) -m pytest
+WORKERS := --numprocesses 2 --dist worksteal
+
+# Every promise that README makes has a test here.
 test: .venv/ready
-	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) $(WORKERS) -m "not slow"
+
+# For the loop of somebody who edits: no TensorFlow, no processes.
+test-fast: .venv/ready
+	$(PYTEST) -m fast
+
+# What `make test` leaves out.
+test-slow: .venv/ready
+	$(PYTEST) $(WORKERS) -m slow
+
+test-all: .venv/ready
+	$(PYTEST) $(WORKERS)
 
 lint: .venv/lint
 	$(PYTHON) -m ruff format --check
@@ -21,7 +37,7 @@ docs: .venv/ready
 	$(PYTHON) -m docs.make $(RESULTS)
 
 .venv/ready: pyproject.toml constraints.txt $(filter .tools/%,$(UV))
-	$(UV) venv --quiet --allow-existing --python '>=3.9,<3.12' .venv
+	$(UV) venv --quiet --allow-existing --python '$(PYTHON_VERSION)' .venv
 	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable '.[test]'
 	touch $@
 

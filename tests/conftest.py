@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing.util
 import os
 import shutil
 import subprocess
@@ -10,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import wfdb
-from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,12 +34,61 @@ LONGEST = (
 """Files whose tests take minutes; they begin first, so that no process works alone at the end."""
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Leaves out files without a fast test when only these are asked for: a file is not imported.
+
+    The import alone of many of the others takes seconds, because they import TensorFlow.
+    """
+    if config.option.markexpr == "fast" and collection_path.match("test_*.py"):
+        return "pytest.mark.fast" not in collection_path.read_text() or None
+    return None
+
+
 def pytest_collection_modifyitems(items):
     items.sort(
         key=lambda item: (
             LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST)
         )
     )
+
+
+HEAVY = ("tensorflow", "playwright")
+
+
+@contextlib.contextmanager
+def without_heavy_work(item):
+    """Fails a test that is marked as fast but imports TensorFlow or starts a Python process."""
+    if item.get_closest_marker("fast") is None:
+        yield
+        return
+    before = {name for name in HEAVY if name in sys.modules}
+    start = subprocess.Popen.__init__
+
+    def checked_start(self, command, *arguments, **options):
+        assert sys.executable not in command, f"a fast test starts {command}"
+        start(self, command, *arguments, **options)
+
+    def refused_start(*arguments):
+        raise AssertionError("a fast test starts a process")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(subprocess.Popen, "__init__", checked_start)
+        patch.setattr(multiprocessing.util, "spawnv_passfds", refused_start)
+        yield
+    imported = {name for name in HEAVY if name in sys.modules} - before
+    assert not imported, f"a fast test imports {imported}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item):
+    with without_heavy_work(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    with without_heavy_work(item):
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,6 +98,17 @@ def cache(tmp_path_factory):
     os.environ["XDG_CACHE_HOME"] = str(folder)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     return folder
+
+
+def slow_after(count: int, cases) -> list:
+    """Returns cases for `parametrize`: tests of all but the first `count` are slow."""
+    return [
+        pytest.param(
+            *(case if isinstance(case, tuple) else (case,)),
+            marks=[pytest.mark.slow] if place >= count else [],
+        )
+        for place, case in enumerate(cases)
+    ]
 
 
 def both_splits(source, spec) -> list:
@@ -88,6 +148,8 @@ def tiny_dataset():
 @pytest.fixture(scope="module")
 def browser():
     """Starts Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
     executable = next(
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
@@ -109,6 +171,8 @@ def write_record(
 
     It has 200 counts per mV, baseline 1024 and format 212.
     """
+    import wfdb
+
     generator = np.random.default_rng(len(name) + int(premature_share * 100))
     beats = np.arange(frequency, seconds * frequency - frequency, frequency)
     premature = generator.random(len(beats)) < premature_share

@@ -167,6 +167,7 @@ def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_row
         assert cell["final_loss"] == pytest.approx(verdict.rows.loss, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_path):
     folder = shutil.copytree(quick_run[0], tmp_path / "again")
     before = pd.read_csv(folder / "results.csv")
@@ -220,6 +221,7 @@ def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
     assert nothing.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     (tmp_path / "raises.py").write_text(
         "def train(task, observer):\n    raise ValueError('no good\\nat all')\n"
@@ -272,6 +274,7 @@ def test_a_cell_that_crashes_is_a_row_and_the_others_go_on(tmp_path):
     assert "lowlevel" in pd.read_csv(out / "throughput.csv")["implementation"].tolist()
 
 
+@pytest.mark.slow
 def test_a_comparison_joins_the_report_of_a_run(quick_run, tmp_path):
     folder, ports = shutil.copytree(quick_run[0], tmp_path / "run"), f"{ROOT}/tests/ports.py"
     process = run_module(
@@ -314,6 +317,7 @@ def wait_for(condition, process, seconds=90):
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
     process = subprocess.Popen(
         [
@@ -348,7 +352,14 @@ def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("lowlevel", marks=pytest.mark.slow),
+        pytest.param("estimator", marks=pytest.mark.slow),
+        "keras",
+    ],
+)
 def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path):
     output = tmp_path / "output"
     with output.open("w") as file:
@@ -391,7 +402,14 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
     )
 
 
-@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("lowlevel", marks=pytest.mark.slow),
+        pytest.param("estimator", marks=pytest.mark.slow),
+        "keras",
+    ],
+)
 def test_checkpoints_and_summaries_stay_where_they_are_asked_for(name, tmp_path):
     folder = tmp_path / "model"
     process = run_module(f"impl_{name}", "--epochs", 1, "--model-dir", folder, "--tensorboard")
@@ -404,6 +422,7 @@ def test_checkpoints_and_summaries_stay_where_they_are_asked_for(name, tmp_path)
     assert again.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
 def test_the_tuned_profile_runs_alone_too(name):
     process = run_module(f"impl_{name}", "--epochs", 2, "--profile", "tuned")

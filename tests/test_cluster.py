@@ -27,6 +27,13 @@ from bench.process.group import Group
 from bench.task import Task
 
 NAMES = list(IMPLEMENTATIONS)
+
+
+def only(name):
+    """Returns all names for `parametrize`; tests of the others than `name` are slow."""
+    return [pytest.param(one, marks=[] if one == name else pytest.mark.slow) for one in NAMES]
+
+
 ROLES = {
     "lowlevel": ["chief", "worker", "ps"],
     "estimator": ["chief", "worker"],
@@ -225,12 +232,14 @@ def test_two_workers_train_as_one_does_and_the_chief_alone_evaluates(name, alone
     assert all(server["trained"] == [None] and not server["begin"] for server in servers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cluster_of_one_worker_trains_as_without_a_cluster(name, alone, dataset, tmp_path):
     told = train(f"{IMPLEMENTATIONS[name]}.cluster", ALONE[name], dataset, tmp_path)
     assert told[0]["loss"] == pytest.approx(alone[name]["loss"], **BOUND)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["estimator", "keras"])
 def test_two_devices_of_one_machine_train_as_one_does(name, alone, dataset, tmp_path):
     told = train(f"{IMPLEMENTATIONS[name]}.cluster", ["alone"], dataset, tmp_path, cpus=2)
@@ -307,7 +316,7 @@ def test_every_batch_is_dealt_out_whole_among_the_replicas(name, replicas, datas
         assert weighed == pytest.approx(np.mean(labels), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", only("keras"))
 def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_last_checkpoint(
     name, alone, dataset, tmp_path
 ):
@@ -335,6 +344,7 @@ def test_when_a_worker_is_killed_the_others_fail_and_training_goes_on_from_the_l
     assert (again[0]["trained"][0].outputs == told[0]["trained"][0].outputs).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path):
     """Stops the worker: its connections stay open, as those of a machine that has vanished do."""
@@ -358,7 +368,7 @@ def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path
         )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", only("lowlevel"))
 def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
     with Members(
         f"{IMPLEMENTATIONS[name]}.cluster",
@@ -382,12 +392,13 @@ def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
             assert not any("Thread" in line for line in lines)  # There is no traceback.
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", only("estimator"))
 def test_different_versions_are_refused_by_all_who_see_them(name, dataset, tmp_path):
     versions = ["2.15.1", "2.14.0", "2.15.1"]
     check_disagreement(name, dataset, tmp_path, {"version": versions}, *versions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_members_that_would_train_for_different_epochs_are_refused_by_all(name, dataset, tmp_path):
     check_disagreement(

@@ -66,6 +66,7 @@ def test_all_three_train_on_a_cluster_of_two(quick_cluster):
     assert "What is expected of more workers?" in (folder / "results.md").read_text()
 
 
+@pytest.mark.slow
 def test_one_worker_trains_as_without_a_cluster(quick_cluster):
     """Checks that weights, batches and updates are the same, apart from the rounding of sums."""
     folder, _ = quick_cluster
@@ -93,6 +94,7 @@ def test_one_worker_trains_as_without_a_cluster(quick_cluster):
         assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_second_run_keeps_what_is_there(quick_cluster):
     folder, _ = quick_cluster
     process = run_module("bench", "cluster", "--workers", 2, "--quick", "--out", folder)
@@ -377,6 +379,7 @@ def start_members(folder, *arguments):
     ]
 
 
+@pytest.mark.slow
 def test_members_that_lose_one_end_with_a_line_and_go_on_when_started_again(tmp_path):
     chief, worker = start_members(tmp_path / "model", "--epochs", "200")
     told = next(line for line in chief.stdout if line.startswith("epoch 3: "))

@@ -26,7 +26,7 @@ def forkserver():
         yield
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_nothing_is_wrong_with_sound_ports(name, seed):
     found = diagnose(name, DiagnosisSetting(seed=seed))
@@ -38,6 +38,7 @@ def test_nothing_is_wrong_with_sound_ports(name, seed):
     assert found.ended.right == found.ended.accuracy > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_nothing_is_wrong_with_tuned_ports_whose_steps_cannot_be_seen(name):
     found = diagnose(f"{IMPLEMENTATIONS[name]}.tuned")
@@ -45,6 +46,7 @@ def test_nothing_is_wrong_with_tuned_ports_whose_steps_cannot_be_seen(name):
     assert found.explanations == []
 
 
+@pytest.mark.slow
 def test_a_port_may_set_its_threads(tmp_path):
     """Sets threads after operations have run, which TensorFlow's runtime would refuse."""
     port = tmp_path / "threads.py"
@@ -59,6 +61,7 @@ def train(task, observer):
     assert diagnose(str(port)).state == "trained"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "causes"), [("lowlevel", ["partial_batch_dropped"]), ("estimator", [])]
 )
@@ -88,19 +91,36 @@ def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     ("trap", "name", "cause"),
     [
         ("zero_kernels", "lowlevel", "constant_initialiser"),
-        ("log_of_softmax", "estimator", "log_of_zero"),
+        pytest.param("log_of_softmax", "estimator", "log_of_zero", marks=pytest.mark.slow),
         ("sigmoid_by_string", "keras", "loss_of_hidden_logits"),
-        ("update_ops_not_run", "lowlevel", "statistics_not_updated"),
-        ("normalisation_never_trains", "keras", "mode_not_passed"),
-        ("keep_prob_as_rate", "estimator", "dropout_rate_inverted"),
-        ("dropout_in_evaluation", "lowlevel", "dropout_in_evaluation"),
-        ("scaled_in_training_only", "keras", "scaled_in_training_only"),
-        ("argmax_of_one_column", "estimator", "accuracy_of_one_class"),
-        ("partly_restored", "keras", "not_restored"),
-        ("input_restarts", "estimator", "input_restarts"),
-        ("rate_never_decays", "lowlevel", "steps_not_counted"),
+        pytest.param(
+            "update_ops_not_run", "lowlevel", "statistics_not_updated", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "normalisation_never_trains", "keras", "mode_not_passed", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "keep_prob_as_rate", "estimator", "dropout_rate_inverted", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "dropout_in_evaluation", "lowlevel", "dropout_in_evaluation", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "scaled_in_training_only", "keras", "scaled_in_training_only", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "argmax_of_one_column", "estimator", "accuracy_of_one_class", marks=pytest.mark.slow
+        ),
+        pytest.param("partly_restored", "keras", "not_restored", marks=pytest.mark.slow),
+        pytest.param("input_restarts", "estimator", "input_restarts", marks=pytest.mark.slow),
+        pytest.param("rate_never_decays", "lowlevel", "steps_not_counted", marks=pytest.mark.slow),
         ("sum_for_mean", "estimator", "sum_for_mean"),
-        ("regularisation_not_added", "lowlevel", "regularisation_not_added"),
+        pytest.param(
+            "regularisation_not_added",
+            "lowlevel",
+            "regularisation_not_added",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_causes_are_named_without_a_reference(trap, name, cause, tmp_path):
@@ -122,7 +142,15 @@ def batch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "port", ["model", "graph", "estimator", "subclassed", "transposed", "legacy_adam"]
+    "port",
+    [
+        "model",
+        "graph",
+        pytest.param("estimator", marks=pytest.mark.slow),
+        pytest.param("subclassed", marks=pytest.mark.slow),
+        pytest.param("transposed", marks=pytest.mark.slow),
+        pytest.param("legacy_adam", marks=pytest.mark.slow),
+    ],
 )
 def test_nothing_is_wrong_with_functions_either(port, batch):
     found = diagnose(f"{PORTS}:{port}", DiagnosisSetting(batch=batch, steps=400))
@@ -133,7 +161,7 @@ def test_nothing_is_wrong_with_functions_either(port, batch):
     ("port", "cause"),
     [
         ("wrong_loss_from_logits", "probabilities_expected"),
-        ("wrong_loss_sum", "sum_for_mean"),
+        pytest.param("wrong_loss_sum", "sum_for_mean", marks=pytest.mark.slow),
         ("wrong_initial_bias", None),
     ],
 )

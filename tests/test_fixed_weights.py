@@ -5,10 +5,10 @@ import pytest
 
 from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
-from bench.parity.setting import DATASETS
 from bench.parity.fixed_weights import fixed_weights_task
 from bench.parity.inputs import evaluation_batches
 from bench.parity.ports.standard import Standard
+from bench.parity.setting import DATASETS
 from bench.task import Task
 
 

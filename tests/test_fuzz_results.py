@@ -11,6 +11,7 @@ import time
 import warnings
 
 import pytest
+from conftest import slow_after
 from hostile import mend_digests, spoil
 from test_report import ENVIRONMENT, RATES, SOUND, parity, write_measured
 from timings import write_timings
@@ -138,7 +139,7 @@ def reading(folder):
     assert all(problem.isprintable() and problem.startswith("Left out ") for problem in problems)
 
 
-@pytest.mark.parametrize("block", range(8))
+@pytest.mark.parametrize("block", slow_after(1, range(8)))
 def test_any_file_may_be_damaged_and_reading_says_so_in_a_line(whole, tmp_path, block):
     for seed in range(block * 30, block * 30 + 30):
         folder, what = spoiled(whole, tmp_path, seed)
@@ -146,7 +147,7 @@ def test_any_file_may_be_damaged_and_reading_says_so_in_a_line(whole, tmp_path, 
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", slow_after(1, range(4)))
 def test_any_file_may_be_damaged_and_the_report_is_made_of_the_rest(whole, tmp_path, block):
     outside = canary(tmp_path)
     for seed in range(1000 + block * 5, 1000 + block * 5 + 5):

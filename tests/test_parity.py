@@ -36,7 +36,9 @@ def train(task, observer):
 """
 
 
-@pytest.mark.parametrize(("dataset", "steps"), [("small", 400), ("large", 40)])
+@pytest.mark.parametrize(
+    ("dataset", "steps"), [("small", 400), pytest.param("large", 40, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("reference", "candidate"), PAIRS)
 def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
     reference, candidate, dataset, steps
@@ -49,7 +51,7 @@ def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
     ]
 
 
-@pytest.mark.parametrize("outputs", ["logits", "activated"])
+@pytest.mark.parametrize("outputs", ["logits", pytest.param("activated", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("reference", "candidate"), PAIRS)
 def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, outputs):
     parity = compare(reference, candidate, ComparisonSetting(outputs=outputs, steps=20))
@@ -73,12 +75,21 @@ def module(folder, text, monkeypatch):
     ("change", "what"),
     [
         ("training_dataset(replace(task, seed=task.seed + 1))", "order of samples, from batch 1"),
-        (
+        pytest.param(
             "training_dataset(task).map(lambda x, y: (x / 200, y))",
             "sample 0, in batch 1, first values",
+            marks=pytest.mark.slow,
         ),
-        ("training_dataset(task).map(lambda x, y: (x[:16], y[:16]))", "samples received"),
-        ("training_dataset(task).map(lambda x, y: (x, 1 - y))", "label of sample 0"),
+        pytest.param(
+            "training_dataset(task).map(lambda x, y: (x[:16], y[:16]))",
+            "samples received",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "training_dataset(task).map(lambda x, y: (x, 1 - y))",
+            "label of sample 0",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_other_data_is_named_first(change, what, tmp_path, monkeypatch):
@@ -88,6 +99,7 @@ def test_other_data_is_named_first(change, what, tmp_path, monkeypatch):
     assert parity.first_different.difference.what.startswith(what)
 
 
+@pytest.mark.slow
 def test_a_module_and_a_function_can_be_compared(tmp_path):
     (tmp_path / "port.py").write_text(
         "from impl_keras.network import build_network\n"
@@ -134,6 +146,7 @@ def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_di
     )
 
 
+@pytest.mark.slow
 def test_a_port_that_never_returns_is_given_up():
     with pytest.raises(UserError, match=r"candidate .* did not return from 'load' within 10 s"):
         compare(f"{PORTS}:model", f"{PORTS}:never_returns", ComparisonSetting(timeout=10))

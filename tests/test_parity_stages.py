@@ -57,6 +57,7 @@ def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch)
     assert what in parity.first_different.difference.what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reference", "candidate", "stage", "what"),
     [
@@ -93,16 +94,16 @@ def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch)
     ("reference", "candidate"),
     [
         ("graph", "model"),
-        ("model", "graph"),
-        ("graph", "subclassed"),
+        pytest.param("model", "graph", marks=pytest.mark.slow),
+        pytest.param("graph", "subclassed", marks=pytest.mark.slow),
         ("graph", "transposed"),
-        ("transposed", "model"),
+        pytest.param("transposed", "model", marks=pytest.mark.slow),
         ("graph", "estimator"),
-        ("estimator", "model"),
-        ("model", "legacy_adam"),
-        ("normalised_graph", "normalised"),
-        ("model", "subclassed"),
-        ("clipped", "clipped_model"),
+        pytest.param("estimator", "model", marks=pytest.mark.slow),
+        pytest.param("model", "legacy_adam", marks=pytest.mark.slow),
+        pytest.param("normalised_graph", "normalised", marks=pytest.mark.slow),
+        pytest.param("model", "subclassed", marks=pytest.mark.slow),
+        pytest.param("clipped", "clipped_model", marks=pytest.mark.slow),
     ],
 )
 def test_the_same_network_written_otherwise_is_the_same(reference, candidate, batch):
@@ -113,6 +114,7 @@ def test_the_same_network_written_otherwise_is_the_same(reference, candidate, ba
     assert "not seen" not in verdicts.values()
 
 
+@pytest.mark.slow
 def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_the_rest_is_not_seen(
     batch,
 ):
@@ -124,6 +126,7 @@ def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_th
     assert any("statistics" in note for note in parity.stages[3].notes)
 
 
+@pytest.mark.slow
 def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
     names = tmp_path / "map.json"
     names.write_text('{"hidden/kernel": "a/weights", "hidden/bias": "a/offset"}')
@@ -132,6 +135,7 @@ def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
     assert any("2 by map" in note for note in parity.stages[1].notes)
 
 
+@pytest.mark.slow
 def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
     update = next(
         stage
@@ -143,6 +147,7 @@ def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
     assert "slots not seen: 2 a variable in the reference, 1 in the candidate" in update.notes
 
 
+@pytest.mark.slow
 def test_clipping_is_not_passed_by(batch):
     """Checks that small gradients are not given to the update itself: they would not be clipped."""
     update = next(
@@ -153,11 +158,13 @@ def test_clipping_is_not_passed_by(batch):
     assert any("small gradients not seen" in note for note in update.notes)
 
 
+@pytest.mark.slow
 def test_inputs_are_drawn_as_a_keras_model_declares_them_whole_numbers_too():
     parity = compare(f"{PORTS}:embedded", f"{PORTS}:embedded_model", ComparisonSetting(steps=10))
     assert parity.same, parity.first_different
 
 
+@pytest.mark.slow
 def test_initialisers_are_drawn_anew_every_time(batch):
     from bench.parity.inputs import read_inputs
     from bench.parity.remote_port import RemotePort
@@ -174,7 +181,11 @@ def test_initialisers_are_drawn_anew_every_time(batch):
 
 @pytest.mark.parametrize(
     ("example", "reference"),
-    [("two_inputs", "graph"), ("batch_norm_dropout", "model_fn"), ("piecewise_rate", "graph")],
+    [
+        ("two_inputs", "graph"),
+        pytest.param("batch_norm_dropout", "model_fn", marks=pytest.mark.slow),
+        pytest.param("piecewise_rate", "graph", marks=pytest.mark.slow),
+    ],
 )
 def test_the_examples_are_the_same_network(example, reference):
     file = f"{ROOT}/examples/{example}.py"

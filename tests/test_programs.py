@@ -3,7 +3,7 @@
 import textwrap
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow_after
 
 from bench.diagnose.diagnose import diagnose
 from bench.parity import compare
@@ -79,21 +79,25 @@ def keras(
 
 @pytest.mark.parametrize(
     "text",
-    [
-        keras("network(3, 'softmax')"),
-        keras("network(1, 'sigmoid')", loss="'binary_crossentropy'", labels="second"),
-        keras(
-            "network(3, 'softmax')", loss="'categorical_crossentropy'", labels="np.eye(3)[classes]"
-        ),
-        keras(
-            "network(1)",
-            "tf.keras.optimizers.Adam(0.003)",
-            loss="'mse'",
-            labels="values",
-            epochs=40,
-        ),
-        SESSION.format(loss="loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)"),
-        """
+    slow_after(
+        1,
+        [
+            keras("network(3, 'softmax')"),
+            keras("network(1, 'sigmoid')", loss="'binary_crossentropy'", labels="second"),
+            keras(
+                "network(3, 'softmax')",
+                loss="'categorical_crossentropy'",
+                labels="np.eye(3)[classes]",
+            ),
+            keras(
+                "network(1)",
+                "tf.keras.optimizers.Adam(0.003)",
+                loss="'mse'",
+                labels="values",
+                epochs=40,
+            ),
+            SESSION.format(loss="loss = v1.losses.sparse_softmax_cross_entropy(labels, logits)"),
+            """
     def batches():
         samples = tf.data.Dataset.from_tensor_slices(({"x": x}, classes))
         return samples.shuffle(600).repeat().batch(32)
@@ -105,7 +109,8 @@ def keras(
         optimizer=lambda: tf.keras.optimizers.legacy.Adam(0.003),
     ).train(batches, steps=200)
     """,
-    ],
+        ],
+    ),
     ids=["softmax", "sigmoid", "one-hot", "regression", "session", "estimator"],
 )
 def test_nothing_is_wrong_with_sound_programs(program, text):
@@ -115,51 +120,58 @@ def test_nothing_is_wrong_with_sound_programs(program, text):
 
 @pytest.mark.parametrize(
     ("text", "cause"),
-    [
-        (keras("network(3)"), "probabilities_expected"),
-        (
-            keras("network(1, 'softmax')", loss="'binary_crossentropy'", labels="second"),
-            "classes_of_outputs",
-        ),
-        (keras("network(1, 'sigmoid')", loss="'binary_crossentropy'"), "classes_of_outputs"),
-        (keras("network(2, 'softmax')"), "classes_of_outputs"),
-        (keras("network(1, 'sigmoid')", loss="'mse'", labels="values"), "out_of_reach"),
-        (keras("network(3, 'softmax')", "tf.keras.optimizers.SGD(1e-7)", epochs=3), "rate_too_low"),
-        (
-            keras(
-                "network(1)",
-                "tf.keras.optimizers.SGD(0.5)",
-                loss="'mse'",
-                labels="values * 100",
-                epochs=3,
+    slow_after(
+        1,
+        [
+            (keras("network(3)"), "probabilities_expected"),
+            (
+                keras("network(1, 'softmax')", loss="'binary_crossentropy'", labels="second"),
+                "classes_of_outputs",
             ),
-            "rate_too_high",
-        ),
-        (
-            keras("network(3, 'softmax', kernel_initializer='zeros')", epochs=3),
-            "constant_initialiser",
-        ),
-        (
-            keras(
-                "network(3, 'softmax', bias_initializer=tf.keras.initializers.Constant(-99.0))",
-                epochs=3,
+            (keras("network(1, 'sigmoid')", loss="'binary_crossentropy'"), "classes_of_outputs"),
+            (keras("network(2, 'softmax')"), "classes_of_outputs"),
+            (keras("network(1, 'sigmoid')", loss="'mse'", labels="values"), "out_of_reach"),
+            (
+                keras("network(3, 'softmax')", "tf.keras.optimizers.SGD(1e-7)", epochs=3),
+                "rate_too_low",
             ),
-            "dead_relus",
-        ),
-        (
-            SESSION.format(
-                loss="loss = v1.losses.sparse_softmax_cross_entropy(labels, tf.nn.softmax(logits))"
+            (
+                keras(
+                    "network(1)",
+                    "tf.keras.optimizers.SGD(0.5)",
+                    loss="'mse'",
+                    labels="values * 100",
+                    epochs=3,
+                ),
+                "rate_too_high",
             ),
-            "activated_outputs",
-        ),
-        (
-            SESSION.format(
-                loss="loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=logits, "
-                "logits=tf.one_hot(labels, 3)))"
+            (
+                keras("network(3, 'softmax', kernel_initializer='zeros')", epochs=3),
+                "constant_initialiser",
             ),
-            "swapped_arguments",
-        ),
-    ],
+            (
+                keras(
+                    "network(3, 'softmax', bias_initializer=tf.keras.initializers.Constant(-99.0))",
+                    epochs=3,
+                ),
+                "dead_relus",
+            ),
+            (
+                SESSION.format(
+                    loss="loss = v1.losses.sparse_softmax_cross_entropy("
+                    "labels, tf.nn.softmax(logits))"
+                ),
+                "activated_outputs",
+            ),
+            (
+                SESSION.format(
+                    loss="loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits("
+                    "labels=logits, logits=tf.one_hot(labels, 3)))"
+                ),
+                "swapped_arguments",
+            ),
+        ],
+    ),
     ids=str,
 )
 def test_causes_are_named_in_programs(program, text, cause):

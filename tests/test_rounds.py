@@ -78,6 +78,7 @@ def test_rounds_go_on_until_they_are_precise_or_the_budget_is_spent(
     assert records[0].status == "ok"
 
 
+@pytest.mark.slow
 def test_who_takes_too_much_memory_is_ended_while_another_is_waited_for(
     tmp_path, tiny_dataset, forkserver
 ):

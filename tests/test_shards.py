@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import slow_after
 
 from bench.data import store
 from bench.data.noise import noise_dataset
@@ -172,8 +173,8 @@ def sizes(tmp_path_factory):
     ]
 
 
-@pytest.mark.parametrize("profile", ["default", "tuned"])
-@pytest.mark.parametrize("name", list(IMPLEMENTATIONS))
+@pytest.mark.parametrize("profile", slow_after(1, ["default", "tuned"]))
+@pytest.mark.parametrize("name", slow_after(1, IMPLEMENTATIONS))
 def test_ten_times_the_data_takes_less_than_a_fifth_more_memory(sizes, name, profile, tmp_path):
     assert [Task(dataset, "logits", 0, 1, tmp_path).fits_in_memory for dataset in sizes] == [
         True,

@@ -159,6 +159,7 @@ def start(out, surroundings, *implementations):
 RUNS, SEEDS = 30, 30
 
 
+@pytest.mark.slow
 def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     tmp_path, surroundings
 ):
@@ -305,7 +306,9 @@ def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_o
     assert nothing_is_left(surroundings)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_interrupted_once_it_ends_tidily_with_the_tables_so_far(tmp_path, surroundings, number):
     out = tmp_path / "out"
     process = start(out, surroundings, "tiny", "sleeps")
@@ -323,6 +326,7 @@ def test_interrupted_once_it_ends_tidily_with_the_tables_so_far(tmp_path, surrou
     assert nothing_is_left(surroundings)
 
 
+@pytest.mark.slow
 def test_interrupted_twice_in_a_row_it_stops_at_once(tmp_path, surroundings):
     out = tmp_path / "out"
     process = start(out, surroundings, "tiny", "sleeps")
@@ -338,6 +342,7 @@ def test_interrupted_twice_in_a_row_it_stops_at_once(tmp_path, surroundings):
     assert nothing_is_left(surroundings)
 
 
+@pytest.mark.slow
 def test_interrupted_twice_it_stops_at_once(tmp_path, surroundings):
     out = tmp_path / "out"
     process = start(out, surroundings, "tiny", "sleeps")
@@ -400,6 +405,7 @@ def test_what_no_run_has_made_is_not_emptied(tmp_path, surroundings):
     assert mine.read_text() == elsewhere.read_text() == "of value"
 
 
+@pytest.mark.slow
 def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):
     out, arguments = tmp_path / "out", ("--impl", "tiny", "--cell-timeout", "1h")
     first = bench("all", out, surroundings, *arguments)
@@ -442,6 +448,7 @@ def test_on_a_full_disk_what_was_there_stays(tmp_path):
         assert [path.read_text() for path in (disk / "cells").iterdir()] == ["before"]
 
 
+@pytest.mark.slow
 def test_a_cell_that_cannot_write_its_files_says_so(tmp_path, surroundings):
     out = tmp_path / "disk"
     with small_disk(out, "size=48k"):

@@ -59,6 +59,7 @@ SOUND = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SOUND if name != "MOMENTUM_DECAY"])
 def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
     """Leaves out momentum with a schedule: it is a trap because the APIs differ there."""
@@ -75,6 +76,7 @@ def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
             assert parity.same, f"{implementation}: {parity.first_different}"
 
 
+@pytest.mark.slow
 def test_every_trap_in_every_api_is_named_with_its_stage_and_cause(tmp_path):
     """Runs each on small, with one of three seeds in turn.
 
@@ -95,6 +97,7 @@ def test_every_trap_in_every_api_is_named_with_its_stage_and_cause(tmp_path):
     assert len(wrong) <= 0.05 * len(rows), wrong
 
 
+@pytest.mark.slow
 def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
     """Compares a port that halves its loss from the third step on: no known cause does that."""
     port = tmp_path / "port.py"

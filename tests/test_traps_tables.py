@@ -114,6 +114,7 @@ def test_the_summary_tells_stages_from_causes_and_counts_what_could_not_be_diagn
     assert "slowed 8 trainings by 1.0%" in slowed
 
 
+@pytest.mark.slow
 def test_a_small_full_run_keeps_the_rows_of_others(tmp_path):
     ran = run_module(
         "bench",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import slow_after
 
 from bench.data.source import Spec
 from bench.data.store import make_dataset
@@ -149,7 +150,7 @@ def test_a_small_batch_has_one_thread(runs, name):
 
 
 @pytest.mark.parametrize("profile", ["default", "tuned"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", slow_after(1, NAMES))
 def test_an_epoch_may_be_several_passes(dataset, name, profile):
     with with_forkserver():
         notes, *_ = call_in_child(trained, IMPLEMENTATIONS[name], profile, dataset, "sgd", 2, 3)

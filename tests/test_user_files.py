@@ -484,7 +484,14 @@ def test_options_that_do_not_go_together_end_with_one_line(tmp_path, arguments, 
     assert not any((tmp_path / "out").glob("*.csv"))
 
 
-@pytest.mark.parametrize("name", ["lowlevel", "estimator", "keras"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("lowlevel", marks=pytest.mark.slow),
+        pytest.param("estimator", marks=pytest.mark.slow),
+        "keras",
+    ],
+)
 def test_each_implementation_trains_on_one_value_of_five_classes(name, tmp_path):
     labels = np.arange(200) % 5
     np.savez(tmp_path / "five.npz", signal=(labels * 50.0 + 0.5)[:, None], label=labels)
