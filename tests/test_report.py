@@ -556,6 +556,15 @@ def test_another_parameter_count_is_not_the_same_network(tmp_path):
     assert answers_of(tmp_path)[0].headline.startswith("No")
 
 
+def test_warnings_about_the_rounds_are_on_the_page_and_in_the_tables(tmp_path):
+    write_timings(tmp_path, {name: values[:5] for name, values in RATES.items()})
+    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    (warning, *_) = write_report(tmp_path).warnings
+    assert "5 rounds are too few for intervals" in warning
+    for name in ("results.md", "report.html"):
+        assert warning in (tmp_path / name).read_text()
+
+
 def test_text_from_data_is_escaped_in_the_page(tmp_path):
     write_measured(tmp_path)
     raw.write_cell(
