@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from conftest import ROOT, run_module
 
-from bench.report.findings import judge
-from bench.report.frames import read_cells, results_frame
+from bench.report.findings import judge_all
+from bench.report.frames import results_frame
+from bench.results.run import Run
 
 REQUIRED = [
     "implementation",
@@ -157,14 +158,14 @@ def test_the_three_apis_agree_in_a_quick_run(quick_run):
 
 def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_rows(quick_run):
     folder, _ = quick_run
-    results = results_frame(folder, read_cells(folder, []), pd.DataFrame())
+    cells = Run.load(folder).cells
+    results = results_frame(cells.values(), pd.DataFrame())
     stuck = results[(results["dataset"] == "large") & (results["outputs"] == "activated")]
     assert len(stuck) == 3
-    for _, cell in stuck.iterrows():
-        verdict = judge(folder, cell)
+    for verdict in judge_all(cells, stuck):
         assert verdict.state == "frozen"
-        assert 0.35 <= cell["accuracy"] <= 0.65
-        assert cell["final_loss"] == pytest.approx(verdict.rows.loss, abs=1e-5)
+        assert 0.35 <= verdict.cell["accuracy"] <= 0.65
+        assert verdict.cell["final_loss"] == pytest.approx(verdict.rows.loss, abs=1e-5)
 
 
 @pytest.mark.slow

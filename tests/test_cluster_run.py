@@ -25,7 +25,8 @@ from bench.process.forkserver import CONTEXT, with_forkserver
 from bench.process.group import Group
 from bench.report.plots import curve_plots, scaling_plot
 from bench.report.scaling import expected_table, scaling_frame, scaling_table
-from bench.results import cells as raw
+from bench.results.cells import cell_names, read_cell, write_cell
+from bench.results.steps import read_steps
 from bench.run import cluster_cell
 from bench.run.cells import Cell, cluster_cells
 from bench.run.joining import Cluster, check_roles, claim, read_cluster
@@ -87,7 +88,7 @@ def test_one_worker_trains_as_without_a_cluster(quick_cluster):
     assert process.returncode == 0, process.stderr
     for name in ("lowlevel", "estimator", "keras"):
         losses = [
-            raw.read_steps(place, f"{name}-{profile}-small-logits-0")["loss"]
+            read_steps(place, f"{name}-{profile}-small-logits-0")["loss"]
             for place, profile in ((alone, "default"), (folder, "cluster1"))
         ]
         assert np.allclose(*losses, rtol=2e-3), name
@@ -219,7 +220,7 @@ def test_ctrl_c_while_members_are_being_started_leaves_a_row_and_no_process(
     monkeypatch.setattr(cluster_cell, "members_of", interrupted)
     with pytest.raises(KeyboardInterrupt):
         toy(chief="time.sleep(1000)")
-    (record,) = (raw.read_cell(tmp_path / "out", name) for name in raw.cell_names(tmp_path / "out"))
+    (record,) = (read_cell(tmp_path / "out", name) for name in cell_names(tmp_path / "out"))
     assert (record.status, record.reason, record.workers) == ("interrupted", "Ctrl-C", 2)
 
 
@@ -532,9 +533,9 @@ def write_clusters(folder, seeds):
             write_measured(
                 folder, "keras", "small", "logits", seed, profile=f"cluster{workers}", step_s=step_s
             )
-            record = raw.read_cell(folder, f"keras-cluster{workers}-small-logits-{seed}")
+            record = read_cell(folder, f"keras-cluster{workers}-small-logits-{seed}")
             record.workers, record.batch_size = workers, 32 * workers
-            raw.write_cell(folder, record)
+            write_cell(folder, record)
 
 
 @pytest.mark.parametrize(("seeds", "shown"), [(6, "0.40 [0.40, 0.40]"), (5, "-")])

@@ -8,7 +8,7 @@ from conftest import run_module
 from test_report import ENVIRONMENT, write_measured
 from timings import noisy, write_timings
 
-from bench.results import cells as raw
+from bench.durable import write_text
 
 
 def run_folder(folder, factor=1.0, rounds=16, spread=0.01, seed=0, environment=None, **cell):
@@ -20,7 +20,7 @@ def run_folder(folder, factor=1.0, rounds=16, spread=0.01, seed=0, environment=N
     rates["floor-floor"] = noisy(1000, rounds, spread, seed + 9)
     write_timings(folder, rates)
     write_measured(folder, "lowlevel", "small", kind="logits", **cell)
-    raw.write_text(folder / "environment.json", json.dumps({**ENVIRONMENT, **(environment or {})}))
+    write_text(folder / "environment.json", json.dumps({**ENVIRONMENT, **(environment or {})}))
     return folder
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from test_report import write_measured
 
-from bench.results import cells as raw
+from bench.durable import write_text
+from bench.results.cells import STATUSES, read_cell, write_cell
 from bench.results.comparisons import StoredComparison, write_comparison
+from bench.results.imports import write_imports
 from bench.results.rounds import Turns, VariantRecord, write_rounds
 from bench.run.cells import Cell
 from bench.run.fingerprint import (
@@ -110,9 +112,7 @@ def test_code_is_that_of_the_package_a_module_lies_in_or_of_its_file(tmp_path, m
 
 
 THREADS = {"intra_op_threads": 2, "inter_op_threads": 2, "peak_rss_mib": 300.0}
-NAMES = {
-    status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(raw.STATUSES)
-}
+NAMES = {status: f"lowlevel-default-small-logits-{seed}" for seed, status in enumerate(STATUSES)}
 RECIPES = Fingerprints(
     dict.fromkeys(NAMES.values(), "same"),
     {"small": "same", "large": "same"},
@@ -122,11 +122,11 @@ RECIPES = Fingerprints(
 
 
 def write_run(folder, fingerprint="same"):
-    for seed, status in enumerate(raw.STATUSES):
+    for seed, status in enumerate(STATUSES):
         write_measured(folder, "lowlevel", "small", "logits", seed)
-        record = raw.read_cell(folder, NAMES[status])
+        record = read_cell(folder, NAMES[status])
         record.status, record.fingerprint = status, fingerprint
-        raw.write_cell(folder, record)
+        write_cell(folder, record)
     for dataset, status in (("small", "ok"), ("large", "failed")):
         write_rounds(
             folder,
@@ -145,7 +145,7 @@ def write_run(folder, fingerprint="same"):
             ],
             fingerprint,
         )
-    raw.write_imports(folder, [], fingerprint)
+    write_imports(folder, [], fingerprint)
     write_comparison(
         folder, StoredComparison("keras", "lowlevel", "small", None, "could not", fingerprint)
     )
@@ -154,7 +154,7 @@ def write_run(folder, fingerprint="same"):
 def test_what_ended_by_itself_with_the_same_recipe_is_kept_and_all_else_removed(tmp_path):
     write_run(tmp_path)
     for name in ("cells/stranger.json", "logs/stranger.log", "results.csv", ".lock"):
-        raw.write_text(tmp_path / name, "x")
+        write_text(tmp_path / name, "x")
     kept = find_kept(tmp_path, RECIPES)
     assert kept.cells.keys() == {NAMES["ok"], NAMES["diverged"]}
     assert kept.rounds.keys() == {"small"}

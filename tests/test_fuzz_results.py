@@ -17,17 +17,17 @@ from test_report import ENVIRONMENT, RATES, SOUND, parity, write_measured
 from timings import write_timings
 
 from bench.diagnose.cells import diagnose_cell
+from bench.durable import write_text
 from bench.parity.result import Difference
 from bench.report.compare import compare_runs
-from bench.report.cost import imports_of
-from bench.report.frames import read_cells
 from bench.report.replay import write_replay
-from bench.report.rounds import read_rounds
 from bench.report.sweep import write_sweep
 from bench.report.write import write_report
-from bench.results import cells as raw
-from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
+from bench.results.comparisons import StoredComparison, write_comparison
 from bench.results.files import RawFileError
+from bench.results.imports import write_imports
+from bench.results.layout import FORMAT
+from bench.results.run import Run
 from bench.task import UserError
 
 SECONDS = 60
@@ -81,13 +81,13 @@ def whole(tmp_path_factory):
     different = parity("different", Difference("accuracy", "[0.5]", "[0.25]", 100.0, 7.0))
     write_comparison(folder, StoredComparison("keras", "lowlevel", "small", different))
     write_comparison(folder, StoredComparison("keras", "lowlevel", "large", None, "no reason"))
-    raw.write_imports(folder, [{"implementation": "lowlevel", "round": 1, "import_s": 6.0}])
-    raw.write_text(
+    write_imports(folder, [{"implementation": "lowlevel", "round": 1, "import_s": 6.0}])
+    write_text(
         folder / "environment.json",
         json.dumps({**ENVIRONMENT, "precision": 0.02, "governor": ["powersave"]}),
     )
-    raw.write_text(folder / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": ["a size"]}))
-    raw.write_text(folder / "replay.json", json.dumps(replayed()))
+    write_text(folder / "sweep.json", json.dumps({"format": FORMAT, "skipped": ["a size"]}))
+    write_text(folder / "replay.json", json.dumps(replayed()))
     return folder
 
 
@@ -129,13 +129,7 @@ def survives(what, action, *arguments):
 
 
 def reading(folder):
-    problems = []
-    (
-        read_cells(folder, problems),
-        read_rounds(folder, problems),
-        read_comparisons(folder, problems),
-        imports_of(folder, problems),
-    )
+    problems = Run.load(folder).problems
     assert all(problem.isprintable() and problem.startswith("Left out ") for problem in problems)
 
 

@@ -8,23 +8,30 @@ import pandas as pd
 import pytest
 from timings import write_timings
 
+from bench.durable import write_text
 from bench.measure.saturation import NO_GRADIENT, right
 from bench.parity import STAGE_NAMES
 from bench.parity.result import Difference, Parity, Stage
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
-from bench.report.findings import find, judge
-from bench.report.frames import curves_frame, in_order, read_cells, results_frame
-from bench.report.rounds import read_rounds, throughput_frame
+from bench.report.findings import find, judge_all
+from bench.report.frames import curves_frame, in_order, results_frame
+from bench.report.rounds import throughput_frame
 from bench.report.tables import agreement_table, training_table, tuned_table
 from bench.report.write import write_report
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, write_cell
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
+from bench.results.imports import write_imports
+from bench.results.layout import FORMAT
+from bench.results.outputs import class_outputs, outputs_table, write_outputs
+from bench.results.rounds import read_rounds
+from bench.results.run import Run
+from bench.results.steps import write_steps
 from bench.text_tables import power, spread
 
 SETTINGS = {name: {"digest": "d", "epochs": 2} for name in ("small", "large")}
 ENVIRONMENT = {
-    "format": raw.FORMAT,
+    "format": FORMAT,
     "packages": {"tensorflow": "2.15"},
     "python": "3.11",
     "cpu": "c",
@@ -78,7 +85,7 @@ def write_measured(
         "false_positives": int((~correct & (labels == 0)).sum()),
         "false_negatives": int((~correct & (labels > 0)).sum()),
     }
-    record = raw.CellRecord(
+    record = CellRecord(
         name,
         implementation,
         profile,
@@ -124,43 +131,56 @@ def write_measured(
             }
         )
         now += duration
-    raw.write_steps(folder, name, steps)
-    raw.write_outputs(
+    write_steps(folder, name, steps)
+    write_outputs(
         folder,
         name,
         [
-            *(raw.outputs_table("probe", epoch, labels, outputs) for epoch in (1, 2)),
-            raw.outputs_table("evaluation", 2, labels, outputs),
+            *(outputs_table("probe", epoch, labels, outputs) for epoch in (1, 2)),
+            outputs_table("evaluation", 2, labels, outputs),
         ],
     )
-    raw.write_cell(folder, record)
+    write_cell(folder, record)
+
+
+def loaded(folder):
+    """A folder as it is read, none of whose files may be left out."""
+    write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
+    run = Run.load(folder)
+    assert run.problems == []
+    return run
 
 
 def frames(folder):
-    """Returns results, curves and throughput of a folder; no file of it may be left out."""
-    problems = []
-    raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
-    throughput = throughput_frame(read_rounds(folder, problems))
-    records = read_cells(folder, problems)
-    assert problems == []
-    return results_frame(folder, records, throughput), curves_frame(folder, records), throughput
+    """Results, curves and throughput of a folder."""
+    run = loaded(folder)
+    throughput, cells = throughput_frame(run.rounds), run.cells.values()
+    return results_frame(cells, throughput), curves_frame(cells), throughput
 
 
 def results_of(folder):
     return frames(folder)[0]
 
 
-def texts(folder):
+def agreement_of(folder):
     results, curves, _ = frames(folder)
-    return [
-        finding.text
-        for finding in find(folder, results, agreement_table(folder, results, curves), [])
-    ]
+    return agreement_table(loaded(folder).cells, results, curves)
+
+
+def texts(folder):
+    cells, results = loaded(folder).cells, results_of(folder)
+    return [finding.text for finding in find(cells, results, agreement_of(folder), [])]
 
 
 def answers_of(folder):
-    results, curves, throughput = frames(folder)
-    return answers(folder, results, throughput, agreement_table(folder, results, curves), [])
+    results, _, throughput = frames(folder)
+    return answers(loaded(folder).cells, results, throughput, agreement_of(folder), [])
+
+
+def judged(folder):
+    """How the only cell of a folder ended."""
+    (verdict,) = judge_all(loaded(folder).cells, results_of(folder))
+    return verdict
 
 
 def test_a_row_is_derived_from_the_raw_files(tmp_path):
@@ -204,11 +224,8 @@ def test_a_row_is_derived_from_the_raw_files(tmp_path):
 def test_cells_of_a_thousand_classes_come_back(tmp_path):
     outputs = np.eye(1000)[:20] * 9
     write_measured(tmp_path, outputs=outputs, labels=np.arange(20))
-    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
-    problems = []
-    (record,) = read_cells(tmp_path, problems)
-    assert problems == []
-    assert (raw.class_outputs(raw.read_outputs(tmp_path, record.name)[:20]) == outputs).all()
+    (cell,) = loaded(tmp_path).cells.values()
+    assert (class_outputs(cell.outputs[:20]) == outputs).all()
 
 
 def test_curves_have_a_row_an_evaluation_with_the_mean_training_loss(tmp_path):
@@ -273,7 +290,7 @@ def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accu
     write_measured(
         tmp_path, kind="logits", outputs=np.eye(3, dtype=np.float32)[said] * 8, labels=labels
     )
-    assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
+    assert judged(tmp_path).state == state
 
 
 @pytest.mark.parametrize(
@@ -290,7 +307,7 @@ def test_chance_is_always_saying_the_most_frequent_of_the_classes(tmp_path, accu
 )
 def test_frozen_near_chance_and_trained_are_told_apart(tmp_path, change, state):
     write_measured(tmp_path, **change)
-    assert judge(tmp_path, results_of(tmp_path).iloc[0]).state == state
+    assert judged(tmp_path).state == state
 
 
 def test_a_hidden_bug_is_told_by_its_floor(tmp_path):
@@ -304,9 +321,9 @@ def test_a_hidden_bug_is_told_by_its_floor(tmp_path):
 
 def test_a_failed_cell_is_a_row_and_a_finding(tmp_path):
     write_measured(tmp_path)
-    raw.write_cell(
+    write_cell(
         tmp_path,
-        raw.CellRecord(
+        CellRecord(
             "my-default-small-logits-0",
             "my",
             "default",
@@ -409,7 +426,7 @@ def test_a_tuned_run_is_held_against_its_own_default(tmp_path):
 
 def test_a_run_without_rounds_has_a_report_too(tmp_path):
     write_measured(tmp_path)
-    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     text = report_of(tmp_path)
     assert "Does it train?" in text
     assert "What does each API cost?" not in text
@@ -426,14 +443,14 @@ def damaged_run(folder):
     for dataset in ("small", "large"):
         write_measured(folder, "lowlevel", dataset)
         write_timings(folder, RATES, dataset, clocks=True)
-    raw.write_imports(
+    write_imports(
         folder,
         [
             {"implementation": "lowlevel", "round": number, "import_s": 6.0 + number}
             for number in (1, 2)
         ],
     )
-    raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
     text = report_of(folder)
     assert "Left out" not in text
     assert "7.5 [7.0, 8.0]" in text
@@ -486,10 +503,8 @@ def test_a_raw_file_cut_short_is_named_and_the_rest_of_the_report_is_made(
 def test_a_raw_file_of_another_version_is_named(tmp_path, name):
     damaged_run(tmp_path)
     content = json.loads((tmp_path / name).read_text())
-    raw.write_text(tmp_path / name, json.dumps({**content, "format": raw.FORMAT - 1}))
-    assert f"{name} is of format {raw.FORMAT - 1}, this version reads {raw.FORMAT}" in report_of(
-        tmp_path
-    )
+    write_text(tmp_path / name, json.dumps({**content, "format": FORMAT - 1}))
+    assert f"{name} is of format {FORMAT - 1}, this version reads {FORMAT}" in report_of(tmp_path)
 
 
 def test_a_raw_file_of_another_run_is_named(tmp_path):
@@ -514,7 +529,7 @@ def test_a_raw_file_of_another_run_is_named(tmp_path):
 def test_a_record_cannot_name_files_outside_its_folder(tmp_path):
     damaged_run(tmp_path)
     path = tmp_path / "cells" / "lowlevel-default-small-activated-0.json"
-    raw.write_text(
+    write_text(
         path, json.dumps({**json.loads(path.read_text()), "sha256": {"../../../etc/passwd": "0"}})
     )
     assert (
@@ -526,8 +541,7 @@ def test_a_record_cannot_name_files_outside_its_folder(tmp_path):
 def test_differences_between_equal_seeds_are_shown(tmp_path):
     write_measured(tmp_path, "lowlevel")
     write_measured(tmp_path, "keras", final_loss=right(2).value + 0.5 + 1e-5)
-    results, curves, _ = frames(tmp_path)
-    row = agreement_table(tmp_path, results, curves).iloc[0]
+    row = agreement_of(tmp_path).iloc[0]
     assert row["first step"] == 0
     assert row["evaluations"] == pytest.approx(1e-5)
     assert row["accuracy"] == 0
@@ -558,7 +572,7 @@ def test_another_parameter_count_is_not_the_same_network(tmp_path):
 
 def test_warnings_about_the_rounds_are_on_the_page_and_in_the_tables(tmp_path):
     write_timings(tmp_path, {name: values[:5] for name, values in RATES.items()})
-    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     (warning, *_) = write_report(tmp_path).warnings
     assert "5 rounds are too few for intervals" in warning
     for name in ("results.md", "report.html"):
@@ -567,9 +581,9 @@ def test_warnings_about_the_rounds_are_on_the_page_and_in_the_tables(tmp_path):
 
 def test_text_from_data_is_escaped_in_the_page(tmp_path):
     write_measured(tmp_path)
-    raw.write_cell(
+    write_cell(
         tmp_path,
-        raw.CellRecord(
+        CellRecord(
             "x",
             "<script>alert(1)</script>",
             "default",
@@ -584,7 +598,7 @@ def test_text_from_data_is_escaped_in_the_page(tmp_path):
         {"<i>evil</i>-default": [100.0] * 6, "<i>evil</i>-again": [100.0] * 6},
         clocks=True,
     )
-    raw.write_text(
+    write_text(
         tmp_path / "environment.json",
         json.dumps({**ENVIRONMENT, "packages": {"tensorflow": "<b>2.15</b>"}}),
     )
@@ -621,7 +635,7 @@ def run_with(folder, *comparisons):
         write_timings(folder, RATES, dataset, clocks=True)
     for compared in comparisons:
         write_comparison(folder, compared)
-    raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
     write_report(folder)
     return (folder / "results.md").read_text(), (folder / "report.html").read_text()
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.measure.throughput import Throughput
 from bench.process.forkserver import with_forkserver
-from bench.results import rounds as raw
+from bench.results.rounds import read_dataset_rounds
 from bench.run.limits import Limits
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
@@ -64,7 +64,7 @@ def measure(folder, dataset, variants, plan):
     assert told == sorted(told)
     assert told[0] >= 0
     assert told[-1] <= 1
-    return records, raw.read_calls(folder, dataset.name)
+    return records, read_dataset_rounds(folder, dataset.name).calls
 
 
 @pytest.mark.parametrize(("budget_s", "rounds"), [(1e9, 3), (0.0, 2)])
@@ -133,7 +133,7 @@ def test_turns_do_not_overlap_and_every_round_has_each_variant_once(tmp_path, ti
     )
     assert len(spans) == 4
     assert (spans["began_s"].to_numpy()[1:] >= spans["ended_s"].to_numpy()[:-1]).all()
-    turns = raw.read_turns(tmp_path, tiny_dataset.name)
+    turns = read_dataset_rounds(tmp_path, tiny_dataset.name).turns
     places = turns[turns["mode"] == "steady"].pivot(
         index="round", columns="place", values="variant"
     )

@@ -16,18 +16,20 @@ from test_fuzz_results import replayed
 from test_report import ENVIRONMENT, FROZEN, RATES, parity, write_measured
 from timings import write_timings
 
+from bench.durable import write_text
 from bench.errors import printable
 from bench.parity.result import Difference, Explanation, Parity
 from bench.report.compare import compare_runs
 from bench.report.plots import escaped
 from bench.report.replay import write_replay
-from bench.report.rounds import read_rounds
 from bench.report.sweep import write_sweep
 from bench.report.write import write_report
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, read_cell, write_cell
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
+from bench.results.digests import digests
 from bench.results.files import MOST_JSON, RawFileError, read_json, read_table
-from bench.results.rounds import read_calls, read_variants
+from bench.results.layout import DERIVED, FORMAT
+from bench.results.rounds import read_dataset_rounds, read_rounds, read_variants
 from bench.results.typed import as_fields, as_record
 from bench.text_tables import as_markdown, as_text
 
@@ -47,12 +49,12 @@ def hostile_run(folder):
         "settings": {TAG: {"digest": "d", "epochs": 2}},
         "packages": {"tensorflow": f"2.15 {SCRIPT}"},
     }
-    raw.write_text(folder / "environment.json", json.dumps(environment))
+    write_text(folder / "environment.json", json.dumps(environment))
     write_measured(folder, TAG, TAG)
     write_measured(folder, TEMPLATE, TAG)
-    raw.write_cell(
+    write_cell(
         folder,
-        raw.CellRecord(
+        CellRecord(
             "failed",
             SCRIPT,
             IMAGE,
@@ -89,7 +91,7 @@ def hostile_run(folder):
         path.write_text(path.read_text().replace("Relu", SCRIPT))
     path = folder / "rounds" / f"{TAG}-variants.json"
     record = json.loads(path.read_text())
-    record["sha256"] = raw.digests(folder, record["sha256"])
+    record["sha256"] = digests(folder, record["sha256"])
     path.write_text(json.dumps(record))
     return folder
 
@@ -171,7 +173,7 @@ def test_scripts_are_text_on_the_pages_of_a_sweep_and_of_the_seed(tmp_path, brow
             size,
             clocks=True,
         )
-    raw.write_text(tmp_path / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": [SCRIPT]}))
+    write_text(tmp_path / "sweep.json", json.dumps({"format": FORMAT, "skipped": [SCRIPT]}))
     report = write_sweep(tmp_path)
     names = plotted(opened(browser, tmp_path / "sweep.html"))
     assert TAG in names
@@ -229,22 +231,22 @@ def test_nothing_is_read_through_a_link_that_leads_out_of_the_folder(tmp_path):
     folder, outside = tmp_path / "run", tmp_path / "outside"
     for place in (folder, outside):
         write_measured(place, "lowlevel")
-        raw.write_text(place / "environment.json", json.dumps(ENVIRONMENT))
+        write_text(place / "environment.json", json.dumps(ENVIRONMENT))
     name = "lowlevel-default-large-activated-0"
     steps = folder / "steps" / f"{name}.csv"
     steps.unlink()
     steps.symlink_to(outside / "steps" / f"{name}.csv")
     with pytest.raises(RawFileError, match="leads out of its folder"):
-        raw.read_cell(folder, name)
+        read_cell(folder, name)
     steps.unlink()
     (folder / "steps").rmdir()
     (folder / "steps").symlink_to(outside / "steps")
     with pytest.raises(RawFileError, match="leads out of its folder"):
-        raw.read_cell(folder, name)
+        read_cell(folder, name)
     (folder / "steps").unlink()
     (outside / "steps").rename(folder / "steps")
     (folder / "linked").symlink_to(folder / "steps" / f"{name}.csv")
-    assert raw.read_cell(folder, name).status == "ok"
+    assert read_cell(folder, name).status == "ok"
     assert read_table(folder / "linked", {"epoch": "int64"})["epoch"].max() == 2
 
 
@@ -252,15 +254,15 @@ def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(tmp_path
     folder, outside = tmp_path / "run", tmp_path / "outside"
     outside.mkdir()
     write_measured(folder, "lowlevel")
-    raw.write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
-    for name in raw.DERIVED:
+    write_text(folder / "environment.json", json.dumps(ENVIRONMENT))
+    for name in DERIVED:
         (outside / name).write_text("canary")
         (folder / name).symlink_to(outside / name)
     (folder / "parity").symlink_to(outside)
     write_report(folder)
     with pytest.raises(RawFileError, match="leads out of its folder"):
         write_comparison(folder, StoredComparison("keras", "lowlevel", "given", parity("bit")))
-    assert sorted(path.name for path in outside.iterdir()) == sorted(raw.DERIVED)
+    assert sorted(path.name for path in outside.iterdir()) == sorted(DERIVED)
     assert {path.read_text() for path in outside.iterdir()} == {"canary"}
 
 
@@ -318,10 +320,10 @@ def test_json_is_read_to_a_depth(tmp_path, depth, good):
 def test_a_record_of_other_types_or_places_is_named(tmp_path, field, value):
     write_measured(tmp_path, "lowlevel")
     path = tmp_path / "cells" / "lowlevel-default-large-activated-0.json"
-    assert raw.read_cell(tmp_path, path.stem).peak_rss_mib == 500
+    assert read_cell(tmp_path, path.stem).peak_rss_mib == 500
     path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
     with pytest.raises(RawFileError, match=r"cells/lowlevel-default-large-activated-0\.json"):
-        raw.read_cell(tmp_path, path.stem)
+        read_cell(tmp_path, path.stem)
 
 
 @pytest.mark.parametrize(
@@ -347,12 +349,12 @@ def test_a_table_without_what_reports_need_is_named_though_its_digest_fits(
     write_measured(tmp_path, "lowlevel", outputs=FROZEN)
     name = "lowlevel-default-large-activated-0"
     path = tmp_path / table / f"{name}.csv"
-    record = raw.read_cell(tmp_path, name)
+    record = read_cell(tmp_path, name)
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    raw.write_cell(tmp_path, record)
+    write_cell(tmp_path, record)
     with pytest.raises(RawFileError, match=name):
-        raw.read_cell(tmp_path, name)
+        read_cell(tmp_path, name)
 
 
 def test_losses_and_outputs_that_are_not_finite_are_a_measurement(tmp_path):
@@ -363,7 +365,7 @@ def test_losses_and_outputs_that_are_not_finite_are_a_measurement(tmp_path):
         final_loss=float("nan"),
         gradient=float("nan"),
     )
-    assert raw.read_cell(tmp_path, "lowlevel-default-large-activated-0").status == "ok"
+    assert read_cell(tmp_path, "lowlevel-default-large-activated-0").status == "ok"
 
 
 @pytest.mark.parametrize(
@@ -392,10 +394,10 @@ def test_rounds_are_read_up_to_a_number(tmp_path, rounds, good, monkeypatch):
     monkeypatch.setattr("bench.results.rounds.MOST_TURNS", 60)
     write_timings(tmp_path, {name: [100.0] * rounds for name in RATES})
     if good:
-        assert read_calls(tmp_path, "small")["round"].max() == rounds
+        assert read_dataset_rounds(tmp_path, "small").calls["round"].max() == rounds
     else:
         with pytest.raises(RawFileError, match="more than 60 rounds times variants"):
-            read_calls(tmp_path, "small")
+            read_dataset_rounds(tmp_path, "small")
 
 
 @pytest.mark.parametrize(
@@ -429,7 +431,7 @@ def test_two_cells_of_unequal_length_are_compared_as_far_as_both_go(tmp_path):
     path = tmp_path / "steps" / "keras-default-large-activated-0.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))
     mend_digests(tmp_path)
-    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     assert "What differs between the APIs, with equal seeds?" in write_report(tmp_path).tables
 
 
@@ -441,13 +443,13 @@ def test_a_tuned_variant_without_floor_and_default_has_a_report(tmp_path):
             RATES["keras-tuned"],
         ),
     )
-    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     assert "What does each API cost?" in write_report(tmp_path).tables
 
 
 def test_a_variant_without_calls_takes_no_part_in_a_comparison(tmp_path):
     write_timings(tmp_path, RATES)
-    raw.write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
     assert len(compare_runs(tmp_path, tmp_path, 0.1).table) == 4
     path = tmp_path / "rounds" / "small-calls.csv"
     path.write_text(path.read_text().replace("keras-tuned,steady", "keras-tuned,other"))
@@ -463,13 +465,13 @@ def test_a_damaged_comparison_is_named_and_the_others_are_read(tmp_path):
     problems = []
     assert [compared.dataset for compared in read_comparisons(tmp_path, problems)] == ["large"]
     assert problems == [
-        "Left out a comparison: parity/small-keras_lowlevel.json has a verdict that is none."
+        "Left out a comparison: parity/small-keras_lowlevel.json has an unknown verdict."
     ]
 
 
 def test_an_unusable_environment_is_one_line(tmp_path):
     write_measured(tmp_path, "lowlevel")
-    raw.write_text(tmp_path / "environment.json", json.dumps({**ENVIRONMENT, "settings": [1]}))
+    write_text(tmp_path / "environment.json", json.dumps({**ENVIRONMENT, "settings": [1]}))
     process = run_module("bench", "report", tmp_path)
     assert process.returncode == 2
     assert process.stderr.count("\n") == 1

@@ -19,7 +19,8 @@ import pytest
 from conftest import REAL, ROOT, run_module
 from test_benchmark import wait_for
 
-from bench.results import cells as raw
+from bench.durable import write_text
+from bench.results.cells import cell_names, read_cell
 from bench.run.lock import held
 from bench.task import UserError
 
@@ -114,8 +115,8 @@ def records_of(folder) -> dict[str, bytes]:
     """Returns the records of a folder by name; reading fails unless each is whole."""
     return {
         name: (folder / "cells" / f"{name}.json").read_bytes()
-        for name in raw.cell_names(folder)
-        if raw.read_cell(folder, name)
+        for name in cell_names(folder)
+        if read_cell(folder, name)
     }
 
 
@@ -282,7 +283,7 @@ def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_o
         assert reason in rows.loc[name, "reason"]
         assert "\n" not in rows.loc[name, "reason"]
     assert all((out / log).is_file() for log in rows["log"])
-    assert raw.read_cell(out, "nans-default-small-logits-0").measured
+    assert read_cell(out, "nans-default-small-logits-0").measured
     assert (out / "report.html").is_file()
     variants = json.loads((out / "rounds" / "small-variants.json").read_text())["variants"]
     statuses = {
@@ -441,9 +442,9 @@ def small_disk(folder, options):
 def test_on_a_full_disk_what_was_there_stays(tmp_path):
     disk = tmp_path / "disk"
     with small_disk(disk, "size=64k"):
-        raw.write_text(disk / "cells" / "a.json", "before")
+        write_text(disk / "cells" / "a.json", "before")
         with pytest.raises(OSError, match="No space left") as error:
-            raw.write_text(disk / "cells" / "a.json", "after" * 2**16)
+            write_text(disk / "cells" / "a.json", "after" * 2**16)
         assert error.value.filename == str(disk / "cells" / "a.json")
         assert [path.read_text() for path in (disk / "cells").iterdir()] == ["before"]
 
@@ -459,7 +460,7 @@ def test_a_cell_that_cannot_write_its_files_says_so(tmp_path, surroundings):
         assert process.stderr.startswith("error: ")
         assert process.stderr.count("\n") == 1
         assert "No space left on device" in process.stderr
-        record = raw.read_cell(out, "tiny-default-small-logits-0")
+        record = read_cell(out, "tiny-default-small-logits-0")
         assert record.status == "failed"
         assert "No space left on device" in record.reason
     assert nothing_is_left(surroundings)

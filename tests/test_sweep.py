@@ -8,8 +8,9 @@ from conftest import run_module
 from rich.console import Console
 from timings import write_timings
 
+from bench.durable import write_text
 from bench.report.sweep import write_sweep
-from bench.results import cells as raw
+from bench.results.layout import FORMAT
 from bench.run.sweep import SweepSize, run_sweep, sizes_of
 from bench.run.variants import trained_variants
 
@@ -66,7 +67,7 @@ def test_laws_are_fitted_to_the_rounds(tmp_path):
             f"{batch_size}x130",
             clocks=True,
         )
-    raw.write_text(tmp_path / "sweep.json", json.dumps({"format": raw.FORMAT, "skipped": []}))
+    write_text(tmp_path / "sweep.json", json.dumps({"format": FORMAT, "skipped": []}))
     report = write_sweep(tmp_path)
     assert report.laws["fixed ms a step"].tolist() == ["0.500 [0.500, 0.500]"]
     assert report.laws["ns a value"].tolist() == ["20.00 [20.00, 20.00]"]

@@ -82,7 +82,7 @@ def _note_interrupts() -> list[int]:
 def show_report(out: Path, console: Console) -> None:
     """Makes the report of a result folder, and prints its tables and findings."""
     from bench.report.write import write_report
-    from bench.results.cells import RawFileError
+    from bench.results.files import RawFileError
     from bench.text_tables import as_text
 
     try:

@@ -6,26 +6,26 @@ from pathlib import Path
 
 from bench.diagnose.outputs import FinalState, explain_outputs
 from bench.parity.result import Explanation
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, StoredCell, read_stored_cell
+from bench.results.outputs import class_outputs
 from bench.task import UserError
 
 
-def read_ended(folder: Path, record: raw.CellRecord) -> FinalState:
-    """How a cell of a result folder ended."""
-    outputs = raw.read_outputs(folder, record.name)
-    final = outputs[outputs["batch"] == "evaluation"]
-    last = record.evaluations[-1]
+def final_state(cell: StoredCell) -> FinalState:
+    """Returns how a cell ended that trained to its end."""
+    final = cell.outputs[cell.outputs["batch"] == "evaluation"]
+    last = cell.record.evaluations[-1]
     return FinalState(
-        raw.class_outputs(final),
+        class_outputs(final),
         final["label"].to_numpy(),
         last["loss"],
         last["accuracy"],
         last["gradient_norm"],
-        raw.read_steps(folder, record.name)["loss"].to_numpy(),
+        cell.steps["loss"].to_numpy(),
     )
 
 
-def diagnose_cell(path: Path) -> tuple[raw.CellRecord, FinalState, list[Explanation]]:
+def diagnose_cell(path: Path) -> tuple[CellRecord, FinalState, list[Explanation]]:
     """A cell by the path of its record, FOLDER/cells/NAME.json.
 
     Raises:
@@ -33,10 +33,11 @@ def diagnose_cell(path: Path) -> tuple[raw.CellRecord, FinalState, list[Explanat
         UserError: it did not finish.
     """
     folder, name = path.parent.parent, path.stem
-    record = raw.read_cell(folder, name)
+    cell = read_stored_cell(folder, name)
+    record = cell.record
     if not record.measured:
         raise UserError(
             f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}"
         )
-    ended = read_ended(folder, record)
+    ended = final_state(cell)
     return record, ended, explain_outputs(ended)

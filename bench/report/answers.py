@@ -1,38 +1,45 @@
-"""The three questions, each answered in a line or two: the first screen of the page."""
+"""The three questions and their short answers: the first screen of the page."""
 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping
 
 import pandas as pd
 
 from bench.parity import STAGE_NAMES
 from bench.report.cost import cost_answer
-from bench.report.findings import Verdict, judge
+from bench.report.findings import Verdict, judge_all
 from bench.report.parity import parity_texts
 from bench.report.tables import SECOND_STEP, Answer
+from bench.results.cells import StoredCell
 from bench.results.comparisons import StoredComparison
 from bench.text_tables import power
 
 EQUAL_ACCURACY = 1e-3
-"""Largest difference of the first two losses between ports of one network. Ours measure 2e-5, from Adam's 1-β₂ in float32
-here and float64 there; another optimizer, order or initialisation gives differences of the size of the loss."""
+"""Largest difference of the first two losses between ports of one network.
+
+Ours differ by 2e-5, since Adam's 1-β₂ is float32 in one API and float64 in another. Another
+optimizer, order of samples or initialisation gives differences of the size of the loss.
+"""
 
 NOT_MEASURED = "Not measured in this run."
 
 
 def answers(
-    folder: Path,
+    cells: Mapping[str, StoredCell],
     results: pd.DataFrame,
     throughput: pd.DataFrame,
     agreement: pd.DataFrame,
     comparisons: list[StoredComparison],
 ) -> list[Answer]:
-    """One answer per question of the project; `throughput` is that of the rounds, under the names that tables show."""
+    """Returns one answer per question of the project.
+
+    `throughput` is that of the rounds, with the names of implementations that tables show.
+    """
     ok = results[results["status"] == "ok"]
     same = _compared(comparisons, agreement) if comparisons else _same_network(ok, agreement)
-    return [same, _why_not_training(folder, ok), cost_answer(throughput)]
+    return [same, _why_not_training(cells, ok), cost_answer(throughput)]
 
 
 def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> Answer:
@@ -60,8 +67,8 @@ def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> A
     return Answer(
         question,
         "Yes, stage by stage.",
-        f"{len(comparisons)} comparisons of {len(STAGE_NAMES)} stages: {verdicts['bit']} same to the bit, {verdicts['rounding']} "
-        f"within rounding or a known difference.{later}",
+        f"{len(comparisons)} comparisons of {len(STAGE_NAMES)} stages: {verdicts['bit']} same to the "
+        f"bit, {verdicts['rounding']} within rounding or a known difference.{later}",
     )
 
 
@@ -79,14 +86,15 @@ def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
         "Yes: same weights, same order, same update."
         if equal
         else "No: the ports part in the first two steps.",
-        f"{'Equal' if same else 'Different'} parameter counts. With equal seeds the losses differ by at most {power(first)} "
-        f"at the first step, {power(second)} of their size after one update, {power(later)} at any evaluation.",
+        f"{'Equal' if same else 'Different'} parameter counts. With equal seeds the losses differ "
+        f"by at most {power(first)} at the first step, {power(second)} of their size after one "
+        f"update, {power(later)} at any evaluation.",
     )
 
 
-def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:
+def _why_not_training(cells: Mapping[str, StoredCell], ok: pd.DataFrame) -> Answer:
     question = "Why does it not train?"
-    verdicts = [judge(folder, cell) for _, cell in ok.iterrows()]
+    verdicts = judge_all(cells, ok)
     frozen = [verdict for verdict in verdicts if verdict.state == "frozen"]
     if not verdicts:
         return Answer(question, NOT_MEASURED, "No cell finished.")
@@ -96,8 +104,8 @@ def _why_not_training(folder: Path, ok: pd.DataFrame) -> Answer:
     return Answer(
         question,
         "Activated outputs go into a loss that takes logits.",
-        f"{len(frozen)} cells on {where} are frozen: outputs saturated, no gradient. Cure: pass the logits. "
-        f"{_trained_counts(verdicts)}",
+        f"{len(frozen)} cells on {where} are frozen: outputs saturated, no gradient. Cure: pass "
+        f"the logits. {_trained_counts(verdicts)}",
     )
 
 

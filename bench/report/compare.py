@@ -1,16 +1,18 @@
-"""Two result folders, cell by cell: is the second slower than the first?"""
+"""Compares two result folders, cell by cell: is the second slower than the first?"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from bench.measure.statistics import Ratio, ratio_of_independent_medians
-from bench.report.frames import in_order, read_cells, results_frame
-from bench.report.rounds import Rounds, is_yardstick, read_rounds, throughput_frame
-from bench.results.environment import read_environment
+from bench.measure.throughput import Throughput
+from bench.report.frames import in_order, results_frame
+from bench.report.rounds import is_yardstick, throughput_frame
+from bench.results.run import Run
 
 MACHINE = ("cpu", "cores", "cores_available", "memory_gib", "gpus")
 CELL = ["implementation", "profile", "dataset", "outputs", "seed"]
@@ -18,8 +20,13 @@ CELL = ["implementation", "profile", "dataset", "outputs", "seed"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """`table` has a row a variant; `accuracy` a row a cell whose accuracy changed; `missing` are cells that only one folder has;
-    `reasons` say why the two should not be compared; `slower` are the variants that are slower beyond the limit."""
+    """How two runs differ.
+
+    `table` has one row per variant, and `accuracy` one per cell whose accuracy changed. `missing`
+    are the cells and variants that only one folder has, and files that could not be read.
+    `reasons` say why the two should not be compared. `slower` are the variants that are slower
+    beyond the limit.
+    """
 
     table: pd.DataFrame
     accuracy: pd.DataFrame
@@ -29,15 +36,15 @@ class Comparison:
 
 
 def compare_runs(before: Path, after: Path, fail_over: float) -> Comparison:
-    """The second folder's throughput over the first's, from their raw files.
+    """Compares the run in `after` with the run in `before`.
 
-    A variant counts as slower when the whole 95 % interval of its ratio lies below 1 - `fail_over`.
+    A variant counts as slower if the whole 95 % interval of its ratio, after over before, lies
+    below 1 - `fail_over`.
 
     Raises:
         RawFileError: a folder's environment.json cannot be used.
     """
-    sides = [_Side(folder) for folder in (before, after)]
-    first, second = sides
+    first, second = _Side(Run.load(before)), _Side(Run.load(after))
     rows, slower = [], []
     for key in first.variants:
         if key in second.variants:
@@ -66,45 +73,46 @@ def compare_runs(before: Path, after: Path, fail_over: float) -> Comparison:
 
 
 class _Side:
-    """One folder."""
+    """One of the two runs."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.environment = read_environment(folder)
-        self.problems: list[str] = []
-        rounds = read_rounds(folder, self.problems)
-        self.results = results_frame(
-            folder, read_cells(folder, self.problems), throughput_frame(rounds)
-        )
-        self._rounds: dict[str, Rounds] = {one.dataset: one for one in rounds}
+    def __init__(self, run: Run):
+        self.folder, self.environment, self.problems = run.folder, run.environment, run.problems
+        self.results = results_frame(run.cells.values(), throughput_frame(run.rounds))
+        self._throughput = {one.dataset: Throughput(one.calls) for one in run.rounds}
         self.variants = [
             (one.dataset, record.name)
-            for one in rounds
+            for one in run.rounds
             for record in one.ok
-            if not is_yardstick(record.profile) and record.name in one.throughput.by_round
+            if not is_yardstick(record.profile)
+            and record.name in self._throughput[one.dataset].by_round
         ]
         self.cells = {tuple(row) for row in self.results[CELL].itertuples(index=False)}
 
     @property
     def parameters(self) -> pd.Series:
-        """Their number, by dataset and implementation."""
+        """The number of parameters, by dataset and implementation."""
         return (
             self.results.dropna(subset="parameters")
             .groupby(["dataset", "implementation"])["parameters"]
             .first()
         )
 
-    def values(self, key: tuple[str, str]):
-        return self._rounds[key[0]].throughput.of(key[1])
+    def values(self, key: tuple[str, str]) -> np.ndarray:
+        """Returns the samples per second of a dataset's variant, [rounds]."""
+        dataset, variant = key
+        return self._throughput[dataset].of(variant)
 
     def median(self, key: tuple[str, str]) -> float:
-        return self._rounds[key[0]].throughput.median(key[1]).value
+        """Returns the median of `values`."""
+        dataset, variant = key
+        return self._throughput[dataset].median(variant).value
 
 
 def _reasons(first: _Side, second: _Side) -> list[str]:
-    """Why the two were not measured under the same conditions."""
+    """Returns why the two were not measured under the same conditions."""
     reasons = [
-        f"different machines: {name} is {first.environment.get(name)} and {second.environment.get(name)}"
+        f"different machines: {name} is {first.environment.get(name)} and "
+        f"{second.environment.get(name)}"
         for name in MACHINE
         if first.environment.get(name) != second.environment.get(name)
     ]
@@ -114,12 +122,12 @@ def _reasons(first: _Side, second: _Side) -> list[str]:
         for name in before
         if name in after and before[name] != after[name]
     ]
-    before, after = (side.parameters for side in (first, second))
+    old, new = first.parameters, second.parameters
     reasons += [
-        f"different networks: {implementation} on {dataset} has {before[dataset, implementation]:,} and "
-        f"{after[dataset, implementation]:,} parameters"
-        for dataset, implementation in before.index.intersection(after.index)
-        if before[dataset, implementation] != after[dataset, implementation]
+        f"different networks: {implementation} on {dataset} has "
+        f"{old[dataset, implementation]:,} and {new[dataset, implementation]:,} parameters"
+        for dataset, implementation in old.index.intersection(new.index)
+        if old[dataset, implementation] != new[dataset, implementation]
     ]
     if first.environment["quick"] != second.environment["quick"]:
         reasons.append("one of them is a --quick run")
@@ -127,7 +135,7 @@ def _reasons(first: _Side, second: _Side) -> list[str]:
 
 
 def _missing(first: _Side, second: _Side) -> list[str]:
-    """Cells and variants that are in one folder alone, and files that could not be read."""
+    """Returns the cells and variants that one folder lacks, and files that could not be read."""
     lines = [f"{side.folder}: {problem}" for side in (first, second) for problem in side.problems]
     for side, other in ((first, second), (second, first)):
         lines += [
@@ -143,7 +151,7 @@ def _missing(first: _Side, second: _Side) -> list[str]:
 
 
 def _accuracies(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Cells whose accuracy is another than before."""
+    """Returns the cells whose accuracy changed."""
     both = first[[*CELL, "accuracy"]].merge(
         second[[*CELL, "accuracy"]], on=CELL, suffixes=(" before", " after")
     )

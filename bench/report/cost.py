@@ -1,48 +1,63 @@
-"""What each API costs: throughput, where a step's time goes, and all that is not a step; as tables and in words."""
+"""What each API costs, as tables and in words.
+
+That is throughput, where the time of a step goes, and all costs besides steps.
+"""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Iterable
 
 import pandas as pd
 
 from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.step_breakdown import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
-from bench.report.rounds import Rounds, is_yardstick, parts_of
+from bench.report.rounds import (
+    again_ratio,
+    is_yardstick,
+    parts_of,
+    recording_ratio,
+    recording_share,
+    round_warnings,
+)
 from bench.report.tables import Answer
-from bench.results import cells as raw
-from bench.results.files import left_out
+from bench.results.rounds import Rounds
 from bench.text_tables import spread
 
 QUESTION = "What does each API cost?"
 _NAMES = {FLOOR: "(the floor)", AGAIN: "(again, A/A)"}
 THROUGHPUT_NOTE = (
-    "Throughput: medians over rounds in which all variants take turns, with 95 % intervals by bootstrap over rounds; ratios are "
-    f"paired by round; equivalent means that the interval lies within {MARGIN:.0%} of 1. The floor is the same network looping in one "
-    "call on one batch; again is the first row's program measured a second time."
+    "Throughput: medians over rounds in which all variants take turns, with 95 % intervals by "
+    "bootstrap over rounds; ratios are paired by round; equivalent means that the interval lies "
+    f"within {MARGIN:.0%} of 1. The floor is the same network looping in one call on one batch; "
+    "again is the first row's program measured a second time."
 )
 TAX_NOTE = (
-    "Milliseconds of a steady step, medians with the range over rounds and quartiles of traced calls: kernels at work; ops waiting "
-    "for input; the runtime's own "
-    "time; Python of sessions, hooks, callbacks and functions; other Python. Residual: what the parts leave of the step "
+    "Milliseconds of a steady step, medians with the range over rounds and quartiles of traced "
+    "calls: kernels at work; ops waiting for input; the runtime's own time; Python of sessions, "
+    "hooks, callbacks and functions; other Python. Residual: what the parts leave of the step "
     "without clocks."
 )
 GATE_NOTE = (
-    "Sessions and Estimator hold the gradients of an op back, by default, until all of them are there (Optimizer.GATE_OP), Keras's "
-    "GradientTape does not: with large batches on several cores that costs the first two more than all their Python. The tuned profiles "
-    "switch it off (GATE_NONE)."
+    "Sessions and Estimator hold the gradients of an op back, by default, until all of them are "
+    "there (Optimizer.GATE_OP), Keras's GradientTape does not: with large batches on several cores "
+    "that costs the first two more than all their Python. The tuned profiles switch it off "
+    "(GATE_NONE)."
 )
 GPU_NOTE = (
-    "kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, the share of the step it was "
-    "busy; by its driver, utilisation, energy; peak memory as TensorFlow counts it."
+    "kernels: time in C++ with a kernel on the CPU. GPU: time with a kernel on it, copies, the "
+    "share of the step it was busy; by its driver, utilisation, energy; peak memory as TensorFlow "
+    "counts it."
 )
-NO_GPU_NOTE = "No GPU was there: GPU columns are left out here and empty in results.csv, and kernels ran on the CPU."
+NO_GPU_NOTE = (
+    "No GPU was there: GPU columns are left out here and empty in results.csv, and kernels ran on "
+    "the CPU."
+)
 
 
 def throughput_table(throughput: pd.DataFrame) -> pd.DataFrame:
-    """A row a variant: samples per second, and its ratios."""
+    """Returns one row per variant: samples per second, and their ratios."""
     rows = []
     for _, row in throughput.iterrows():
         rows.append(
@@ -60,7 +75,7 @@ def throughput_table(throughput: pd.DataFrame) -> pd.DataFrame:
 
 
 def tax_table(throughput: pd.DataFrame) -> pd.DataFrame:
-    """A row a variant: the parts of a step in ms."""
+    """Returns one row per variant: the parts of a step in ms."""
     parts = parts_of(throughput)
     rows = []
     for _, row in parts.iterrows():
@@ -71,10 +86,12 @@ def tax_table(throughput: pd.DataFrame) -> pd.DataFrame:
                 "profile": _shown(row["profile"]),
                 "step ms": f"{row['wall_ms']:.3f}",
                 **{
-                    name: f"{row[f'{name}_ms']:.3f} [{row[f'{name}_low_ms']:.3f}, {row[f'{name}_high_ms']:.3f}]"
+                    name: f"{row[f'{name}_ms']:.3f} "
+                    f"[{row[f'{name}_low_ms']:.3f}, {row[f'{name}_high_ms']:.3f}]"
                     for name in PARTS
                 },
-                "residual": f"{row['residual_ms']:+.3f} ({row['residual_ms'] / row['wall_ms']:+.1%})",
+                "residual": f"{row['residual_ms']:+.3f} "
+                f"({row['residual_ms'] / row['wall_ms']:+.1%})",
                 **(
                     {
                         "GPU": f"{row['gpu_ms']:.3f}",
@@ -114,7 +131,14 @@ def kernel_tables(rounds: list[Rounds]) -> dict[str, pd.DataFrame]:
 
 
 def other_costs_table(ok: pd.DataFrame, imports: pd.DataFrame) -> pd.DataFrame:
-    """What is no step, a row a dataset, implementation and profile: medians over cells, or timed imports, with the range."""
+    """Returns the costs besides steps: one row per dataset, implementation and profile.
+
+    They are medians over cells, or over timed imports, with the range.
+
+    Args:
+        ok: the rows of the results that are ok.
+        imports: the timed imports.
+    """
     rows = []
     for (dataset, implementation, profile), cells in ok.groupby(
         ["dataset", "implementation", "profile"], sort=False
@@ -139,7 +163,7 @@ def other_costs_table(ok: pd.DataFrame, imports: pd.DataFrame) -> pd.DataFrame:
 
 
 def code_table(ok: pd.DataFrame) -> pd.DataFrame:
-    """How much code each implementation is: counts, which have no uncertainty."""
+    """Returns how much code each implementation is: counts, which have no uncertainty."""
     columns = {"code_lines": "code lines", "statements": "statements", "api_names": "API names"}
     first = (
         ok.groupby(["implementation", "profile"], sort=False)[list(columns)].first().reset_index()
@@ -148,21 +172,12 @@ def code_table(ok: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_gpu(throughput: pd.DataFrame) -> bool:
-    """Whether any variant was measured on a GPU."""
+    """Returns whether any variant was measured on a GPU."""
     return "gpu_ms" in throughput and bool(throughput["gpu_ms"].notna().any())
 
 
-def imports_of(folder: Path, problems: list[str]) -> pd.DataFrame:
-    """The timed imports; a damaged file is left out, and named in `problems`."""
-    try:
-        return raw.read_imports(folder)
-    except raw.RawFileError as error:
-        problems.append(left_out("the timed imports", error))
-        return pd.DataFrame(columns=["implementation", "import_s"])
-
-
-def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
-    """What is to be said of costs in words."""
+def cost_texts(throughput: pd.DataFrame, rounds: Iterable[Rounds]) -> list[str]:
+    """Returns the findings about costs."""
     texts = []
     for dataset, rows in throughput.groupby("dataset", sort=False):
         texts.append(
@@ -171,36 +186,51 @@ def cost_texts(throughput: pd.DataFrame, rounds: list[Rounds]) -> list[str]:
             + "."
         )
     for one in rounds:
-        again, recording, share = one.again, one.recording, one.recording_share
-        if again is not None and not math.isnan(again.low):
-            texts.append(
-                f"{one.dataset}: two runs of the same program differ by a ratio of {_text(again)}: differences of less than "
-                f"{max(again.high - 1, 1 - again.low):.1%} say nothing here, whatever their verdict."
-            )
-        if recording is not None and share is not None and not math.isnan(recording.low):
-            texts.append(
-                f"{one.dataset}: recording a call takes {share:.2%} of it; throughput while every call is "
-                f"recorded, relative to none being: {_text(recording)}."
-            )
+        texts += _noise_texts(one)
         texts += [
-            f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: {record.reason}"
+            f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: "
+            f"{record.reason}"
             for record in one.records
             if record.status != "ok"
         ]
     return texts
 
 
+def _noise_texts(rounds: Rounds) -> list[str]:
+    """Returns what limits the precision of the rounds: noise, and the cost of recording."""
+    texts = []
+    again, recording, share = (
+        again_ratio(rounds),
+        recording_ratio(rounds),
+        recording_share(rounds),
+    )
+    if again is not None and not math.isnan(again.low):
+        texts.append(
+            f"{rounds.dataset}: two runs of the same program differ by a ratio of {_text(again)}: "
+            f"differences of less than {max(again.high - 1, 1 - again.low):.1%} say nothing here, "
+            "whatever their verdict."
+        )
+    if recording is not None and share is not None and not math.isnan(recording.low):
+        texts.append(
+            f"{rounds.dataset}: recording a call takes {share:.2%} of it; throughput while every "
+            f"call is recorded, relative to none being: {_text(recording)}."
+        )
+    return texts
+
+
 def warning_texts(rounds: list[Rounds], environment: dict) -> list[str]:
-    """Doubts about the rounds."""
+    """Returns what makes the rounds doubtful, of all datasets."""
     return [
         f"{one.dataset}: {text}"
         for one in rounds
-        for text in one.warnings_of(environment.get("precision"), environment.get("governor", []))
+        for text in round_warnings(
+            one, environment.get("precision"), environment.get("governor", [])
+        )
     ]
 
 
 def cost_answer(throughput: pd.DataFrame) -> Answer:
-    """The third question in a line or two: the largest cost of a default, and what settings win back."""
+    """Answers the third question: the largest cost of a default profile, and the gain of tuning."""
     if len(throughput):
         default = throughput[(throughput["profile"] == "default") & throughput["relative"].notna()]
     if not len(throughput) or not len(default):
@@ -230,9 +260,10 @@ def cost_answer(throughput: pd.DataFrame) -> Answer:
     ]
     return Answer(
         QUESTION,
-        f"At worst {worst['implementation']} reaches {worst['relative']:.0%} of {reference}'s throughput, on {worst['dataset']}."
-        f"{won}",
-        f"Throughput relative to {reference}, [95 % interval], default settings. {'; '.join(parts)}."
+        f"At worst {worst['implementation']} reaches {worst['relative']:.0%} of {reference}'s "
+        f"throughput, on {worst['dataset']}.{won}",
+        f"Throughput relative to {reference}, [95 % interval], default settings. "
+        f"{'; '.join(parts)}."
         + (
             ""
             if tuned.empty
@@ -247,14 +278,14 @@ def cost_answer(throughput: pd.DataFrame) -> Answer:
 
 
 def reference_of(throughput: pd.DataFrame) -> str:
-    """The implementation that has an A/A twin."""
+    """Returns the implementation that has an A/A twin."""
     return next(iter(throughput.loc[throughput["profile"] == AGAIN, "implementation"]), "").split(
         " ("
     )[0]
 
 
 def _shown(profile: str) -> str:
-    """A profile as tables show it."""
+    """Returns a profile as tables show it."""
     return _NAMES.get(profile, profile)
 
 

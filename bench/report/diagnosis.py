@@ -1,17 +1,18 @@
-"""How causes are shown: in the terminal, in the report beside the cells that did not train, and as a picture."""
+"""Causes of failed trainings: as text, as a table of the report, and as a picture."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from bench.diagnose.cells import read_ended
+from bench.diagnose.cells import final_state
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.outputs import explain_outputs, state_of
 from bench.parity.result import Explanation
-from bench.results import cells as raw
+from bench.results.cells import StoredCell
 
 WHY = "Why does it not train?"
 UNKNOWN = "not known: no rule applies; compare it with a port that trains (python -m bench parity)"
@@ -19,7 +20,7 @@ WIDTH = 110
 
 
 def as_lines(explanations: list[Explanation], most: int = 3) -> str:
-    """Causes with their evidence, cure and lines, the likeliest first."""
+    """Returns causes with their evidence, cure and lines, the likeliest first."""
     return "\n\n".join(
         _one(place, found) for place, found in enumerate(explanations[:most], start=1)
     )
@@ -47,7 +48,7 @@ def _one(place: int, found: Explanation) -> str:
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> str:
-    """The answer of `python -m bench diagnose`."""
+    """Returns the text that `python -m bench diagnose` prints."""
     states = {"trained": "it trains", "not trained": "it does not train", "diverged": "it diverges"}
     head = f"{diagnosis.port}: {states[diagnosis.state]}"
     parts = [head, "\n".join(f"- {fact}" for fact in diagnosis.facts)]
@@ -60,13 +61,17 @@ def diagnosis_lines(diagnosis: Diagnosis) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def cell_causes(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
-    """A row for every finished cell that ended near chance or diverged: `state`, `cause`, `evidence` and `cure`."""
+def cell_causes(cells: Iterable[StoredCell]) -> pd.DataFrame:
+    """Returns one row for every finished cell that ended near chance or diverged.
+
+    Its columns are those of the cell, and `state`, `cause`, `evidence` and `cure`.
+    """
     rows = []
-    for record in records:
+    for cell in cells:
+        record = cell.record
         if not record.measured:
             continue
-        ended = read_ended(folder, record)
+        ended = final_state(cell)
         state = state_of(ended)
         if state == "trained":
             continue
@@ -99,7 +104,7 @@ def cell_causes(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
 
 
 def causes_table(causes: pd.DataFrame) -> pd.DataFrame:
-    """A row for every dataset, outputs and cause: which cells, and the evidence of the first."""
+    """Returns one row per dataset, outputs and cause: the cells, and the evidence of the first."""
     rows = []
     for (dataset, outputs, cause), cells in causes.groupby(
         ["dataset", "outputs", "cause"], sort=False
@@ -121,7 +126,7 @@ def causes_table(causes: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_causes(results: pd.DataFrame, causes: pd.DataFrame) -> pd.DataFrame:
-    """The results with the column `cause`, empty for cells that trained."""
+    """Returns the results with the column `cause`, which is empty for cells that trained."""
     keys = ["implementation", "profile", "dataset", "outputs", "seed"]
     found = {tuple(row[key] for key in keys): row["cause"] for _, row in causes.iterrows()}
     return results.assign(
@@ -130,7 +135,11 @@ def with_causes(results: pd.DataFrame, causes: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_diagnosis(diagnosis: Diagnosis, path: Path) -> None:
-    """Loss of every step, and, at the looks, the gradient's norm, the share of saturated outputs and that of dead units."""
+    """Writes a picture of a training.
+
+    It shows the loss of every step, and, at some steps, the norm of the gradient, the share of
+    saturated outputs and the share of dead units.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,9 +1,9 @@
-"""What a run says, in plain words and computed from its data."""
+"""The findings of a run in words, computed from its data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -11,14 +11,15 @@ from bench.diagnose.outputs import near_chance
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
 from bench.report.parity import parity_texts
 from bench.report.tables import reference
-from bench.results import cells as raw
+from bench.results.cells import StoredCell, cell_name
 from bench.results.comparisons import StoredComparison
+from bench.results.outputs import class_outputs
 from bench.text_tables import power, spread
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One statement; `matter` is what it is about: `network`, `training` or `cost`."""
+    """One statement. `matter` is its subject: `network`, `training` or `cost`."""
 
     matter: str
     text: str
@@ -26,8 +27,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a finished cell of `classes` classes ended: `frozen`, `near chance` or `trained`; `rows` if all its outputs are
-    saturated."""
+    """How a finished cell ended.
+
+    `cell` is its row of the results, `classes` the number of classes, and `state` one of `frozen`,
+    `near chance` and `trained`. `rows` counts the rows of outputs by kind, if all outputs are
+    saturated, and is None otherwise.
+    """
 
     cell: pd.Series
     classes: int
@@ -36,7 +41,7 @@ class Verdict:
 
 
 def label(cell: pd.Series) -> str:
-    """A cell's implementation, and its profile unless it is the default one."""
+    """Returns a cell's implementation, and its profile unless it is the default one."""
     return (
         cell["implementation"]
         if cell["profile"] == "default"
@@ -44,28 +49,48 @@ def label(cell: pd.Series) -> str:
     )
 
 
-def judge(folder: Path, cell: pd.Series) -> Verdict:
-    """Frozen: near chance, every output of the evaluation split saturated, and no gradient on the fixed batch."""
-    name = "-".join(
-        str(cell[key]) for key in ("implementation", "profile", "dataset", "outputs", "seed")
-    )
-    final = raw.read_outputs(folder, name).query("batch == 'evaluation'")
-    outputs, labels = raw.class_outputs(final), final["label"].to_numpy()
-    rows = saturated_rows(outputs, labels) if cell["outputs"] == "activated" else None
+def judge(cell: pd.Series, outputs: pd.DataFrame) -> Verdict:
+    """Returns how a finished cell ended.
+
+    It is frozen if it is near chance, every output for the evaluation split is saturated, and
+    there is no gradient on the fixed batch.
+
+    Args:
+        cell: its row of the results.
+        outputs: its outputs, see `bench.results.outputs`.
+    """
+    final = outputs[outputs["batch"] == "evaluation"]
+    values, labels = class_outputs(final), final["label"].to_numpy()
+    rows = saturated_rows(values, labels) if cell["outputs"] == "activated" else None
     chance = near_chance(cell["accuracy"], labels)
     frozen = chance and rows is not None and cell["gradient_norm"] < NO_GRADIENT
     return Verdict(
-        cell, outputs.shape[1], "frozen" if frozen else "near chance" if chance else "trained", rows
+        cell, values.shape[1], "frozen" if frozen else "near chance" if chance else "trained", rows
+    )
+
+
+def judge_all(cells: Mapping[str, StoredCell], ok: pd.DataFrame) -> list[Verdict]:
+    """Returns how the cells ended that have a row in `ok`; `cells` holds all cells by name."""
+    return [judge(row, cells[name_of(row)].outputs) for _, row in ok.iterrows()]
+
+
+def name_of(cell: pd.Series) -> str:
+    """Returns the name of the cell that a row of the results is about."""
+    return cell_name(
+        cell["implementation"], cell["profile"], cell["dataset"], cell["outputs"], cell["seed"]
     )
 
 
 def find(
-    folder: Path,
+    cells: Mapping[str, StoredCell],
     results: pd.DataFrame,
     agreement: pd.DataFrame,
     comparisons: list[StoredComparison],
 ) -> list[Finding]:
-    """What a run says of its networks and of their training; see `bench.report.cost` for the third question."""
+    """Returns the findings about the networks and their training.
+
+    `bench.report.cost` has those about costs.
+    """
     ok = results[results["status"] == "ok"]
     failed = results[results["status"] != "ok"]
     findings = [
@@ -78,8 +103,8 @@ def find(
     ]
     findings += [Finding("network", text) for text in parity_texts(comparisons)]
     findings += _network_findings(ok, agreement)
-    for (dataset, outputs), cells in ok.groupby(["dataset", "outputs"], sort=False):
-        verdicts = [judge(folder, cell) for _, cell in cells.iterrows()]
+    for (dataset, outputs), rows in ok.groupby(["dataset", "outputs"], sort=False):
+        verdicts = judge_all(cells, rows)
         findings += [
             Finding("training", text)
             for text in _training_texts(f"{outputs}, {dataset}", outputs, verdicts)
@@ -110,7 +135,8 @@ def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding
                 Finding(
                     "network",
                     (
-                        f"{dataset}: {what}; with equal seeds the losses differ from {reference(ok)}'s by at most "
+                        f"{dataset}: {what}; with equal seeds the losses differ from "
+                        f"{reference(ok)}'s by at most "
                         f"{power(differences['first step'].max())} at the first step and "
                         f"{power(differences['evaluations'].max())} at any evaluation."
                     ),
@@ -128,14 +154,16 @@ def _training_texts(what: str, outputs: str, verdicts: list[Verdict]) -> list[st
         accuracies = pd.Series([verdict.cell["accuracy"] for verdict in frozen])
         error = max(abs(verdict.cell["final_loss"] - verdict.rows.loss) for verdict in frozen)
         texts.append(
-            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every output is saturated, the "
-            f"gradient is {_gradient(frozen)}. Loss {_frozen_losses(frozen)}. The sum over rows of their constants gives "
-            f"each loss to {power(error)}: the outputs went through a sigmoid into a loss that takes logits."
+            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every "
+            f"output is saturated, the gradient is {_gradient(frozen)}. Loss "
+            f"{_frozen_losses(frozen)}. The sum over rows of their constants gives each loss to "
+            f"{power(error)}: the outputs went through a sigmoid into a loss that takes logits."
         )
     if chance:
         cells = "; ".join(
-            f"{label(verdict.cell)} seed {verdict.cell['seed']} (accuracy {verdict.cell['accuracy']:.2f}, "
-            f"loss {verdict.cell['final_loss']:.4f}, gradient norm {power(verdict.cell['gradient_norm'])}, "
+            f"{label(verdict.cell)} seed {verdict.cell['seed']} "
+            f"(accuracy {verdict.cell['accuracy']:.2f}, loss {verdict.cell['final_loss']:.4f}, "
+            f"gradient norm {power(verdict.cell['gradient_norm'])}, "
             f"{verdict.cell['saturation']:.0%} of outputs saturated)"
             for verdict in chance
         )
@@ -148,8 +176,8 @@ def _training_texts(what: str, outputs: str, verdicts: list[Verdict]) -> list[st
         if outputs == "activated":
             lowest = min(verdict.cell["final_loss"] for verdict in trained)
             text += (
-                f"; the bug hides, but it costs a floor: no loss can fall below {right(trained[0].classes)}, "
-                f"and the lowest is {lowest:.4f}"
+                f"; the bug hides, but it costs a floor: no loss can fall below "
+                f"{right(trained[0].classes)}, and the lowest is {lowest:.4f}"
             )
         texts.append(f"{text}.")
     return texts
@@ -161,7 +189,7 @@ def _gradient(frozen: list[Verdict]) -> str:
 
 
 def _frozen_losses(frozen: list[Verdict]) -> str:
-    """The frozen losses taken apart, those that are alike together."""
+    """Returns the frozen losses taken apart, with the cells that have each."""
     parts: dict[str, list[str]] = {}
     for verdict in frozen:
         text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.rows)}"
@@ -175,8 +203,12 @@ def _decomposition(rows: Rows) -> str:
         return f"{one_hot.formula} + {rows.wrong / rows.total:.2f} error"
     if rows.alike == rows.total:
         return f"{same.formula}, all outputs alike"
-    kinds = f"{rows.right} right x {one_hot.value:.4f} + {rows.wrong} wrong x {1 + one_hot.value:.4f} + {rows.alike} alike x {same.value:.4f}"
-    return f"({kinds}{f' + {rows.mixed} with several outputs at 1' if rows.mixed else ''}) / {rows.total} rows"
+    kinds = (
+        f"{rows.right} right x {one_hot.value:.4f} + {rows.wrong} wrong x {1 + one_hot.value:.4f}"
+        f" + {rows.alike} alike x {same.value:.4f}"
+    )
+    mixed = f" + {rows.mixed} with several outputs at 1" if rows.mixed else ""
+    return f"({kinds}{mixed}) / {rows.total} rows"
 
 
 def _count(some: list[Verdict], everything: list[Verdict]) -> str:

@@ -1,8 +1,8 @@
-"""The raw files of a result folder as two data frames: a row a cell, and a row an evaluation."""
+"""The cells of a run as two data frames: one row per cell, and one row per evaluation."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,8 @@ import pandas as pd
 from bench.implementations import CLUSTER
 from bench.measure.saturation import saturated_share
 from bench.measure.scaling import bytes_per_step
-from bench.results import cells as raw
-from bench.results.environment import read_environment
-from bench.results.files import left_out
+from bench.results.cells import CellRecord, StoredCell
+from bench.results.outputs import class_outputs
 
 RESULT_COLUMNS = [
     "implementation",
@@ -80,41 +79,22 @@ CURVE_COLUMNS = [
 ]
 
 
-def read_cells(folder: Path, problems: list[str]) -> list[raw.CellRecord]:
-    """The records whose files are whole and were measured on the data and epochs of this folder's run; what is wrong with the
-    others goes to `problems`."""
-    settings = read_environment(folder)["settings"]
-    records = []
-    for name in raw.cell_names(folder):
-        try:
-            record = raw.read_cell(folder, name)
-            expected = settings.get(record.dataset, {})
-            if record.measured and (record.data, record.epochs) != (
-                expected.get("digest"),
-                expected.get("epochs"),
-            ):
-                raise raw.RawFileError(
-                    folder / "cells" / f"{name}.json",
-                    "was measured in another run, on other data or epochs",
-                )
-            records.append(record)
-        except raw.RawFileError as error:
-            problems.append(left_out(f"the cell {name}", error))
-    return records
+def results_frame(cells: Iterable[StoredCell], throughput: pd.DataFrame) -> pd.DataFrame:
+    """Returns one row per cell, `RESULT_COLUMNS`, also for cells that are not ok.
 
+    `samples_per_second` and `step_ms` (the median, with its quartiles) come from the cell's own
+    steady steps. `of_floor` and the time in kernels are those of the variant, from the rounds.
+    `graph_s` runs from the call of `train` to its first step. `evaluation_s` and `checkpoint_s` are
+    medians over epochs, and an evaluation includes its checkpoint. `startup_s` runs from the fork
+    to the end of the first step, `train_s` from the beginning of the first step to the end of the
+    last evaluation, `wall_s` from the fork to the last file written. `global_batch` is that of all
+    workers together.
 
-def results_frame(
-    folder: Path, records: list[raw.CellRecord], throughput: pd.DataFrame
-) -> pd.DataFrame:
-    """One row a cell, `RESULT_COLUMNS`, those included that are not ok; `throughput` is that of the rounds, a row a variant.
-
-    `samples_per_second` and `step_ms` (the median, with its quartiles) are of the cell's own steady steps; `of_floor` and the
-    time in kernels are the variant's, from the rounds; `graph_s` runs from the call of `train` to its first step,
-    `evaluation_s` and `checkpoint_s` are medians over epochs, and an evaluation includes its checkpoint; `startup_s`
-    runs from the fork to the end of the first step, `train_s` from the beginning of the first step to the end of
-    the last evaluation, `wall_s` from the fork to the last file written. `global_batch` is that of all workers together.
+    Args:
+        cells: the cells.
+        throughput: that of the rounds, one row per variant.
     """
-    rows = [_result_row(folder, record, throughput) for record in records]
+    rows = [_result_row(cell, throughput) for cell in cells]
     frame = pd.DataFrame(rows, columns=RESULT_COLUMNS)
     counts = [
         "workers",
@@ -135,7 +115,11 @@ def results_frame(
 
 
 def _with_scaling(results: pd.DataFrame) -> pd.DataFrame:
-    """`scaling_efficiency` of the cells on clusters is throughput over workers x that of one worker with the same seed."""
+    """Adds `scaling_efficiency` and `bytes_per_step` of the cells on clusters.
+
+    The efficiency is the throughput over the number of workers times the throughput of one worker
+    with the same seed.
+    """
     clusters = results["profile"].astype(str).str.startswith(CLUSTER)
     keys = pd.MultiIndex.from_frame(results[["implementation", "dataset", "outputs", "seed"]])
     one = results[results["profile"] == f"{CLUSTER}1"].set_index(
@@ -158,14 +142,17 @@ def _with_scaling(results: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def curves_frame(folder: Path, records: list[raw.CellRecord]) -> pd.DataFrame:
-    """One row an evaluation of a measured cell, `CURVE_COLUMNS`; `train_loss` is the mean over the epoch's samples."""
-    rows = [row for record in records if record.measured for row in _curve_rows(folder, record)]
+def curves_frame(cells: Iterable[StoredCell]) -> pd.DataFrame:
+    """Returns one row per evaluation of a measured cell, `CURVE_COLUMNS`.
+
+    `train_loss` is the mean over the epoch's samples.
+    """
+    rows = [row for cell in cells if cell.record.measured for row in _curve_rows(cell)]
     return in_order(pd.DataFrame(rows, columns=CURVE_COLUMNS))
 
 
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Rows in the order in which people think of them: our three APIs from low to high, small before large."""
+    """Returns the rows sorted: our three APIs from low to high level, small before large."""
     orders = {
         "implementation": ["lowlevel", "estimator", "keras"],
         "profile": ["default", "tuned"],
@@ -189,14 +176,15 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(keys, key=rank, kind="stable").reset_index(drop=True)
 
 
-def _identity(record: raw.CellRecord) -> dict:
+def _identity(record: CellRecord) -> dict:
     return {
         name: getattr(record, name)
         for name in ("implementation", "profile", "dataset", "outputs", "seed")
     }
 
 
-def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) -> dict:
+def _result_row(cell: StoredCell, throughput: pd.DataFrame) -> dict:
+    record, steps = cell.record, cell.steps
     row = {
         **_identity(record),
         "status": record.status,
@@ -208,7 +196,6 @@ def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) 
     }
     if not record.measured:
         return row
-    steps = raw.read_steps(folder, record.name)
     steady = steps[steps["kind"] == "steady"]
     quartiles = (steady["seconds"] / steady["steps"]).quantile([0.25, 0.5, 0.75]).to_numpy() * 1e3
     variant = _variant(throughput, record)
@@ -251,12 +238,12 @@ def _result_row(folder: Path, record: raw.CellRecord, throughput: pd.DataFrame) 
         "code_lines": record.code_lines,
         "statements": record.statements,
         "api_names": record.api_names,
-        "saturation": saturation_by_epoch(folder, record).iloc[-1],
+        "saturation": saturation_by_epoch(cell).iloc[-1],
     }
 
 
-def _variant(throughput: pd.DataFrame, record: raw.CellRecord) -> dict:
-    """The row of a cell's variant, or nothing."""
+def _variant(throughput: pd.DataFrame, record: CellRecord) -> dict:
+    """Returns the row of a cell's variant, or nothing."""
     if not len(throughput):
         return {}
     own = throughput[
@@ -267,14 +254,14 @@ def _variant(throughput: pd.DataFrame, record: raw.CellRecord) -> dict:
     return own.iloc[0].dropna().to_dict() if len(own) else {}
 
 
-def _curve_rows(folder: Path, record: raw.CellRecord) -> list[dict]:
-    steps = raw.read_steps(folder, record.name)
+def _curve_rows(cell: StoredCell) -> list[dict]:
+    record, steps = cell.record, cell.steps
     sums = (
         steps.assign(total=steps["loss"] * steps["samples"])
         .groupby("epoch")[["total", "samples"]]
         .sum()
     )
-    saturation = saturation_by_epoch(folder, record)
+    saturation = saturation_by_epoch(cell)
     return [
         {
             **_identity(record),
@@ -288,13 +275,12 @@ def _curve_rows(folder: Path, record: raw.CellRecord) -> list[dict]:
     ]
 
 
-def saturation_by_epoch(folder: Path, record: raw.CellRecord) -> pd.Series:
-    """Share of saturated outputs of the fixed batch, by epoch."""
-    outputs = raw.read_outputs(folder, record.name)
-    probes = outputs[outputs["batch"] == "probe"]
+def saturation_by_epoch(cell: StoredCell) -> pd.Series:
+    """Returns the share of saturated outputs of the fixed batch, by epoch."""
+    probes = cell.outputs[cell.outputs["batch"] == "probe"]
     return pd.Series(
         {
-            epoch: saturated_share(raw.class_outputs(rows), record.outputs)
+            epoch: saturated_share(class_outputs(rows), cell.record.outputs)
             for epoch, rows in probes.groupby("epoch")
         }
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 
-from bench.results.cells import write_bytes
+from bench.durable import write_bytes
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported

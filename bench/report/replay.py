@@ -10,11 +10,11 @@ import plotly.graph_objects as go
 from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
+from bench.durable import write_text
 from bench.measure.saturation import right, saturated_rows
 from bench.report.page import figure_html
 from bench.report.pictures import color_of
 from bench.report.plots import GRADIENT_FLOOR, escaped
-from bench.results import cells as raw
 from bench.results.files import RawFileError, read_json
 from bench.results.typed import as_fields
 from bench.run.replay import FILE
@@ -84,7 +84,7 @@ def write_replay(folder: Path) -> str:
         losses=figure_html(_losses(trainings)),
         norms=figure_html(_norms(trainings)),
     )
-    raw.write_text(folder / "replay.html", page)
+    write_text(folder / "replay.html", page)
     texts = (
         [f"the first log: {check}" for check in checks]
         + frozen_texts(trainings)

@@ -1,4 +1,4 @@
-"""A sweep as a table, a plot and words."""
+"""The report of a sweep over sizes: a table, a plot and words."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
 
+from bench.durable import write_text
 from bench.measure.cost_model import MATTERS, fit_cost_model
 from bench.measure.step_breakdown import PARTS
+from bench.measure.throughput import Throughput
 from bench.report.pictures import COLORS
 from bench.report.plots import escaped
-from bench.report.rounds import Rounds, read_rounds, throughput_frame
-from bench.results import cells as raw
+from bench.report.rounds import throughput_frame
+from bench.results.files import checked_json
+from bench.results.rounds import Rounds, read_rounds
 from bench.results.typed import as_fields
 from bench.text_tables import as_markdown, as_text
 
 
 @dataclass(frozen=True)
 class SweepReport:
-    """What the terminal shows."""
+    """What the terminal shows: the sizes, the fitted cost models, and findings."""
 
     sizes: pd.DataFrame
     laws: pd.DataFrame
@@ -38,7 +41,7 @@ def write_sweep(folder: Path) -> SweepReport:
     """
     problems: list[str] = []
     path = folder / "sweep.json"
-    skipped = as_fields({"skipped": "list[str]"}, raw.checked_json(path), path)["skipped"]
+    skipped = as_fields({"skipped": "list[str]"}, checked_json(path), path)["skipped"]
     rounds = [one for one in read_rounds(folder, problems) if _is_size(one.dataset, problems)]
     frame = throughput_frame(rounds)
     texts = [*problems, *skipped]
@@ -48,10 +51,10 @@ def write_sweep(folder: Path) -> SweepReport:
     frame = frame.assign(
         batch_size=sizes[0], length=sizes[1], values=sizes[0] * sizes[1]
     ).sort_values(["values", "implementation", "profile"])
-    laws = _laws(frame, {one.dataset: one for one in rounds})
+    laws = _laws(frame, rounds)
     texts += _texts(laws)
     table = _size_table(frame)
-    raw.write_text(folder / "sweep.csv", frame.to_csv(index=False))
+    write_text(folder / "sweep.csv", frame.to_csv(index=False))
     parts = [
         "# Sweep",
         "\n".join(f"- {as_markdown(text)}" for text in texts),
@@ -59,14 +62,14 @@ def write_sweep(folder: Path) -> SweepReport:
         "## Laws",
         as_text(laws, "github"),
     ]
-    raw.write_text(folder / "sweep.md", "\n\n".join(parts) + "\n")
+    write_text(folder / "sweep.md", "\n\n".join(parts) + "\n")
     figure = _plot(frame)
-    raw.write_text(folder / "sweep.html", plotly.io.to_html(figure, include_plotlyjs=True))
+    write_text(folder / "sweep.html", plotly.io.to_html(figure, include_plotlyjs=True))
     return SweepReport(table, laws, texts)
 
 
 def _is_size(dataset: str, problems: list[str]) -> bool:
-    """Whether rounds are of a size: batch size and length, both in figures."""
+    """Returns whether the name of rounds is a size: a batch size and a length, as numbers."""
     if re.fullmatch("[1-9][0-9]{0,8}x[1-9][0-9]{0,8}", dataset):
         return True
     problems.append(f"Left out the throughput of {dataset}, which is no size.")
@@ -99,13 +102,12 @@ def _interval(row: pd.Series, middle: str, low: str, high: str, form: str) -> st
     return f"{row[middle]:{form}} [{row[low]:{form}}, {row[high]:{form}}]"
 
 
-def _laws(frame: pd.DataFrame, rounds: dict[str, Rounds]) -> pd.DataFrame:
-    rows = []
+def _laws(frame: pd.DataFrame, rounds: list[Rounds]) -> pd.DataFrame:
+    """Returns one row per implementation and profile: its cost model, fitted to all sizes."""
+    throughput, rows = {one.dataset: Throughput(one.calls) for one in rounds}, []
     for (implementation, profile), own in frame.groupby(["implementation", "profile"], sort=False):
         step_ms = [
-            row["batch_size"]
-            * 1e3
-            / rounds[row["dataset"]].throughput.of(f"{implementation}-{profile}")
+            row["batch_size"] * 1e3 / throughput[row["dataset"]].of(f"{implementation}-{profile}")
             for _, row in own.iterrows()
         ]
         model = fit_cost_model(own["values"].to_numpy(float), step_ms)
@@ -115,12 +117,17 @@ def _laws(frame: pd.DataFrame, rounds: dict[str, Rounds]) -> pd.DataFrame:
                     "implementation": implementation,
                     "profile": profile,
                     "sizes": str(len(own)),
-                    "fixed ms a step": f"{model.fixed_ms:.3f} [{model.fixed[0]:.3f}, {model.fixed[1]:.3f}]",
-                    "ns a value": f"{model.value_ns:.2f} [{model.value[0]:.2f}, {model.value[1]:.2f}]",
+                    "fixed ms a step": f"{model.fixed_ms:.3f} "
+                    f"[{model.fixed[0]:.3f}, {model.fixed[1]:.3f}]",
+                    "ns a value": f"{model.value_ns:.2f} "
+                    f"[{model.value[0]:.2f}, {model.value[1]:.2f}]",
                     "largest error": f"{model.error:.0%}",
-                    f"fixed cost under {MATTERS:.0%} from (values a batch)": f"{model.stops_mattering:,.0f} [{model.stops[0]:,.0f}, {model.stops[1]:,.0f}]"
-                    if np.isfinite(model.stops_mattering)
-                    else "never",
+                    f"fixed cost under {MATTERS:.0%} from (values a batch)": (
+                        f"{model.stops_mattering:,.0f} "
+                        f"[{model.stops[0]:,.0f}, {model.stops[1]:,.0f}]"
+                        if np.isfinite(model.stops_mattering)
+                        else "never"
+                    ),
                 }
             )
     return pd.DataFrame(rows)
@@ -131,9 +138,9 @@ def _texts(laws: pd.DataFrame) -> list[str]:
         return ["Too few sizes for a model: it takes three."]
     last = laws.columns[-1]
     return [
-        f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever its size, and "
-        f"{row['ns a value']} ns for every value; its fixed cost is less than {MATTERS:.0%} of the step from {row[last]} values a "
-        "batch on."
+        f"{row['implementation']} {row['profile']}: {row['fixed ms a step']} ms a step whatever "
+        f"its size, and {row['ns a value']} ns for every value; its fixed cost is less than "
+        f"{MATTERS:.0%} of the step from {row[last]} values a batch on."
         for _, row in laws.iterrows()
     ]
 
@@ -160,7 +167,8 @@ def _plot(frame: pd.DataFrame) -> go.Figure:
                 "arrayminus": (step_ms - own["batch_size"] * 1e3 / own["high"]).tolist(),
             },
             customdata=own[["batch_size", "length"]].to_numpy(),
-            hovertemplate="batch %{customdata[0]}, length %{customdata[1]}: %{y:.3g} ms<extra></extra>",
+            hovertemplate="batch %{customdata[0]}, length %{customdata[1]}: %{y:.3g} ms"
+            "<extra></extra>",
         )
     figure.update_layout(
         template="plotly_white", title="A step's time against its size", height=600

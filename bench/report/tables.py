@@ -1,15 +1,15 @@
-"""Summary tables: medians over cells, each with its range; nothing here that the frames do not hold."""
+"""Summary tables of the cells: medians over cells, each with its range."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bench.report.frames import in_order
-from bench.results import cells as raw
+from bench.results.cells import StoredCell, cell_name
 from bench.text_tables import power, spread
 
 RANGE_NOTE = "Training and other costs: median of the cells, [lowest, highest]."
@@ -21,7 +21,7 @@ QUICK_NOTE = (
 
 @dataclass(frozen=True)
 class Answer:
-    """A question, its answer in a few words, and what it rests on."""
+    """A question, its answer in a few words, and the numbers behind the answer."""
 
     question: str
     headline: str
@@ -29,7 +29,7 @@ class Answer:
 
 
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
-    """Does it train: a row per dataset, outputs, implementation and profile, over seeds."""
+    """Returns how trainings ended: one row per dataset, outputs, implementation and profile."""
     rows = []
     for (dataset, outputs, implementation, profile), cells in _groups(
         results, ["dataset", "outputs", "implementation", "profile"]
@@ -52,13 +52,23 @@ def training_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def reference(results: pd.DataFrame) -> str:
-    """The implementation that others are compared with: the lowest-level one measured."""
+    """Returns the implementation that others are compared with: the lowest-level one measured."""
     return in_order(results)["implementation"].iloc[0] if len(results) else ""
 
 
-def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
-    """What difference remains between implementations of equal seeds: the largest over seeds, in absolute terms but
-    for the second step's loss, the first that an update has passed through, whose size is anybody's guess."""
+def agreement_table(
+    stored: Mapping[str, StoredCell], results: pd.DataFrame, curves: pd.DataFrame
+) -> pd.DataFrame:
+    """Returns the differences between implementations with equal seeds, the largest over seeds.
+
+    The differences are absolute, except that of the loss of the second step. This is the first
+    loss after an update, and it may have any size, so its difference is relative.
+
+    Args:
+        stored: the cells by name.
+        results: see `bench.report.frames.results_frame`.
+        curves: see `bench.report.frames.curves_frame`.
+    """
     ok = results[(results["status"] == "ok") & (results["profile"] == "default")]
     base = reference(ok)
     rows = []
@@ -66,7 +76,7 @@ def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -
         ok, ["dataset", "outputs", "implementation"]
     ):
         pairs = [
-            _differences(folder, curves, dataset, outputs, seed, base, implementation)
+            _differences(stored, curves, dataset, outputs, seed, base, implementation)
             for seed in cells["seed"]
             if implementation != base and _measured(ok, base, dataset, outputs, seed)
         ]
@@ -95,8 +105,10 @@ def agreement_table(folder: Path, results: pd.DataFrame, curves: pd.DataFrame) -
 
 
 def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
-    """Does a tuned run end as the default one: the largest difference of loss and accuracy at any evaluation, over seeds that
-    both were trained with."""
+    """Returns the differences between tuned and default profiles, over seeds that both have.
+
+    They are the largest differences of loss and accuracy at any evaluation.
+    """
     rows = []
     keys = ["implementation", "dataset", "outputs", "seed", "epoch"]
     default, tuned = (
@@ -132,15 +144,21 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _differences(
-    folder: Path, curves: pd.DataFrame, dataset, outputs, seed, base, implementation
+    stored: Mapping[str, StoredCell],
+    curves: pd.DataFrame,
+    dataset: str,
+    outputs: str,
+    seed: int,
+    base: str,
+    implementation: str,
 ) -> dict:
-    steps = [
-        raw.read_steps(folder, f"{name}-default-{dataset}-{outputs}-{seed}")
+    steps, other_steps = (
+        stored[cell_name(name, "default", dataset, outputs, seed)].steps
         for name in (base, implementation)
-    ]
-    losses = np.abs(
-        steps[0]["loss"] - steps[1]["loss"].reindex(steps[0].index)
-    )  # one may have fewer steps
+    )
+    losses = np.abs(  # one may have fewer steps
+        steps["loss"] - other_steps["loss"].reindex(steps.index)
+    )
     cells = curves[
         (curves["profile"] == "default")
         & (curves["dataset"] == dataset)
@@ -152,15 +170,15 @@ def _differences(
     )
     return {
         "first step": losses.iloc[0],
-        SECOND_STEP: (losses / np.abs(steps[0]["loss"])).iloc[1] if len(losses) > 1 else 0.0,
-        "first epoch": losses[steps[0]["epoch"] == 1].max(),
+        SECOND_STEP: (losses / np.abs(steps["loss"])).iloc[1] if len(losses) > 1 else 0.0,
+        "first epoch": losses[steps["epoch"] == 1].max(),
         "evaluations": (own["evaluation_loss"] - other["evaluation_loss"]).abs().max(),
         "accuracy": (_right(own) - _right(other)).abs().max(),
     }
 
 
 def _right(cells: pd.DataFrame) -> pd.Series:
-    """Accuracy of whole samples: the APIs report theirs in float32."""
+    """Returns the accuracy as a share of whole samples: the APIs report theirs in float32."""
     samples = cells[["true_positives", "true_negatives", "false_positives", "false_negatives"]].sum(
         axis=1
     )

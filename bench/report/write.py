@@ -1,4 +1,4 @@
-"""Makes the whole report of a result folder from its raw files."""
+"""Writes the whole report of a result folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bench.durable import write_text
 from bench.report.answers import answers
 from bench.report.cost import (
     GATE_NOTE,
@@ -18,7 +19,6 @@ from bench.report.cost import (
     code_table,
     cost_texts,
     has_gpu,
-    imports_of,
     kernel_tables,
     other_costs_table,
     tax_table,
@@ -27,11 +27,11 @@ from bench.report.cost import (
 )
 from bench.report.diagnosis import WHY, causes_table, cell_causes, with_causes
 from bench.report.findings import Finding, find
-from bench.report.frames import curves_frame, read_cells, results_frame
+from bench.report.frames import curves_frame, results_frame
 from bench.report.page import render_page
 from bench.report.parity import LEGEND, parity_table, stamp, with_parity
 from bench.report.pictures import draw_curves
-from bench.report.rounds import read_rounds, throughput_frame
+from bench.report.rounds import throughput_frame
 from bench.report.scaling import (
     EXPECTED,
     EXPECTED_NOTE,
@@ -42,15 +42,13 @@ from bench.report.scaling import (
     scaling_table,
 )
 from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, training_table, tuned_table
-from bench.results import cells as raw
-from bench.results.comparisons import read_comparisons
-from bench.results.environment import read_environment
+from bench.results.run import Run
 from bench.text_tables import as_markdown, as_text
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the terminal shows at the end."""
+    """What the terminal shows at the end: tables, notes on them, findings and warnings."""
 
     tables: dict[str, pd.DataFrame]
     notes: list[str]
@@ -59,32 +57,31 @@ class Report:
 
 
 def write_report(folder: Path) -> Report:
-    """Writes results.csv, throughput.csv, curves.csv, results.md, curves.png and report.html from the raw files in `folder`.
+    """Writes the files `bench.results.layout.DERIVED` from the raw files in `folder`.
 
-    Raw files that are damaged, of another version or of another run are named among the findings, and the rest is made.
+    Raw files that are damaged, of another version or of another run are left out, and the findings
+    name them.
 
     Raises:
         RawFileError: environment.json itself cannot be used.
     """
-    environment = read_environment(folder)
-    problems: list[str] = []
-    rounds, records = read_rounds(folder, problems), read_cells(folder, problems)
-    imports = imports_of(folder, problems)
+    run = Run.load(folder)
+    environment, rounds, comparisons = run.environment, run.rounds, run.comparisons
     throughput = throughput_frame(rounds)
-    results, curves = results_frame(folder, records, throughput), curves_frame(folder, records)
-    comparisons = read_comparisons(folder, problems)
-    agreement = agreement_table(folder, results, curves)
+    results = results_frame(run.cells.values(), throughput)
+    curves = curves_frame(run.cells.values())
+    agreement = agreement_table(run.cells, results, curves)
     shown = stamp(results, comparisons)
     shown_throughput = stamp(throughput, comparisons) if len(throughput) else throughput
     ok = shown[shown["status"] == "ok"]
-    causes = cell_causes(folder, records)
+    causes = cell_causes(run.cells.values())
     tables = {
         "Is it the same network?": parity_table(comparisons),
         "Does it train?": training_table(shown),
         WHY: causes_table(causes),
         QUESTION: throughput_table(shown_throughput),
         "Where does the time of a step go?": tax_table(shown_throughput),
-        "What else does it cost?": other_costs_table(ok, imports),
+        "What else does it cost?": other_costs_table(ok, run.imports),
         SCALING: scaling_table(results),
         EXPECTED: expected_table(results),
         "How much code is it?": code_table(results[results["status"] == "ok"]),
@@ -104,27 +101,27 @@ def write_report(folder: Path) -> Report:
         if title in tables
     ]
     findings = [
-        *(Finding("training", problem) for problem in problems),
-        *find(folder, results, agreement, comparisons),
+        *(Finding("training", problem) for problem in run.problems),
+        *find(run.cells, results, agreement, comparisons),
         *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds)),
     ]
     warnings = warning_texts(rounds, environment)
     if environment["quick"]:
         notes.append(QUICK_NOTE)
 
-    raw.write_text(
+    write_text(
         folder / "results.csv",
         with_causes(with_parity(results, comparisons), causes).to_csv(index=False),
     )
-    raw.write_text(folder / "throughput.csv", throughput.to_csv(index=False))
-    raw.write_text(folder / "curves.csv", curves.to_csv(index=False))
-    raw.write_text(folder / "results.md", _markdown(tables, notes, findings, warnings, environment))
+    write_text(folder / "throughput.csv", throughput.to_csv(index=False))
+    write_text(folder / "curves.csv", curves.to_csv(index=False))
+    write_text(folder / "results.md", _markdown(tables, notes, findings, warnings, environment))
     if len(curves):
         draw_curves(stamp(curves, comparisons), folder / "curves.png")
-    raw.write_text(
+    write_text(
         folder / "report.html",
         render_page(
-            answers(folder, results, shown_throughput, agreement, comparisons),
+            answers(run.cells, results, shown_throughput, agreement, comparisons),
             findings,
             warnings,
             tables,
@@ -157,8 +154,8 @@ def _markdown(
         )
     parts += [
         as_markdown(
-            f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, {environment['cpu']}, "
-            f"{environment['cores_available']} cores."
+            f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, "
+            f"{environment['cpu']}, {environment['cores_available']} cores."
         )
     ]
     return "\n\n".join(parts) + "\n"

@@ -1,57 +1,66 @@
-"""The raw files of a result folder: what the cells measured, from which every figure is derived later.
+"""Cells: one training each, of one implementation, profile, dataset, kind of outputs and seed.
 
-    parity/*.json           comparisons of ports: see `bench.results.comparisons`
-    rounds/*                throughput: see `bench.results.rounds`
-    imports.json            the timed imports: implementation, round, import_s
-    cells/NAME.json         a `CellRecord`
-    steps/NAME.csv          one row a call that trains: see `bench.measure.recorder.Recorder`
-    outputs/NAME.csv        the outputs handed to the loss: of the fixed batch after every epoch (`probe`), and of
-                            every sample of the evaluation split after the last (`evaluation`)
-    logs/NAME.log           what TensorFlow and the implementation printed
-
-NAME is implementation-profile-dataset-outputs-seed. A file that is cut short, or of another version, raises a `RawFileError` that
-names it. Times are seconds on the machine's monotonic clock.
+A cell is a record, cells/NAME.json, and, once it has trained to its end, a table of its training
+calls and one of its outputs. The record is written last, and holds the digests of both tables.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from bench.durable import write_bytes, write_text  # noqa: F401  for all that writes raw files
-from bench.results.files import FOLDERS, MOST_TABLE, RawFileError, read_bytes, read_json  # noqa: F401  raw.FOLDERS
-from bench.results.plausibility import check_log, check_measured, outputs_of, steps_of
+from bench.durable import write_text
+from bench.results.digests import digests, read_checked
+from bench.results.files import RawFileError, checked_json, left_out
+from bench.results.layout import FORMAT
+from bench.results.outputs import outputs_file, read_outputs
+from bench.results.plausibility import check_log
+from bench.results.steps import read_steps, steps_file
 from bench.results.typed import as_fields, as_record
+from bench.task import Evaluation
 
-FORMAT = 3
-"""To be raised when the files change their layout."""
+STATUSES = (
+    "ok",
+    "failed",
+    "timeout",
+    "out_of_memory",
+    "diverged",
+    "unavailable",
+    "interrupted",
+)
+"""How a cell or a variant ended.
 
-STATUSES = ("ok", "failed", "timeout", "out_of_memory", "diverged", "unavailable", "interrupted")
-"""How a cell or a variant ended: measured; by an exception or a signal; killed for its time or memory, or without any left;
-with a loss that is not finite; not started for want of a module; killed by Ctrl-C."""
+ok: it was measured. failed: an exception or a signal ended it. timeout, out_of_memory: it took more
+time or memory than it may, or found no memory. diverged: a loss is not finite. unavailable: a
+module that it needs is not installed. interrupted: Ctrl-C.
+"""
 
-IMPORTS = "imports.json"
-DERIVED = ("results.csv", "throughput.csv", "curves.csv", "results.md", "curves.png", "report.html")
-"""What the report makes of the raw files, into the same folder."""
-
-MOST_FILES = 10
-"""That a record has."""
+EVALUATION = {
+    "epoch": "int",
+    **{entry.name: str(entry.type) for entry in fields(Evaluation)},
+    "gradient_norm": "float",
+    "began_s": "float",
+    "ended_s": "float",
+}
+"""The fields of an evaluation in a record, with their types."""
 
 
 @dataclass
 class CellRecord:
-    """One cell. `status` is one of `STATUSES`, and `reason` says in a line why it is not `ok`; `fingerprint` is the hash of all that
-    decides what the cell ends with. `batch_size` is that of all `workers` together.
+    """What is known of one cell, apart from its tables.
 
-    `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock, `trained_s` the moment at which
-    `train` was called, `began_s` that at which its first step was next; `data` is the dataset's digest, `sha256` that
-    of the cell's other files. `checkpoints` has the seconds that writing each took, `checkpoint_bytes` the size of the last.
+    `status` is one of `STATUSES`, and `reason` says in one line why it is not `ok`. `fingerprint`
+    is the hash of all that decides the result. `data` is the digest of the dataset. `batch_size`
+    is that of all `workers` together.
+
+    `forked_s`, `ended_s` and the times in `evaluations` are seconds on the monotonic clock.
+    `trained_s` is when `train` was called, and `began_s` when its first step began. `checkpoints`
+    has the seconds that writing each took, `checkpoint_bytes` the size of the last. `sha256` has
+    the digests of the cell's tables.
     """
 
     name: str
@@ -86,163 +95,134 @@ class CellRecord:
 
     @property
     def measured(self) -> bool:
-        """Whether it trained to its end: its steps and outputs are there, be they finite or not."""
+        """Whether it trained to its end, so that its tables are there."""
         return bool(self.sha256)
 
 
-def checked_json(path: Path) -> dict:
-    """A JSON object written by this version.
+@dataclass(frozen=True)
+class StoredCell:
+    """A cell as it was read: its record, training calls and outputs.
 
-    Raises:
-        FileNotFoundError: there is none.
-        RawFileError: it is cut short, no object, or of another version.
+    The two tables are empty if the cell did not train to its end.
     """
-    content = read_json(path)
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        found = found if isinstance(found, int) else "another program"
-        raise RawFileError(
-            path, f"is of format {found}, this version reads {FORMAT}: measure again"
-        )
-    return content
+
+    record: CellRecord
+    steps: pd.DataFrame
+    outputs: pd.DataFrame
 
 
-def digests(folder: Path, files: Iterable[str]) -> dict[str, str]:
-    """SHA-256 of files in `folder`, for the record that is written after them."""
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
+def cell_name(implementation: str, profile: str, dataset: str, outputs: str, seed: int) -> str:
+    """Returns the name of a cell."""
+    return f"{implementation}-{profile}-{dataset}-{outputs}-{seed}"
 
 
-def check_digests(folder: Path, sha256: dict[str, str]) -> None:
-    """The files that a record names are whole, and those that were written with it.
-
-    Raises:
-        RawFileError: one is missing, cut short or another.
-    """
-    for name, digest in list(sha256.items())[:MOST_FILES]:
-        path = folder / Path(name).parent.name / Path(name).name  # never out of the folder
-        try:
-            content = read_bytes(path, MOST_TABLE)
-        except FileNotFoundError as error:
-            raise RawFileError(path, "is missing") from error
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise RawFileError(path, "is cut short, changed, or of another run")
+def record_file(name: str) -> str:
+    """Returns the file of a cell's record, relative to the result folder."""
+    return f"cells/{name}.json"
 
 
 def cell_files(name: str) -> tuple[str, ...]:
-    """The files of a cell that is measured, its record first."""
-    return f"cells/{name}.json", f"steps/{name}.csv", f"outputs/{name}.csv"
+    """Returns the files of a cell relative to the result folder, its record first."""
+    return record_file(name), steps_file(name), outputs_file(name)
 
 
 def write_cell(folder: Path, record: CellRecord) -> None:
-    """The record; to be written last, since a cell counts as measured once it is there."""
-    _, *others = cell_files(record.name)
-    record.sha256 = digests(folder, others if record.evaluations else ())
+    """Writes the record. Call it last: a cell counts as measured once its record is there."""
+    _, *tables = cell_files(record.name)
+    record.sha256 = digests(folder, tables if record.evaluations else ())
     write_text(
-        folder / "cells" / f"{record.name}.json",
+        folder / record_file(record.name),
         json.dumps({"format": FORMAT, **asdict(record)}, indent=1),
     )
 
 
 def read_cell(folder: Path, name: str) -> CellRecord:
-    """One record.
+    """Returns the record of a cell; all its files are checked. See `read_stored_cell`."""
+    return read_stored_cell(folder, name).record
+
+
+def read_stored_cell(folder: Path, name: str) -> StoredCell:
+    """Reads a cell.
 
     Raises:
-        FileNotFoundError: the cell has not been measured, or not to its end.
+        FileNotFoundError: there is no record.
         RawFileError: one of its files is damaged, of another version, or of another cell.
     """
-    path = folder / "cells" / f"{name}.json"
+    path = folder / record_file(name)
     content = checked_json(path)
     del content["format"]
     record = as_record(CellRecord, content, path)
     if record.name != name:
         raise RawFileError(path, f"holds the cell {record.name}")
     check_log(record.log, path)
-    check_digests(folder, record.sha256)
-    if record.status == "ok":
-        check_measured(record, read_steps(folder, name), read_outputs(folder, name), path)
-    return record
+    contents = read_checked(folder, record.sha256, (steps_file(name), outputs_file(name)))
+    if record.status != "ok" and not record.measured:
+        return StoredCell(record, pd.DataFrame(), pd.DataFrame())
+    steps = read_steps(folder, name, contents.pop(steps_file(name), None))
+    outputs = read_outputs(folder, name, contents.pop(outputs_file(name), None))
+    _check_measured(record, steps, outputs, path)
+    return StoredCell(record, steps, outputs)
+
+
+def _check_measured(
+    record: CellRecord, steps: pd.DataFrame, outputs: pd.DataFrame, path: Path
+) -> None:
+    """Checks that a cell that trained to its end is complete, and that its tables agree with it.
+
+    Its evaluations keep the fields of `EVALUATION` alone.
+    """
+    identity = (record.implementation, record.profile, record.dataset, record.outputs, record.seed)
+    if record.name != cell_name(*identity):
+        raise RawFileError(path, "is named otherwise than its fields say")
+    if None in (record.parameters, record.code_lines, record.statements, record.api_names):
+        raise RawFileError(path, "lacks counts of a cell that finished")
+    record.evaluations = [
+        as_fields(EVALUATION, evaluation, path) for evaluation in record.evaluations
+    ]
+    epochs = [evaluation["epoch"] for evaluation in record.evaluations]
+    if not epochs or epochs != list(range(1, record.epochs + 1)):
+        raise RawFileError(path, "does not have one evaluation per epoch")
+    if not all(0 <= evaluation["accuracy"] <= 1 for evaluation in record.evaluations):
+        raise RawFileError(path, "has an accuracy outside of 0 to 1")
+    probed = outputs.loc[outputs["batch"] == "probe", "epoch"]
+    if not (
+        set(epochs) <= set(steps["epoch"])
+        and set(epochs) <= set(probed)
+        and (outputs["batch"] == "evaluation").any()
+    ):
+        raise RawFileError(path, "has an epoch whose steps or outputs are missing")
 
 
 def cell_names(folder: Path) -> list[str]:
-    """Names of all records of a folder."""
+    """Returns the names of all records of a folder."""
     return [path.stem for path in sorted((folder / "cells").glob("*.json"))]
 
 
-def write_imports(folder: Path, rows: list[dict], fingerprint: str = "") -> None:
-    """The timed imports, see above, and the hash of what was imported."""
-    write_text(
-        folder / IMPORTS,
-        json.dumps({"format": FORMAT, "fingerprint": fingerprint, "imports": rows}, indent=1),
-    )
+def read_cells(
+    folder: Path, settings: Mapping[str, dict], problems: list[str]
+) -> dict[str, StoredCell]:
+    """Reads all cells of a folder, by name.
 
-
-def read_imports(folder: Path) -> pd.DataFrame:
-    """The timed imports, a row each; none if they were not measured.
-
-    Raises:
-        RawFileError: the file is damaged, or of another version.
+    Args:
+        folder: the result folder.
+        settings: the settings of the run, by dataset. Cells measured on other data, or for another
+            number of epochs, are left out.
+        problems: receives a line for each cell that is left out.
     """
-    path, columns = folder / IMPORTS, {"implementation": "str", "round": "int", "import_s": "float"}
-    rows = (
-        as_fields({"imports": "list[dict]"}, checked_json(path), path)["imports"]
-        if path.is_file()
-        else []
-    )
-    return pd.DataFrame([as_fields(columns, row, path) for row in rows], columns=list(columns))
+    cells = {}
+    for name in cell_names(folder):
+        try:
+            cell = read_stored_cell(folder, name)
+            _check_settings(cell.record, settings, folder / record_file(name))
+        except RawFileError as error:
+            problems.append(left_out(f"the cell {name}", error))
+        else:
+            cells[name] = cell
+    return cells
 
 
-def read_imports_fingerprint(folder: Path) -> str | None:
-    """The hash of what was imported; None if it is not known."""
-    try:
-        return checked_json(folder / IMPORTS).get("fingerprint")
-    except (OSError, RawFileError):
-        return None
-
-
-def write_steps(folder: Path, name: str, steps: list[dict]) -> None:
-    write_text(folder / "steps" / f"{name}.csv", pd.DataFrame(steps).to_csv(index=False))
-
-
-def read_steps(folder: Path, name: str) -> pd.DataFrame:
-    """The calls of a cell that train, with the column `seconds`, each call's own time.
-
-    Raises:
-        RawFileError: there is no such table.
-    """
-    steps = steps_of(folder / "steps" / f"{name}.csv")
-    return steps.assign(seconds=steps["ended_s"] - steps["began_s"])
-
-
-def write_outputs(folder: Path, name: str, tables: list[pd.DataFrame]) -> None:
-    write_text(
-        folder / "outputs" / f"{name}.csv",
-        pd.concat(tables).to_csv(index=False, float_format="%.9g"),
-    )
-
-
-def outputs_table(batch: str, epoch: int, labels: np.ndarray, outputs: np.ndarray) -> pd.DataFrame:
-    """Rows of an outputs file: `batch` is `probe` or `evaluation`; `outputs` float32 [samples, classes]."""
-    columns = {f"output_{column}": outputs[:, column] for column in range(outputs.shape[1])}
-    return pd.DataFrame(
-        {
-            "batch": batch,
-            "epoch": epoch,
-            "sample": np.arange(len(labels)),
-            "label": labels,
-            **columns,
-        }
-    )
-
-
-def read_outputs(folder: Path, name: str) -> pd.DataFrame:
-    """The outputs of a cell, float64, as `outputs_table` lays them out.
-
-    Raises:
-        RawFileError: there is no such table.
-    """
-    return outputs_of(folder / "outputs" / f"{name}.csv")
-
-
-def class_outputs(outputs: pd.DataFrame) -> np.ndarray:
-    """What rows of `read_outputs` have of outputs: float64 [rows, classes]."""
-    return outputs.filter(regex="^output_").to_numpy()
+def _check_settings(record: CellRecord, settings: Mapping[str, dict], path: Path) -> None:
+    expected = settings.get(record.dataset, {})
+    measured_on = (record.data, record.epochs)
+    if record.measured and measured_on != (expected.get("digest"), expected.get("epochs")):
+        raise RawFileError(path, "was measured in another run, on other data or epochs")

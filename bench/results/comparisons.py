@@ -1,4 +1,4 @@
-"""Comparisons among the raw files of a result folder: parity/NAME.json."""
+"""Comparisons of ports, stage by stage: parity/NAME.json."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from bench.durable import write_text
 from bench.parity.result import VERDICTS, Parity
-from bench.results import cells as raw
 from bench.results.files import RawFileError, check_inside, left_out, read_json
 from bench.results.typed import as_fields, as_record
 
 
 @dataclass(frozen=True)
 class StoredComparison:
-    """A comparison of a run: `implementation` against `reference` on `dataset`; `parity` is None if it could not be made,
-    for the reason in `error`; `fingerprint` is the hash of what was compared."""
+    """The comparison of `implementation` with `reference` on `dataset`.
+
+    `parity` is None if they could not be compared, and `error` then says why. `fingerprint` is the
+    hash of what was compared.
+    """
 
     implementation: str
     reference: str
@@ -26,14 +29,15 @@ class StoredComparison:
 
     @property
     def differs(self) -> bool:
+        """Whether the comparison found a difference."""
         return self.parity is not None and not self.parity.same
 
 
 def write_comparison(folder: Path, compared: StoredComparison) -> None:
-    """Stores a comparison among the raw files of a run.
+    """Stores a comparison in a result folder.
 
     Raises:
-        RawFileError: a symbolic link there leads out of the folder.
+        RawFileError: a symbolic link in its place leads out of the folder.
     """
     parity = json.loads(compared.parity.to_json()) if compared.parity else None
     text = json.dumps(
@@ -49,11 +53,11 @@ def write_comparison(folder: Path, compared: StoredComparison) -> None:
     )
     path = comparison_path(folder, compared)
     check_inside(path)
-    raw.write_text(path, text)
+    write_text(path, text)
 
 
 def comparison_path(folder: Path, compared: StoredComparison) -> Path:
-    """Where a comparison is stored."""
+    """Returns the file that a comparison is stored in."""
     slug = "".join(
         letter if letter.isalnum() else "_"
         for letter in f"{compared.implementation}-{compared.reference}"
@@ -62,7 +66,10 @@ def comparison_path(folder: Path, compared: StoredComparison) -> Path:
 
 
 def read_comparisons(folder: Path, problems: list[str]) -> list[StoredComparison]:
-    """The comparisons that a run left; what is wrong with others goes to `problems`."""
+    """Returns the comparisons of a folder, those on small first.
+
+    `problems` receives a line for each that is left out.
+    """
     found = []
     for path in sorted(
         (folder / "parity").glob("*.json"),
@@ -95,5 +102,5 @@ def _read_comparison(path: Path) -> StoredComparison:
         }  # without what is derived
     compared = as_record(StoredComparison, values, path)
     if compared.parity and not {stage.verdict for stage in compared.parity.stages} <= set(VERDICTS):
-        raise RawFileError(path, "has a verdict that is none")
+        raise RawFileError(path, "has an unknown verdict")
     return compared

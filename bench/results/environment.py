@@ -1,13 +1,13 @@
-"""What a run says of its machine, packages and settings: environment.json."""
+"""The machine, packages and settings of a run: environment.json."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.results.cells import RawFileError, checked_json
+from bench.results.files import RawFileError, checked_json
 from bench.results.typed import as_fields
 
-FIELDS = {
+REQUIRED = {
     "python": "str",
     "cpu": "str",
     "cores_available": "int",
@@ -15,24 +15,26 @@ FIELDS = {
     "quick": "bool",
     "settings": "dict[str, dict]",
 }
-MAYBE = {"precision": "float | None", "governor": "list[str]"}
+"""Fields that reports need, with their types."""
+
+OPTIONAL = {"precision": "float | None", "governor": "list[str]"}
+"""Fields that reports use where they are there."""
+
 MOST_DATASETS = 20
+"""Largest number of datasets that is read."""
 
 
 def read_environment(folder: Path) -> dict:
-    """All that environment.json says; what reports compute with is there, and of its type.
+    """Returns all of environment.json. The fields that reports use are checked.
 
     Raises:
-        FileNotFoundError: there is none.
+        FileNotFoundError: there is no such file.
         RawFileError: it cannot be used.
     """
     path = folder / "environment.json"
     environment = checked_json(path)
-    checked = as_fields(
-        {**FIELDS, **{name: kind for name, kind in MAYBE.items() if name in environment}},
-        environment,
-        path,
-    )
+    optional = {name: kind for name, kind in OPTIONAL.items() if name in environment}
+    checked = as_fields({**REQUIRED, **optional}, environment, path)
     if "tensorflow" not in checked["packages"]:
         raise RawFileError(path, "does not say which TensorFlow was measured")
     if len(checked["settings"]) > MOST_DATASETS:

@@ -1,8 +1,9 @@
-"""Reading files that may come from strangers: nothing of them is believed before it was looked at, and none of it is run.
+"""Reading files that may come from strangers: everything is checked, and nothing is run.
 
-A file is read if it is a plain one, lies within its result folder, symbolic links followed, and is not larger than the bound for
-its kind: `MOST_JSON` bytes, or `MOST_TABLE`. JSON is nested `DEEPEST` levels at most, its whole numbers are those that a float
-holds, and its texts are of `LONGEST` characters at most; every text is made `printable`.
+A file is read if it is a regular file, lies within its result folder (symbolic links followed), and
+is not larger than the limit for its kind: `MOST_JSON` bytes, or `MOST_TABLE`. JSON is nested
+at most `DEEPEST` levels, its integers are those that a float holds, and its texts have at most
+`LONGEST` characters. Every text is made `printable`.
 """
 
 from __future__ import annotations
@@ -16,38 +17,44 @@ from pathlib import Path
 import pandas as pd
 
 from bench.errors import UserError, printable
-
-FOLDERS = ("parity", "rounds", "cells", "steps", "outputs", "traces", "logs")
-"""Of a result folder."""
+from bench.results.layout import FOLDERS, FORMAT
 
 MOST_JSON = 16 * 2**20
+"""Largest size of a JSON file in bytes."""
+
 MOST_TABLE = 256 * 2**20
-"""An hour of rounds of eight variants makes about 160 MB."""
+"""Largest size of a table in bytes. An hour of rounds of eight variants makes about 160 MB."""
 
 DEEPEST = 20
+"""Most levels that JSON is nested."""
+
 LONGEST = 10_000
+"""Most characters in a text."""
+
 LONGEST_ERROR = 500
+"""Most characters of an error message that are shown."""
+
 MOST_COLUMNS = 1024
-"""Outputs of 1,000 classes and what stands beside them."""
+"""Most columns of a table: the outputs of 1,000 classes, and the columns before them."""
 
 
 class RawFileError(UserError):
-    """A raw file that cannot be used; the report is made without it."""
+    """A raw file cannot be used. The report is made without it."""
 
     def __init__(self, path: Path, what: str):
         super().__init__(printable(f"{path.parent.name}/{path.name} {what}"[:LONGEST_ERROR]))
 
 
 def left_out(what: str, error: RawFileError) -> str:
-    """How a report names what it was made without."""
+    """Returns the line in which a report names something that it was made without."""
     return printable(f"Left out {what}: {error}.")
 
 
 def check_inside(path: Path) -> None:
-    """A path of a result folder does not lead out of it.
+    """Checks that a path of a result folder does not lead out of it.
 
     Raises:
-        RawFileError: a symbolic link does.
+        RawFileError: it does, through a symbolic link.
     """
     folder = path.parent.parent if path.parent.name in FOLDERS else path.parent
     if not path.resolve().is_relative_to(folder.resolve()):
@@ -55,11 +62,11 @@ def check_inside(path: Path) -> None:
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a file of a result folder.
+    """Returns the content of a file of a result folder.
 
     Raises:
-        FileNotFoundError: there is none.
-        RawFileError: it is no plain file, is larger than `most` bytes, or lies elsewhere.
+        FileNotFoundError: there is no such file.
+        RawFileError: it is not a regular file, is larger than `most` bytes, or lies elsewhere.
     """
     try:
         check_inside(path)
@@ -74,22 +81,19 @@ def read_bytes(path: Path, most: int) -> bytes:
             return file.read(most)
     except FileNotFoundError:
         raise
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # a folder in its place, a loop of links, a name that no file can have
+    except (OSError, RuntimeError, ValueError) as error:
+        # A folder in its place, a loop of links, or a name that no file can have.
         raise RawFileError(
             path, f"cannot be read ({getattr(error, 'strerror', None) or error})"
         ) from error
 
 
 def read_json(path: Path) -> object:
-    """A JSON value.
+    """Returns the value of a JSON file.
 
     Raises:
-        FileNotFoundError: there is none.
-        RawFileError: it is damaged, or not what the head of this module says.
+        FileNotFoundError: there is no such file.
+        RawFileError: it is damaged, or breaks a rule of this module's docstring.
     """
     content = read_bytes(path, MOST_JSON)
     try:
@@ -97,6 +101,23 @@ def read_json(path: Path) -> object:
     except (ValueError, RecursionError) as error:
         raise RawFileError(path, "is damaged: no whole JSON") from error
     return _cleaned(value, DEEPEST, path)
+
+
+def checked_json(path: Path) -> dict:
+    """Returns a JSON object that this version wrote.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        RawFileError: it is damaged, not an object, or of another version.
+    """
+    content = read_json(path)
+    found = content.get("format") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or found != FORMAT:
+        found = found if isinstance(found, int) else "another program"
+        raise RawFileError(
+            path, f"is of format {found}, this version reads {FORMAT}: measure again"
+        )
+    return content
 
 
 def _cleaned(value: object, levels: int, path: Path) -> object:
@@ -115,17 +136,41 @@ def _cleaned(value: object, levels: int, path: Path) -> object:
 
 
 def read_table(
-    path: Path, columns: Mapping[str, str], optional: Mapping[str, str] = {}
-) -> pd.DataFrame:  # noqa: B006
-    """The named columns of a CSV table, each of the pandas type that is said; those of `optional` if they are there.
+    path: Path, columns: Mapping[str, str], optional: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Reads a table. See `parse_table`."""
+    return parse_table(path, read_table_bytes(path), columns, optional)
+
+
+def read_table_bytes(path: Path) -> bytes:
+    """Returns the content of a table.
 
     Raises:
-        RawFileError: the file is missing or damaged, lacks a column, or holds something else in one.
+        RawFileError: the file is missing, or breaks a rule of this module's docstring.
     """
     try:
-        content = read_bytes(path, MOST_TABLE)
+        return read_bytes(path, MOST_TABLE)
     except FileNotFoundError as error:
         raise RawFileError(path, "is missing") from error
+
+
+def parse_table(
+    path: Path,
+    content: bytes,
+    columns: Mapping[str, str],
+    optional: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Returns some columns of a CSV table.
+
+    Args:
+        path: the file, which messages name.
+        content: what the file holds.
+        columns: the pandas type of each column that must be there.
+        optional: the pandas type of each column that may be there.
+
+    Raises:
+        RawFileError: the table is damaged, lacks a column, or holds values of another type.
+    """
     header = content.split(b"\n", 1)[0]
     if b'"' in header or header.count(b",") >= MOST_COLUMNS:
         raise RawFileError(path, "has another header than this version writes")
@@ -133,7 +178,7 @@ def read_table(
     missing = [name for name in columns if name not in found]
     if missing:
         raise RawFileError(path, f"has no column {missing[0]}")
-    types = {name: kind for name, kind in {**columns, **optional}.items() if name in found}
+    types = {name: kind for name, kind in {**columns, **(optional or {})}.items() if name in found}
     try:
         table = pd.read_csv(
             io.BytesIO(content),

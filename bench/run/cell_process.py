@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, cell_files, read_cell, write_cell
+from bench.results.files import RawFileError
 from bench.run.cells import Cell
 from bench.run.limits import Limiter, Limits, ProcessEnded
 from bench.run.worker import new_record, run_cell
@@ -24,7 +25,7 @@ def run_in_process(
     folder: Path,
     limits: Limits,
     on_epoch: Callable[[], None],
-) -> raw.CellRecord:
+) -> CellRecord:
     """Runs a cell. Returns the record that its process left, or one that says how it ended."""
 
     def train(forked_s: float) -> ProcessEnded:
@@ -41,7 +42,7 @@ def run_in_process(
 
 def recorded(
     cell: Cell, fingerprint: str, folder: Path, train: Callable[[float], ProcessEnded]
-) -> raw.CellRecord:
+) -> CellRecord:
     """Calls `train` with the time of its start, and returns the record that it left. If it left
     none, writes one that says how it ended.
 
@@ -50,7 +51,7 @@ def recorded(
         there all the same.
         OSError: A record cannot be written.
     """
-    for name in raw.cell_files(cell.name):
+    for name in cell_files(cell.name):
         (folder / name).unlink(missing_ok=True)
     forked_s, interrupt = time.monotonic(), None
     try:
@@ -58,9 +59,9 @@ def recorded(
     except KeyboardInterrupt as error:
         ended, interrupt = ProcessEnded("interrupted", "Ctrl-C"), error
     try:
-        record = raw.read_cell(folder, cell.name)
-    except (FileNotFoundError, raw.RawFileError) as error:
-        if ended.status == "failed" and isinstance(error, raw.RawFileError):
+        record = read_cell(folder, cell.name)
+    except (FileNotFoundError, RawFileError) as error:
+        if ended.status == "failed" and isinstance(error, RawFileError):
             ended = ProcessEnded("failed", str(error))
         record = new_record(cell, forked_s)
         record.status, record.reason, record.fingerprint, record.ended_s = (
@@ -69,7 +70,7 @@ def recorded(
             fingerprint,
             time.monotonic(),
         )
-        raw.write_cell(folder, record)
+        write_cell(folder, record)
     if interrupt is not None:
         raise interrupt
     return record

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from bench.implementations import is_importable
-from bench.results.cells import FOLDERS
+from bench.results.layout import FOLDERS
 from bench.task import UserError
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, cell_files, read_cell
+from bench.results.files import RawFileError
 from bench.run.cell_process import hear, recorded
 from bench.run.cells import Cell
 from bench.run.limits import Limiter, Limits, ProcessEnded
@@ -31,7 +32,7 @@ def run_on_cluster(
     folder: Path,
     limits: Limits,
     on_epoch: Callable[[], None],
-) -> raw.CellRecord:
+) -> CellRecord:
     """Runs a cell. Returns the record that the chief left, or one that says how the cell ended.
 
     As soon as one member fails, all are ended. See `bench.run.cell_process.recorded`.
@@ -72,7 +73,7 @@ def run_on_cluster(
                     "failed", f"did not end within {GRACE_S:g} s of the chief", ", ".join(late)
                 )
         # The chief's own record only says what the failure did to the chief.
-        (folder / raw.cell_files(cell.name)[0]).unlink(missing_ok=True)
+        (folder / cell_files(cell.name)[0]).unlink(missing_ok=True)
         return ProcessEnded(
             ended.status, f"{ended.who}: {ended.reason}" if ended.who else ended.reason
         )
@@ -81,8 +82,8 @@ def run_on_cluster(
 
 
 def _is_measured(folder: Path, cell: Cell) -> bool:
-    with contextlib.suppress(FileNotFoundError, raw.RawFileError):
-        return raw.read_cell(folder, cell.name).measured
+    with contextlib.suppress(FileNotFoundError, RawFileError):
+        return read_cell(folder, cell.name).measured
     return False
 
 

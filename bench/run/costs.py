@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.process.reaper import ended_with_runner, reaper
-from bench.results import cells as raw
+from bench.results.imports import write_imports
 
 IMPORT_ROUNDS = 2
 """Number of timed imports of each. One takes 6-9 s, nearly all of it for TensorFlow itself."""
@@ -35,7 +35,7 @@ def measure_imports(
             import_s = _time_import(module)
             if import_s is not None:
                 rows.append({"implementation": name, "round": number, "import_s": import_s})
-    raw.write_imports(folder, rows, fingerprint)
+    write_imports(folder, rows, fingerprint)
 
 
 def _time_import(module: str) -> float | None:

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import bench.task
-from bench.results.cells import FORMAT
+from bench.results.layout import FORMAT
 from bench.run.cells import Cell
 from bench.run.rounds import Plan
 from bench.run.variants import Variant

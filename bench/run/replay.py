@@ -15,10 +15,10 @@ from bench.data.source import Source
 from bench.diagnose.diagnose import DiagnosisSetting, diagnose
 from bench.diagnose.explain import explain
 from bench.diagnose.lines import lines_of
+from bench.durable import write_text
 from bench.implementations import IMPLEMENTATIONS
 from bench.parity import ComparisonSetting, compare
 from bench.process.forkserver import with_forkserver
-from bench.results import cells as raw
 from bench.task import OUTPUTS, UserError
 from bench.traps.comparison import on_path
 from bench.traps.injection import write_trapped
@@ -87,7 +87,7 @@ def replay(source: Source, folder: Path, console: Console) -> None:
                     }
                 )
                 progress.advance(bar, 2)
-    raw.write_text(
+    write_text(
         folder / FILE,
         json.dumps({"source": source.name, "trainings": trainings, "comparisons": comparisons}),
     )

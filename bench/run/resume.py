@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, cell_files, read_cell
 from bench.results.comparisons import StoredComparison, comparison_path, read_comparisons
+from bench.results.files import RawFileError
+from bench.results.imports import IMPORTS, read_imports_fingerprint
+from bench.results.layout import DERIVED, FOLDERS
 from bench.results.rounds import (
     VariantRecord,
     measured_datasets,
@@ -36,14 +39,14 @@ class Fingerprints:
 class KeptResults:
     """What need not be measured again."""
 
-    cells: dict[str, raw.CellRecord] = field(default_factory=dict)
+    cells: dict[str, CellRecord] = field(default_factory=dict)
     rounds: dict[str, list[VariantRecord]] = field(default_factory=dict)
     comparisons: dict[tuple[str, str], StoredComparison] = field(default_factory=dict)
     imports: bool = False
 
     def files(self, folder: Path) -> Iterator[Path]:
         for name in self.cells:
-            yield from (folder / file for file in (*raw.cell_files(name), f"logs/{name}.log"))
+            yield from (folder / file for file in (*cell_files(name), f"logs/{name}.log"))
         for dataset in self.rounds:
             for pattern in ("rounds/{}-*", "traces/*-{}-*.pb", "logs/rounds-*-{}.log"):
                 yield from folder.glob(pattern.format(glob.escape(dataset)))
@@ -57,8 +60,8 @@ def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
     kept = KeptResults()
     for name, fingerprint in fingerprints.cells.items():
         try:
-            record = raw.read_cell(folder, name)
-        except (OSError, raw.RawFileError):
+            record = read_cell(folder, name)
+        except (OSError, RawFileError):
             continue
         if record.fingerprint == fingerprint and record.status in BY_ITSELF:
             kept.cells[name] = record
@@ -68,7 +71,7 @@ def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
                 read_rounds_fingerprint(folder, dataset),
                 read_variants(folder, dataset),
             )
-        except (OSError, raw.RawFileError):
+        except (OSError, RawFileError):
             continue
         if fingerprint == fingerprints.rounds.get(dataset) and all(
             record.status == "ok" for record in records
@@ -80,18 +83,18 @@ def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
             key
         ):
             kept.comparisons[key] = compared
-    kept.imports = raw.read_imports_fingerprint(folder) == fingerprints.imports
+    kept.imports = read_imports_fingerprint(folder) == fingerprints.imports
     return kept
 
 
 def remove_others(folder: Path, kept: KeptResults) -> None:
     """Empties a folder of what is not kept, and of what reports made of it."""
     stays = set(kept.files(folder))
-    for name in raw.FOLDERS:
+    for name in FOLDERS:
         for path in (folder / name).glob("*"):
             if path.is_dir():
                 shutil.rmtree(path)
             elif path not in stays:
                 path.unlink()
-    for name in (*raw.DERIVED, *(() if kept.imports else (raw.IMPORTS,))):
+    for name in (*DERIVED, *(() if kept.imports else (IMPORTS,))):
         (folder / name).unlink(missing_ok=True)

@@ -25,8 +25,7 @@ from bench.measure.turns import Turn, TurnRecord, TurnsDone, TurnTaker
 from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.process.reason import one_line
-from bench.results import rounds as raw
-from bench.results.rounds import VariantRecord
+from bench.results.rounds import Turns, VariantRecord, write_rounds
 from bench.run.limits import Limiter, Limits, ProcessEnded
 from bench.run.variants import Variant, balanced_orders
 from bench.run.worker import load, redirect_output, status_of
@@ -45,7 +44,7 @@ class Plan:
     rounds: int
     seconds: float
     budget_s: float = 0.0
-    is_precise: Callable[[raw.Turns], bool] = lambda turns: True
+    is_precise: Callable[[Turns], bool] = lambda turns: True
 
 
 class _Trainee:
@@ -61,7 +60,7 @@ class _Trainee:
         limits: Limits,
     ):
         self._gpus = gpus
-        self.record = raw.VariantRecord(
+        self.record = VariantRecord(
             variant.name,
             variant.implementation,
             variant.module,
@@ -155,7 +154,7 @@ def measure_rounds(
     began = clock()
     limits, stored = limits or Limits(), ""
     trainees: dict[Variant, _Trainee] = {}
-    turns, gpus = raw.Turns(dataset.name), Gpus()
+    turns, gpus = Turns(dataset.name), Gpus()
     try:
         on_progress(f"starting {len(variants)} trainings", 0)
         for variant in variants:
@@ -178,11 +177,11 @@ def measure_rounds(
         for trainee in trainees.values():
             trainee.end()
         records = [trainee.record for trainee in trainees.values()]
-        raw.write_rounds(folder, turns, records, stored)
+        write_rounds(folder, turns, records, stored)
     return records
 
 
-def _round_numbers(plan: Plan, turns: raw.Turns, elapsed_s: Callable[[], float]) -> Iterator[int]:
+def _round_numbers(plan: Plan, turns: Turns, elapsed_s: Callable[[], float]) -> Iterator[int]:
     number = 0
     while number < plan.rounds or (elapsed_s() < plan.budget_s and not plan.is_precise(turns)):
         number += 1
@@ -195,7 +194,7 @@ def _round(
     variants: list[Variant],
     trainees: dict,
     seconds: float,
-    turns: raw.Turns,
+    turns: Turns,
 ) -> None:
     """Runs a turn of each variant, in one mode after the other."""
     orders = balanced_orders(len(variants))
@@ -214,7 +213,7 @@ def _round(
 
 
 def _turn(
-    number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: raw.Turns
+    number: int, place: int, variant: Variant, trainee: _Trainee, turn: Turn, turns: Turns
 ) -> None:
     if trainee.record.status == "ok":
         answer = _or_none(lambda: trainee.take(turn))

@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.data.source import Source, Spec
-from bench.durable import remove_unfinished
+from bench.durable import remove_unfinished, write_text
 from bench.implementations import IMPLEMENTATIONS
 from bench.measure.throughput import AGAIN
 from bench.process.group import call_in_child
-from bench.results import cells as raw
+from bench.results.cells import CellRecord
 from bench.results.environment import read_environment
+from bench.results.files import RawFileError
+from bench.results.layout import FOLDERS, FORMAT
 from bench.results.rounds import VariantRecord, read_variants
 from bench.run.cell_process import run_in_process
 from bench.run.cells import Cell
@@ -97,7 +99,7 @@ def run_grid(
         KeyboardInterrupt: The finished cells are whole, and the running one has a record that says
         it was interrupted.
     """
-    remove_unfinished([folder, *(folder / name for name in raw.FOLDERS)])
+    remove_unfinished([folder, *(folder / name for name in FOLDERS)])
     with console.status("loading TensorFlow ..."):
         environment = call_in_child(describe_environment)
     datasets = {
@@ -121,11 +123,11 @@ def run_grid(
     began = time.monotonic()
 
     def write_environment() -> None:
-        raw.write_text(
+        write_text(
             folder / "environment.json",
             json.dumps(
                 {
-                    "format": raw.FORMAT,
+                    "format": FORMAT,
                     **environment,
                     "quick": grid.quick,
                     "precision": grid.precision,
@@ -243,7 +245,7 @@ def _with_earlier(variants: list[Variant], folder: Path, dataset: str) -> list[V
             for record in read_variants(folder, dataset)
             if record.status == "ok" and record.module in modules
         ]
-    except (OSError, raw.RawFileError):
+    except (OSError, RawFileError):
         earlier = []
     if not any(variant.profile == AGAIN for variant in earlier):
         return variants
@@ -278,7 +280,7 @@ def _settings_with_others(folder: Path, settings: dict) -> dict:
         earlier = read_environment(folder)["settings"]
     except OSError:
         return settings
-    except raw.RawFileError as error:
+    except RawFileError as error:
         raise UserError(f"{folder}: {error}") from error
     differing = [name for name in settings if name in earlier and earlier[name] != settings[name]]
     if differing:
@@ -293,7 +295,7 @@ def _run_cells(
     grid: Grid,
     datasets: dict[str, Dataset],
     fingerprints: dict[str, str],
-    kept: dict[str, raw.CellRecord],
+    kept: dict[str, CellRecord],
     folder: Path,
     console: Console,
 ) -> list[str]:
@@ -338,7 +340,7 @@ def _run_cells(
     return statuses
 
 
-def _line(done: int, cells: int, record: raw.CellRecord) -> str:
+def _line(done: int, cells: int, record: CellRecord) -> str:
     seconds = record.ended_s - record.forked_s
     head = (
         f"{done:3}/{cells}  {record.implementation:10} {record.profile:8} {record.dataset:6} "

@@ -13,8 +13,9 @@ import psutil
 from rich.console import Console
 
 from bench.data.noise import noise_dataset
+from bench.durable import write_text
 from bench.process.group import call_in_child
-from bench.results import cells as raw
+from bench.results.layout import FOLDERS, FORMAT
 from bench.run.environment import describe_environment
 from bench.run.rounds import Plan, measure_rounds
 from bench.run.variants import Variant
@@ -77,7 +78,7 @@ def run_sweep(
 ) -> list[str]:
     """Measures all sizes into `folder`, and first empties it of an earlier sweep. Returns messages
     that say what was skipped."""
-    for name in raw.FOLDERS:
+    for name in FOLDERS:
         shutil.rmtree(folder / name, ignore_errors=True)
     skipped = []
     for number, size in enumerate(sizes, start=1):
@@ -125,11 +126,11 @@ def run_sweep(
             markup=False,
             soft_wrap=True,
         )
-    raw.write_text(
+    write_text(
         folder / "sweep.json",
         json.dumps(
             {
-                "format": raw.FORMAT,
+                "format": FORMAT,
                 "sizes": [[size.batch_size, size.length] for size in sizes],
                 "skipped": skipped,
                 **call_in_child(describe_environment),

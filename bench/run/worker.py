@@ -20,7 +20,9 @@ from bench.measure.checkpoints import checkpoint_bytes, timed_checkpoints
 from bench.measure.code import api_names, count_code_lines, count_statements, modules_of
 from bench.measure.recorder import Recorder
 from bench.process.reason import one_line
-from bench.results import cells as raw
+from bench.results.cells import CellRecord, write_cell
+from bench.results.outputs import outputs_table, write_outputs
+from bench.results.steps import write_steps
 from bench.run.cells import Cell
 from bench.task import Dataset, Observer, Task, Trained
 
@@ -50,7 +52,7 @@ def run_cell(
         with contextlib.suppress(OSError):  # a full disk: the record has the reason
             traceback.print_exc()
     record.ended_s = time.monotonic()
-    raw.write_cell(folder, record)
+    write_cell(folder, record)
     if failure and cell.workers:
         # At once: freeing sessions and iterators would wait for members that have died.
         os._exit(0)
@@ -61,9 +63,9 @@ def task_of(cell: Cell, dataset: Dataset, epochs: int, model_dir: Path) -> Task:
     return Task(dataset, cell.outputs, cell.seed, epochs, model_dir, batch_size=cell.batch_size)
 
 
-def new_record(cell: Cell, forked_s: float) -> raw.CellRecord:
+def new_record(cell: Cell, forked_s: float) -> CellRecord:
     """Returns the record of a cell that has not been measured yet."""
-    return raw.CellRecord(
+    return CellRecord(
         cell.name,
         cell.implementation,
         cell.profile,
@@ -128,7 +130,7 @@ def redirect_output(log: Path) -> None:
 
 
 def _measure(
-    cell: Cell, task: Task, record: raw.CellRecord, folder: Path, progress: Connection
+    cell: Cell, task: Task, record: CellRecord, folder: Path, progress: Connection
 ) -> tuple[str, str]:
     """Trains, and writes all files but the record. Returns status and reason."""
     recorder = Recorder(task, on_epoch=lambda: progress.send(None))
@@ -147,16 +149,16 @@ def _measure(
     modules = modules_of(importlib.import_module(cell.module), profile)
     record.code_lines, record.statements = count_code_lines(modules), count_statements(modules)
     record.api_names = len(api_names(modules))
-    raw.write_steps(folder, cell.name, recorder.steps)
-    raw.write_outputs(
+    write_steps(folder, cell.name, recorder.steps)
+    write_outputs(
         folder,
         cell.name,
         [
             *(
-                raw.outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)
+                outputs_table("probe", epoch, task.dataset.probe.labels, probe.outputs)
                 for epoch, probe in enumerate(recorder.probes, start=1)
             ),
-            raw.outputs_table(
+            outputs_table(
                 "evaluation", task.epochs, task.dataset.evaluation_labels, trained.outputs
             ),
         ],

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from bench.diagnose.diagnose import DiagnosisSetting, diagnose
+from bench.durable import write_text
 from bench.implementations import IMPLEMENTATIONS
 from bench.process.forkserver import with_forkserver
-from bench.results import cells as raw
 from bench.task import PROFILES, UserError
 from bench.traps.comparison import PlantedTrap, TrapComparison, compare_traps, planted
 from bench.traps.injection import write_sound, write_trapped
@@ -189,7 +189,7 @@ def store(path: Path, rows: list[dict]) -> None:
         taken = set(map(tuple, new[keys].astype(str).to_numpy()))
         old = old[[tuple(row) not in taken for row in old[keys].astype(str).to_numpy()]]
         new = pd.concat([old, new])
-    raw.write_text(path, new.to_csv(index=False))
+    write_text(path, new.to_csv(index=False))
 
 
 def _progress(console: Console) -> Progress:

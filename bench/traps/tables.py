@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.data.source import DATASETS
 from bench.diagnose.causes import CAUSES
-from bench.results import cells as raw
+from bench.durable import write_text
 from bench.text_tables import as_text, spread
 from bench.traps.runner import ALONE, CLEAN, COMPARED
 from bench.traps.trap import Trap, gallery
@@ -254,7 +254,7 @@ def write_traps(folder: Path) -> str:
     if len(compared) or len(trainings):
         parts.append("## The matrix\n\n" + as_text(matrix(compared, trainings), "github"))
         parts.append("## Other causes named\n\n" + as_text(misses(compared, trainings), "github"))
-    raw.write_text(folder / "traps.md", "\n\n".join(parts) + "\n")
+    write_text(folder / "traps.md", "\n\n".join(parts) + "\n")
     return (
         "\n"
         + "\n".join(f"- {text}" for text in texts)
