@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from plotly.offline import get_plotlyjs
 
 from bench.durable import write_text
+from bench.errors import UserError
 from bench.measure.saturation import right, saturated_rows
 from bench.report.page import figure_html
 from bench.report.pictures import color_of
@@ -18,7 +19,6 @@ from bench.report.plots import GRADIENT_FLOOR, escaped
 from bench.results.files import RawFileError, read_json
 from bench.results.typed import as_fields
 from bench.run.replay import FILE
-from bench.task import UserError
 from bench.text_tables import as_text
 
 LOG = {
