@@ -53,6 +53,12 @@ def pytest_collection_modifyitems(items):
 
 
 HEAVY = ("tensorflow", "playwright")
+"""Packages that no fast test may need."""
+
+
+def pytest_collection_finish(session):
+    if session.config.option.markexpr == "fast":
+        assert not {name for name in HEAVY if name in sys.modules}, "a file of fast tests is heavy"
 
 
 @contextlib.contextmanager

@@ -37,6 +37,7 @@ FUNCTIONS_UNDER_TEST = (
 )
 
 
+@pytest.mark.fast
 def test_time_goes_to_the_innermost_function_and_what_lies_outside_to_none(api):
     timers = ApiTimers(api.clock)
     timers.open(FUNCTIONS_UNDER_TEST)
@@ -50,6 +51,7 @@ def test_time_goes_to_the_innermost_function_and_what_lies_outside_to_none(api):
     }
 
 
+@pytest.mark.fast
 def test_it_may_be_taken_within_a_timed_function_and_an_exception_does_not_confuse_it(api):
     timers = ApiTimers(api.clock)
     taken = []
@@ -69,6 +71,7 @@ def test_it_may_be_taken_within_a_timed_function_and_an_exception_does_not_confu
     assert timers.take() == {"runtime_s": 5, "api_s": 0}
 
 
+@pytest.mark.fast
 def test_closing_leaves_everything_as_it_was(api):
     before = api.runtime, api.run
     timers = ApiTimers(api.clock)
@@ -78,6 +81,7 @@ def test_closing_leaves_everything_as_it_was(api):
     assert (api.runtime, api.run) == before
 
 
+@pytest.mark.fast
 def test_a_renamed_function_raises_with_its_name_and_nothing_stays_installed(api):
     before = api.runtime, api.run
     for renamed in ("renamed", "Renamed.run", "run.renamed"):
@@ -86,6 +90,7 @@ def test_a_renamed_function_raises_with_its_name_and_nothing_stays_installed(api
         assert (api.runtime, api.run) == before
 
 
+@pytest.mark.fast
 def test_a_module_that_its_imported_package_does_not_have_raises_with_its_name(api):
     before = api.runtime, api.run
     for module in ("json.renamed", "json.renamed.inner"):
@@ -94,6 +99,7 @@ def test_a_module_that_its_imported_package_does_not_have_raises_with_its_name(a
         assert (api.runtime, api.run) == before
 
 
+@pytest.mark.fast
 def test_a_module_never_imported_is_passed_by_and_stays_so(api, monkeypatch):
     monkeypatch.delitem(sys.modules, "json.tool", raising=False)
     timers = ApiTimers(api.clock)

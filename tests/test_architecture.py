@@ -7,6 +7,8 @@ import pytest
 
 from docs.architecture import LEVELS, ROOT, imported_parts
 
+pytestmark = pytest.mark.fast
+
 
 def named_bench_modules(source: str) -> set[str]:
     """Returns the strings that name a module of bench, such as "bench.diagnose.probes:modes_of".

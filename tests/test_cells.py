@@ -4,6 +4,8 @@ import pytest
 
 from bench.run.cells import interleaved
 
+pytestmark = pytest.mark.fast
+
 IMPLEMENTATIONS = {
     "lowlevel": "impl_lowlevel",
     "estimator": "impl_estimator",

@@ -140,6 +140,7 @@ def help_of_bench() -> str:
     return CliRunner().invoke(main, ["--help"], prog_name="bench").output
 
 
+@pytest.mark.fast
 def test_help_lists_every_verb_under_its_heading_in_a_line_of_its_own():
     shown = help_of_bench()
     listed = re.findall(r"^(?:([A-Z][^\n]+):|  (\w+)  +(\S.*))$", shown, re.MULTILINE)
@@ -165,6 +166,7 @@ def test_help_lists_every_verb_under_its_heading_in_a_line_of_its_own():
     assert max(map(len, shown.splitlines())) <= 80
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", [name for verbs in VERBS.values() for name in verbs])
 def test_the_line_of_a_verb_is_how_its_own_help_begins(name):
     command = main.get_command(click.Context(main), name)
@@ -223,6 +225,7 @@ def test_the_console_script_is_the_same_program_by_its_own_name():
     assert process.stdout[20:] == run_module("bench", "--help").stdout[22:]
 
 
+@pytest.mark.fast
 def test_text_from_files_is_shown_as_text(capsys):
     with pytest.raises(SystemExit) as ended, one_line_errors():
         raise UserError("a.csv: row 2 has the label \x1b[31mred\nand more")

@@ -1,6 +1,8 @@
 import importlib
 import importlib.util
 
+import pytest
+
 from bench.measure.code import api_names, code_lines, count_code_lines, count_statements, modules_of
 
 SOURCE = '''"""Docstring."""
@@ -27,6 +29,7 @@ docstring"""
 '''
 
 
+@pytest.mark.fast
 def test_docstrings_comments_and_blank_lines_do_not_count():
     assert {SOURCE.splitlines()[line - 1].strip() for line in code_lines(SOURCE)} == {
         "import os  # a comment",
@@ -61,11 +64,13 @@ def module_of(tmp_path, source):
     return importlib.util.module_from_spec(spec)
 
 
+@pytest.mark.fast
 def test_statements_are_what_the_grammar_calls_one_without_docstrings(tmp_path):
     assert count_statements([module_of(tmp_path, SOURCE)]) == 4  # import, def, return, assignment
     assert count_statements([module_of(tmp_path, "if a: b = 1; c = 2\nelse:\n  pass\n")]) == 4
 
 
+@pytest.mark.fast
 def test_names_of_the_api_are_counted_once_and_in_full(tmp_path):
     source = (
         "import tensorflow as tf\nx = tf.nn.relu(tf.nn.relu(y)).shape\n"

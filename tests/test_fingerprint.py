@@ -26,6 +26,8 @@ from bench.run.rounds import Plan
 from bench.run.variants import Variant
 from bench.task import Batch, Dataset, Split
 
+pytestmark = pytest.mark.fast
+
 DATASET = Dataset(
     "small",
     130,

@@ -6,6 +6,8 @@ import pytest
 
 from bench.measure.gpu import Gpus, over_turn
 
+pytestmark = pytest.mark.fast
+
 
 class NVMLError(Exception):
     pass

@@ -6,6 +6,8 @@ import pytest
 from bench.parity.matching import align_activations, match_variables
 from bench.parity.port import Activation, Variable
 
+pytestmark = pytest.mark.fast
+
 
 def variable(name, *shape, trainable=True, layout=None):
     return Variable(name, shape, "float32", trainable, layout or tuple(range(len(shape))))

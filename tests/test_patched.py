@@ -6,6 +6,8 @@ import pytest
 
 from bench.patched import patched
 
+pytestmark = pytest.mark.fast
+
 
 def test_the_original_comes_back_even_after_an_error():
     original = json.dumps

@@ -6,6 +6,8 @@ import pytest
 from bench.measure.recorder import WARM_UP_STEPS, Recorder, samples_of
 from bench.task import Batch, Dataset, Evaluation, Probe, Split, Task
 
+pytestmark = pytest.mark.fast
+
 EVALUATION = Evaluation(0, 0.5, np.float32(0.25), 1, 2, 3, 4)
 PROBE = Probe(np.float32(1.5), np.zeros((2, 2), np.float32))
 

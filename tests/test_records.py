@@ -26,6 +26,7 @@ def copy(folder, tmp_path):
     return shutil.copytree(folder, tmp_path / "copy")
 
 
+@pytest.mark.fast
 def test_a_record_is_read_in_counts_without_its_baseline(folder):
     record = read_record(folder / "100.hea")
     signal = read_signal(folder, record.header)
@@ -34,6 +35,7 @@ def test_a_record_is_read_in_counts_without_its_baseline(folder):
     assert 0 < record.positive.sum() < len(record.beats)
 
 
+@pytest.mark.fast
 def test_beats_have_the_r_wave_in_the_middle_and_both_classes(folder):
     train, evaluation = both_splits(Records(folder), BEATS)
     assert train.signal.shape == (60, 130)
@@ -44,6 +46,7 @@ def test_beats_have_the_r_wave_in_the_middle_and_both_classes(folder):
     assert wide[train.labels == 1].min() > wide[train.labels == 0].max()
 
 
+@pytest.mark.fast
 def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
     record = read_record(folder / "100.hea")
     for_training, held_out = parts_of([record])
@@ -56,6 +59,7 @@ def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
     )
 
 
+@pytest.mark.fast
 def test_a_strip_needs_three_premature_beats_or_none(folder):
     record = read_record(folder / "100.hea")
     part = Part(record, 0, record.header.length)
@@ -66,6 +70,7 @@ def test_a_strip_needs_three_premature_beats_or_none(folder):
         assert labels.get(start) == {0: 0, 1: None, 2: None}.get(count, 1)
 
 
+@pytest.mark.fast
 def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
     before = Records(folder).fingerprint(BEATS)
     assert Records(copy).fingerprint(BEATS) == before
@@ -74,6 +79,7 @@ def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
     assert Records(copy).fingerprint(BEATS) != before
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("kind", "lowest"),
     [("16", -(2**15)), ("212", -(2**11)), ("80", -(2**7)), ("24", -(2**23)), ("32", -(2**31))],
@@ -90,6 +96,7 @@ def test_a_value_that_is_marked_as_invalid_is_refused_by_its_place(tmp_path, kin
         read_signal(tmp_path, read_header(tmp_path / "r.hea", "ABP"))
 
 
+@pytest.mark.fast
 def test_a_value_that_does_not_fit_is_refused_by_its_place(tmp_path):
     counts = np.full((100, 2), 120)
     counts[40, 1] = 300
@@ -115,6 +122,7 @@ def write_signals(folder, counts, kind, gain):
     )
 
 
+@pytest.mark.fast
 def test_annotations_that_are_too_many_for_a_record_are_not_read(copy):
     with (copy / "100.atr").open("ab") as file:
         file.truncate(2**22 + 1)
@@ -151,6 +159,7 @@ def damage_header(folder):
     (folder / "100.hea").write_text("\x00\x01 nonsense")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -168,6 +177,7 @@ def test_a_damaged_record_is_refused_by_name(copy, damage, message):
         Records(copy)
 
 
+@pytest.mark.fast
 def test_one_class_alone_is_refused(tmp_path):
     write_record(tmp_path, "201", premature_share=0.0)
     with pytest.raises(UserError, match=r"two classes are needed.*class 1"):

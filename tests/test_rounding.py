@@ -6,6 +6,8 @@ import pytest
 from bench.parity import rounding
 from bench.parity.rounding import judge
 
+pytestmark = pytest.mark.fast
+
 ULP = 2.0**-23
 EXACT = np.linspace(1, 2, 1000)
 

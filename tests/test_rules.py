@@ -12,6 +12,8 @@ from bench.diagnose.rules.symptoms import DEAD, GROWN, THROWN, VANISHING, sympto
 from bench.diagnose.training_record import GivenData, KernelHistory, Look, TrainingRecord
 from bench.parity.port import Received
 
+pytestmark = pytest.mark.fast
+
 SAMPLES, BATCH = 640, 32
 GENERATOR = np.random.default_rng(0)
 LABELS = np.tile([0, 1], SAMPLES // 2)

@@ -31,11 +31,13 @@ def test_the_constants_are_what_tensorflow_computes_and_their_gradient_is_zero(
     assert np.all(tape.gradient(loss, logits).numpy() == 0)
 
 
+@pytest.mark.fast
 def test_the_seeds_own_loss_is_explained():
     rows = saturated_rows(np.tile([0.0, 1.0], (100, 1)), np.repeat([1, 0], [52, 48]))
     assert rows.loss == pytest.approx(0.79326165, abs=1e-7)
 
 
+@pytest.mark.fast
 def test_rows_are_told_apart():
     outputs = np.array([[1, 0], [0, 1], [1, 1], [0, 0], [1, 0]], float)
     rows = saturated_rows(outputs, np.array([0, 0, 1, 0, 0]))
@@ -43,6 +45,7 @@ def test_rows_are_told_apart():
     assert rows.loss == pytest.approx((2 * RIGHT + WRONG + 2 * ALIKE) / 5)
 
 
+@pytest.mark.fast
 def test_of_three_classes_too():
     outputs = np.array([[1, 0, 0], [0, 0, 1], [1, 1, 1], [1, 1, 0], [0, 1, 1]], float)
     rows = saturated_rows(outputs, np.array([0, 1, 2, 2, 2]))
@@ -58,6 +61,7 @@ def test_of_three_classes_too():
     assert str(alike(3)) == "ln 3 = 1.0986"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("value", "saturated"),
     [
@@ -76,5 +80,6 @@ def test_both_sides_of_the_threshold(value, saturated):
     assert (saturated_rows(outputs, np.array([0])) is not None) == saturated
 
 
+@pytest.mark.fast
 def test_logits_cannot_saturate():
     assert saturated_share(np.array([[0.0, 1.0]]), "logits") == 0

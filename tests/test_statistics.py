@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import slow_after
 
 from bench.measure.statistics import (
     Ratio,
@@ -11,6 +12,7 @@ from bench.measure.statistics import (
 )
 
 
+@pytest.mark.fast
 def test_a_constant_ratio_has_an_interval_of_no_width():
     base = np.array([1.0, 1.1, 0.9, 1.2, 1.0, 0.8])
     ratio = ratio_of_medians(2 * base, base)
@@ -18,12 +20,14 @@ def test_a_constant_ratio_has_an_interval_of_no_width():
     assert ratio.precision == 0
 
 
+@pytest.mark.fast
 def test_what_disturbs_a_round_disturbs_both_and_cancels():
     base = np.array([1.0, 1.0, 5.0, 1.0, 1.0, 7.0, 1.0, 1.0])
     ratio = ratio_of_medians(1.1 * base, base)
     assert (ratio.low, ratio.high) == (pytest.approx(1.1), pytest.approx(1.1))
 
 
+@pytest.mark.fast
 def test_too_few_rounds_have_a_ratio_and_no_interval():
     ratio = ratio_of_medians(np.full(5, 2.0), np.ones(5))
     assert ratio.value == 2
@@ -31,12 +35,14 @@ def test_too_few_rounds_have_a_ratio_and_no_interval():
     assert ratio.verdict() == "unresolved"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("values", "base"), [(np.ones(3), np.ones(4)), (np.ones(0), np.ones(0))])
 def test_rounds_must_be_paired(values, base):
     with pytest.raises(ValueError, match="paired"):
         ratio_of_medians(values, base)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [
@@ -56,7 +62,7 @@ def test_the_verdict_on_both_sides_of_every_threshold(low, high, verdict):
 
 @pytest.mark.parametrize("rounds", [6, 12])
 @pytest.mark.parametrize("outliers", [0.0, 0.1])
-@pytest.mark.parametrize("truth", [1.0, 0.8])
+@pytest.mark.parametrize("truth", slow_after(1, [1.0, 0.8]))
 def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, truth):
     """Simulates 300 experiments, in which outliers hit one side at a time.
 
@@ -89,6 +95,7 @@ def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
     assert 0.90 <= inside / 300 <= 1.0
 
 
+@pytest.mark.slow
 def test_stopping_when_the_interval_is_narrow_does_not_spoil_it():
     """Adds rounds until the interval is narrow, as `--precision` does; it still holds the truth."""
     generator = np.random.default_rng(7)
@@ -104,15 +111,18 @@ def test_stopping_when_the_interval_is_narrow_does_not_spoil_it():
     assert inside / 200 >= 0.88
 
 
+@pytest.mark.fast
 def test_too_few_rounds_of_either_run_give_no_interval():
     assert np.isnan(ratio_of_independent_medians(np.ones(5), np.ones(30)).low)
     assert ratio_of_independent_medians(np.ones(6), np.ones(6)).low == 1
 
 
+@pytest.mark.fast
 def test_precision_is_half_the_width_relative_to_the_ratio():
     assert Ratio(2.0, 1.8, 2.2, 10).precision == pytest.approx(0.1)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("seed", range(8))
 def test_the_interval_is_the_one_that_can_be_calculated(seed):
     """The median of 9 values drawn from 9 is at most the smallest with a chance of 0.14 %, and at
@@ -123,6 +133,7 @@ def test_the_interval_is_the_one_that_can_be_calculated(seed):
         assert ratio == Ratio(5, 2, 8, 9)
 
 
+@pytest.mark.fast
 def test_the_rounds_of_two_runs_are_drawn_each_by_itself():
     base = np.arange(1.0, 13)
     assert ratio_of_medians(base, base).precision == 0
@@ -130,10 +141,12 @@ def test_the_rounds_of_two_runs_are_drawn_each_by_itself():
     assert ratio_of_independent_medians(base, np.ones(7)).rounds == 7
 
 
+@pytest.mark.fast
 def test_an_outlier_does_not_move_the_ratio_of_two_runs():
     assert ratio_of_independent_medians(np.array([1, 2, 900]), np.array([1, 1, 30])).value == 2
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("low", "high", "verdict"), [(0.96, 1.04, "equivalent"), (0.94, 1.06, "unresolved")]
 )

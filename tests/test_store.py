@@ -66,6 +66,7 @@ def test_a_made_dataset_is_found_again_and_holds_what_was_drawn(cache_here):
     assert np.array_equal(read_back(found.train.files)[0], train.signal)
 
 
+@pytest.mark.fast
 def test_another_recipe_has_another_folder(cache_here):
     folders = {
         store.folder_of(Synthetic(seed), spec)
@@ -116,6 +117,7 @@ def test_a_changed_or_shortened_file_is_noticed(cache_here, name):
     assert name == "manifest.json" or store.open_dataset(Synthetic(), SPEC) is None
 
 
+@pytest.mark.fast
 def test_a_cache_that_cannot_be_written_is_a_users_error(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))

@@ -6,6 +6,8 @@ from bench.data import ecg
 from bench.data.source import QUICK_DATASETS, Spec
 from bench.data.synthetic import Synthetic
 
+pytestmark = pytest.mark.fast
+
 
 class NoVariation:
     """A generator that always draws the middle of a range."""

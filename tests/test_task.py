@@ -3,6 +3,8 @@ import pytest
 
 from bench.task import initial_weights
 
+pytestmark = pytest.mark.fast
+
 
 @pytest.mark.parametrize(
     ("length", "flat", "parameters"), [(130, 2 * 32, 12_786), (60_000, 469 * 32, 969_202)]

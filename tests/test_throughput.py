@@ -7,6 +7,8 @@ from timings import calls_of, turns_of
 from bench.measure.step_breakdown import PARTS, step_breakdown, top_kernels
 from bench.measure.throughput import Throughput
 
+pytestmark = pytest.mark.fast
+
 RATES = {
     "lowlevel-default": [100.0, 50.0, 100.0, 100.0, 200.0, 100.0],
     "lowlevel-tuned": [300.0, 150.0, 300.0, 300.0, 600.0, 300.0],

@@ -16,12 +16,14 @@ TRAPS = gallery()
 SEEDS = 3
 
 
+@pytest.mark.fast
 def test_there_is_one_file_a_trap_and_every_kind_is_there():
     files = {path.stem for path in (ROOT / "bench/traps/gallery").glob("*.py")} - {"__init__"}
     assert set(TRAPS) == files
     assert {trap.number for trap in TRAPS.values()} == set(range(1, 25))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("trap", TRAPS.values(), ids=TRAPS)
 def test_a_trap_is_well_made(trap, tmp_path):
     """Checks that its changes fit today's implementations and make valid Python."""
@@ -40,6 +42,7 @@ def test_a_trap_is_well_made(trap, tmp_path):
                 compile((tmp_path / module / file).read_text(), file, "exec")
 
 
+@pytest.mark.fast
 def test_an_edit_that_does_not_fit_is_refused():
     texts = {"train.py": "a = 1\nb = 2\na = 1\n"}
     assert (
@@ -143,6 +146,7 @@ def test_ports_that_are_no_traps_of_the_gallery_are_explained_too(candidate, cau
     )
 
 
+@pytest.mark.fast
 def test_an_unknown_trap_is_an_error():
     from click.testing import CliRunner
 
@@ -154,6 +158,7 @@ def test_an_unknown_trap_is_an_error():
         )
 
 
+@pytest.mark.fast
 def test_the_table_names_all_and_a_trap_shows_its_change():
     from click.testing import CliRunner
 

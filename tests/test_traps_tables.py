@@ -70,6 +70,7 @@ ALONE = pd.DataFrame(
 )
 
 
+@pytest.mark.fast
 def test_the_matrix_counts_stage_and_cause_together_and_only_trainings_that_changed():
     table = matrix(COMPARED, trap_trainings(ALONE)).set_index("trap")
     assert table.loc["sum_for_mean", ["small", "large", "small alone"]].tolist() == [
@@ -85,6 +86,7 @@ def test_the_matrix_counts_stage_and_cause_together_and_only_trainings_that_chan
     assert table.loc["swapped_arguments", ["small", "small alone"]].tolist() == ["-", "1 of 2"]
 
 
+@pytest.mark.fast
 def test_misses_have_what_was_named_a_row_each():
     rows = misses(COMPARED, trap_trainings(ALONE))
     assert rows[["mode", "trap", "seed", "named"]].to_numpy().tolist() == [
@@ -95,6 +97,7 @@ def test_misses_have_what_was_named_a_row_each():
     ]
 
 
+@pytest.mark.fast
 def test_the_summary_tells_stages_from_causes_and_counts_what_could_not_be_diagnosed():
     clean = pd.DataFrame(
         [
@@ -161,6 +164,7 @@ def test_a_small_full_run_keeps_the_rows_of_others(tmp_path):
     assert "zero_kernels" in (tmp_path / "traps.md").read_text()
 
 
+@pytest.mark.fast
 def test_the_rows_that_come_with_the_project_are_of_today_s_gallery(tmp_path):
     """Checks that the rows are of every trap in every API on every dataset, and of nothing else.
 
@@ -183,6 +187,7 @@ def test_the_rows_that_come_with_the_project_are_of_today_s_gallery(tmp_path):
     assert (tmp_path / "traps.md").read_text() == (MEASURED / "traps.md").read_text()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("option", [[], ["--json"], ["--only", "zero_kernels"]])
 def test_what_a_trap_does_to_accuracy_is_shown(option):
     shown = CliRunner().invoke(main, ["traps", *option], catch_exceptions=False).output

@@ -91,6 +91,7 @@ def runs(dataset):
         }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", NAMES)
 def test_all_of_ours_have_a_tuned_profile(name):
     assert has_profile(IMPLEMENTATIONS[name], "tuned")

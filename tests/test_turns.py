@@ -65,6 +65,7 @@ def seconds(taken):
     return [row["ended_s"] - row["began_s"] for row in taken.rows]
 
 
+@pytest.mark.fast
 def test_it_warms_up_first_and_sends_no_rows_of_that():
     (warm,) = train(call_s=WARM_UP_S / 10)
     assert warm.rows == []
@@ -72,6 +73,7 @@ def test_it_warms_up_first_and_sends_no_rows_of_that():
     assert slow.rows == []
 
 
+@pytest.mark.fast
 def test_a_turn_counts_neither_the_time_it_stood_still_nor_the_calls_in_which_it_settled():
     _, first, second = train(turn_of("steady", 0.25), turn_of("steady", 0.125))
     assert seconds(first) == [CALL_S] * 16
@@ -82,22 +84,26 @@ def test_a_turn_counts_neither_the_time_it_stood_still_nor_the_calls_in_which_it
     assert WARM_UP_S + SETTLE_S <= settled <= WARM_UP_S + SETTLE_S + 3 * CALL_S
 
 
+@pytest.mark.fast
 def test_a_turn_without_settling_loses_its_first_call_alone():
     _, _, second = train(turn_of("steady", 0.125), turn_of("steady", 0.125, settle_s=0))
     assert len(second.rows) == 8
 
 
+@pytest.mark.fast
 def test_a_call_longer_than_the_turn_is_measured_all_the_same():
     _, turn = train(turn_of("steady", 0.1), call_s=5.0, steps=50)
     assert seconds(turn) == pytest.approx([5.0])
     assert turn.rows[0]["steps"] == 50
 
 
+@pytest.mark.fast
 def test_evaluations_and_the_call_after_them_do_not_count():
     _, turn = train(turn_of("steady", 2.0), evaluate_every=50)
     assert set(seconds(turn)) == {CALL_S}
 
 
+@pytest.mark.fast
 def test_partial_batches_count_with_their_own_samples_and_a_resident_batch_has_none():
     _, turn = train(turn_of("steady", 0.5), samples=70, steps=3)
     assert {row["samples"] for row in turn.rows} == {70}
@@ -105,6 +111,7 @@ def test_partial_batches_count_with_their_own_samples_and_a_resident_batch_has_n
     assert {row["samples"] for row in turn.rows} == {96}
 
 
+@pytest.mark.fast
 def test_blocks_alternate_with_and_without_recording_and_lose_no_step():
     _, turn, other = train(turn_of("blocks", 1.0), turn_of("blocks", 1.0))
     assert [row["recorded"] for row in turn.rows] == [True, False] * (len(turn.rows) // 2)

@@ -118,6 +118,7 @@ def test_fractions_and_large_numbers_are_stored_as_float32(tmp_path):
         assert set(np.unique(dataset.probe.signal)) <= set(signal.astype(np.float32).ravel())
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("labels", "classes"),
     [
@@ -148,6 +149,7 @@ def test_the_examples_of_a_scan_are_bounded_by_bytes(length, kept):
     assert len(examples) == kept
 
 
+@pytest.mark.fast
 def test_no_sample_is_in_both_splits_and_each_class_is_in_both():
     labels = np.repeat([0, 1, 2], [100, 10, 2])
     found = orders(labels)
@@ -156,6 +158,7 @@ def test_no_sample_is_in_both_splits_and_each_class_is_in_both():
     assert np.bincount(labels[found["evaluation"]]).tolist() == [20, 2, 1]
 
 
+@pytest.mark.fast
 def test_rows_are_kept_apart_by_file_columns_and_version(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     np.savez(tmp_path / "a.npz", x=SIGNAL, ä=SIGNAL + 1, ö=SIGNAL + 2, y=LABELS, z=LABELS[::-1])
@@ -207,6 +210,7 @@ def write(path, text):
     return path
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -233,6 +237,7 @@ def test_what_cannot_be_used_is_named_in_one_line(tmp_path, name, content, messa
     assert name in str(error.value)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("text", "label", "first", "classes"),
     [
@@ -250,6 +255,7 @@ def test_a_first_line_of_csv_that_is_a_sample_stays_one(tmp_path, text, label, f
     assert scan_file(table).classes == classes
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("text", "label", "message"),
     [
@@ -267,6 +273,7 @@ def test_a_first_line_of_csv_that_cannot_be_told_apart_or_held_is_refused(
         scan_file(UserFile(write(tmp_path / "a.csv", text), label=label))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
@@ -287,6 +294,7 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path, arrays, message):
         scan_file(UserFile(tmp_path / "a.npz"))
 
 
+@pytest.mark.fast
 def test_an_array_that_announces_more_than_it_holds_takes_no_memory(tmp_path):
     np.savez(tmp_path / "a.npz", signal=SIGNAL, label=LABELS)
     with (
@@ -303,6 +311,7 @@ def test_an_array_that_announces_more_than_it_holds_takes_no_memory(tmp_path):
         scan_file(UserFile(tmp_path / "b.npz"))
 
 
+@pytest.mark.fast
 def test_parquet_labels_that_are_lists_are_refused(tmp_path):
     pd.DataFrame({"signal": list(SIGNAL), "label": [[1], [2], [3]] * 30}).to_parquet(
         tmp_path / "a.parquet"
@@ -311,6 +320,7 @@ def test_parquet_labels_that_are_lists_are_refused(tmp_path):
         scan_file(UserFile(tmp_path / "a.parquet", "signal", "label"))
 
 
+@pytest.mark.fast
 def test_an_npy_header_that_announces_gigabytes_is_not_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("signal.npy", "label.npy"):
@@ -323,6 +333,7 @@ def test_an_npy_header_that_announces_gigabytes_is_not_read(tmp_path):
         scan_file(UserFile(tmp_path / "a.npz"))
 
 
+@pytest.mark.fast
 def test_an_npy_of_version_2_is_read(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         for name, array in (("signal.npy", SIGNAL), ("label.npy", LABELS)):
@@ -339,6 +350,7 @@ def write_long_labels(folder, label):
     (folder / "a.csv").write_text("x,label\n" + f"0,{label}\n0,b\n" * 20)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", ["a.npz", "a.parquet", "a.csv"])
 def test_a_label_is_read_to_its_bound(tmp_path, name):
     write_long_labels(tmp_path, "a" * 1000)

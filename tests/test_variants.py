@@ -4,6 +4,8 @@ import pytest
 
 from bench.run.variants import balanced_orders, variants_of
 
+pytestmark = pytest.mark.fast
+
 IMPLEMENTATIONS = {"lowlevel": "impl_lowlevel", "keras": "impl_keras"}
 
 

@@ -6,6 +6,8 @@ from timings import turns_of
 
 from bench.measure.warnings import OTHERS, OUTLIER, SHORTEST_S, SPREAD, is_outlier, warnings_of
 
+pytestmark = pytest.mark.fast
+
 STEADY = [100.0, 100.1, 99.9, 100.2, 99.8, 100.0, 100.1, 99.9]
 
 
