@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from bench.cli.group import main as bench_command
-from bench.report.cost import code_table, tax_table, throughput_table
+from bench.report.cost import code_table, other_costs_table, tax_table, throughput_table
 from bench.report.frames import CURVE_COLUMNS, RESULT_COLUMNS
 from bench.report.tables import training_table, tuned_table
+from bench.results.files import read_json
 from bench.run.train_cli import command as implementation_command
 from bench.text_tables import as_text
 from docs.architecture import ROOT, picture
@@ -56,12 +57,14 @@ def test_the_measured_report_is_that_of_its_csv_files():
     results, throughput, curves = (
         pd.read_csv(MEASURED / f"{name}.csv") for name in ("results", "throughput", "curves")
     )
+    imports = pd.DataFrame(read_json(MEASURED / "imports.json")["imports"])
     ok = results[results["status"] == "ok"]
     counts = ["code_lines", "statements", "api_names"]
     for title, table in {
         "Does it train?": training_table(results),
         "What does each API cost?": throughput_table(throughput),
         "Where does the time of a step go?": tax_table(throughput),
+        "What else does it cost?": other_costs_table(ok, imports),
         "How much code is it?": code_table(ok.astype(dict.fromkeys(counts, int))),
         "Does a tuned run end as the default one?": tuned_table(curves),
     }.items():
