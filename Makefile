@@ -1,4 +1,5 @@
-# Needs Python 3 and make. Everything else is put into .venv, in this folder; uv finds or fetches the right Python.
+# Needs Python 3 and make. Everything else is put into .venv, in this folder.
+# uv finds or fetches the right Python.
 
 UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
@@ -46,7 +47,9 @@ docs: .venv/ready
 	touch $@
 
 .tools/bin/uv:
-	python3 -m venv .tools || { echo "error: python3 has no venv module: install it (Debian: apt install python3-venv), or install uv" >&2; exit 2; }
+	python3 -m venv .tools || { \
+	    echo "error: python3 has no venv module: install it" \
+	        "(Debian: apt install python3-venv), or install uv" >&2; exit 2; }
 	.tools/bin/pip install --quiet --disable-pip-version-check uv
 
 clean:

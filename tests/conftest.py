@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import multiprocessing.util
 import os
 import shutil
@@ -136,9 +138,20 @@ def run_module(*arguments, **options) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="session")
 def quick_run(tmp_path_factory):
-    """Returns (folder, process) of `python -m bench all --quick`."""
-    folder = tmp_path_factory.mktemp("quick")
-    return folder, run_module("bench", "all", "--quick", "--out", folder)
+    """Returns (folder, process) of `python -m bench all --quick`.
+
+    The first worker that needs it runs it, and the others wait for it.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # Each worker has its own folder below the shared one.
+        shared = shared.parent
+    folder, ended = shared / "quick", shared / "quick.json"
+    with (shared / "quick.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ended.exists():
+            run = run_module("bench", "all", "--quick", "--out", folder)
+            ended.write_text(json.dumps([run.args, run.returncode, run.stdout, run.stderr]))
+    return folder, subprocess.CompletedProcess(*json.loads(ended.read_text()))
 
 
 @pytest.fixture(scope="session")
