@@ -5,9 +5,18 @@ import pytest
 import wfdb
 from conftest import both_splits, run_module, write_record
 
-from bench.data.records import Part, Records, _strip_windows, parts_of, read_record, read_signal
+from bench.data.records import (
+    Part,
+    Record,
+    Records,
+    _beat_windows,
+    _strip_windows,
+    parts_of,
+    read_record,
+    read_signal,
+)
 from bench.data.source import Spec
-from bench.data.wfdb_files import read_header
+from bench.data.wfdb_files import Header, read_annotations, read_header
 from bench.task import UserError
 
 BEATS = Spec("small", 130, train=60, evaluation=20)
@@ -208,3 +217,102 @@ def test_a_truncated_record_ends_the_command_with_one_line_and_code_2(copy, tmp_
     assert process.returncode == 2
     assert "record 100" in process.stderr
     assert process.stderr.count("\n") == 1
+
+
+HEADER = Header("r", 10_000, 360.0, 0, 200.0, 0)
+
+
+def test_a_beat_belongs_to_the_part_that_holds_all_of_its_sample():
+    beats = np.array([164, 165, 300, 435, 436])
+    record = Record(HEADER, beats, np.array([True, True, False, True, True]))
+    found = [
+        (int(start), int(label)) for start, label in _beat_windows(Part(record, 100, 500), 130)
+    ]
+    assert found == [(100, 1), (235, 0), (370, 1)]
+
+
+@pytest.mark.parametrize(("length", "starts"), [(500, [0, 500, 1000]), (1500, [0])])
+def test_a_part_is_cut_into_strips_to_its_end(length, starts):
+    part = Part(Record(HEADER, np.array([], int), np.array([], bool)), 0, 1500)
+    assert [start for start, _ in _strip_windows(part, length)] == starts
+
+
+def test_long_strips_overlap():
+    part = Part(Record(HEADER, np.array([], int), np.array([], bool)), 0, 3800)
+    assert [start for start, _ in _strip_windows(part, 2000)] == [0, 900, 1800]
+
+
+def test_any_symbol_that_is_asked_for_counts_as_a_beat(copy):
+    wfdb.wrann("100", "atr", np.array([500, 900]), symbol=["|", "N"], write_dir=str(copy))
+    assert read_record(copy / "100.hea").beats.tolist() == [900]
+    record = read_record(copy / "100.hea", ("|",))
+    assert record.beats.tolist() == [500, 900]
+    assert record.positive.tolist() == [True, False]
+
+
+def test_no_sample_is_drawn_twice(folder):
+    for samples in both_splits(Records(folder), BEATS):
+        assert len(np.unique(samples.signal, axis=0)) == len(samples.signal)
+
+
+def test_records_are_checked_by_the_checksums_beside_them(copy):
+    (copy / "SHA256SUMS.txt").write_text(f"{'0' * 64}  100.dat\n")
+    with pytest.raises(UserError, match=r"100\.dat: damaged or changed"):
+        Records(copy)
+
+
+@pytest.mark.parametrize(
+    ("signal", "channel", "message"),
+    [
+        ("100.dat 212 200(1024)/mV 11 1024", "0", "has no checksum for signal 0"),
+        ("100.dat 212 -200(1024)/mV 11 1024 0 0 0", "0", "gives no gain for signal 0"),
+        ("100.dat 212+512 200(1024)/mV 11 1024 0 0 0", "0", "bytes of 216,512"),
+        ("100.dat 212 200(1024)/mV 11 1024 0 0 0", "1", "has no signal '1'"),
+    ],
+)
+def test_a_header_that_does_not_describe_its_signal_is_refused(copy, signal, channel, message):
+    (copy / "100.hea").write_text(f"100 1 360 144000\n{signal}\n")
+    with pytest.raises(UserError, match=message):
+        read_header(copy / "100.hea", channel)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_not_followed(copy, tmp_path):
+    (copy / "100.dat").rename(tmp_path / "100.dat")
+    (copy / "100.dat").symlink_to(tmp_path / "100.dat")
+    with pytest.raises(UserError, match=r"names the file '100\.dat', which is not in its folder"):
+        read_header(copy / "100.hea")
+
+
+def word(code, number):
+    """One annotation, or the beginning of one, as WFDB writes it."""
+    return (code << 10 | number).to_bytes(2, "little")
+
+
+NORMAL, SKIP, AUX, END = word(1, 500), word(59, 0), word(63, 3), bytes(2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (NORMAL + END + word(1, 1), "damaged or cut short"),
+        (NORMAL + SKIP + b"\xff\xff\x9c\xff" + word(1, 0) + END, "out of order"),
+        (SKIP + b"\x02\x00\x80\x32" + word(1, 0) + END, "out of the signal"),
+    ],
+)
+def test_annotations_that_do_not_fit_the_signal_are_refused(copy, content, message):
+    (copy / "100.atr").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        read_annotations(copy, read_header(copy / "100.hea"))
+
+
+@pytest.mark.parametrize(
+    ("content", "places"),
+    [
+        (NORMAL + word(1, 100) + END, [500, 600]),
+        (NORMAL + AUX + b"(N\0\0" + word(1, 0x100) + END, [500, 756]),
+        (SKIP + b"\x02\x00\x7f\x32" + word(1, 0) + END, [143_999]),
+    ],
+)
+def test_annotations_are_read_to_the_last_value_of_the_signal(copy, content, places):
+    (copy / "100.atr").write_bytes(content)
+    assert read_annotations(copy, read_header(copy / "100.hea"))[0].tolist() == places

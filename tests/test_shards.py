@@ -4,14 +4,16 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import slow_after
+from test_store import read_back
 
 from bench.data import store
 from bench.data.noise import noise_dataset
-from bench.data.shards import shards_of, write_shard
+from bench.data.shards import read_shard_summary, shards_of, write_shard
 from bench.data.source import Samples, Spec
 from bench.data.synthetic import Synthetic
 from bench.implementations import IMPLEMENTATIONS, load_train
@@ -195,3 +197,30 @@ def test_the_shuffle_holds_a_bounded_number_of_samples(sizes, tmp_path):
     long = replace(small.dataset, length=2**30)
     assert Task(long, "logits", 0, 1, tmp_path).shuffle_buffer == 32
     assert np.dtype(long.values).itemsize == 2
+
+
+def test_shards_are_whole_but_for_the_last_of_a_split():
+    shards = shards_of(SPEC, {"train": 100, "evaluation": 30})
+    assert [(shard.split, shard.start, shard.stop) for shard in shards] == [
+        ("train", 0, 40),
+        ("train", 40, 80),
+        ("train", 80, 100),
+        ("evaluation", 0, 30),
+    ]
+
+
+def test_a_shard_numbers_its_samples_by_their_split_and_only_the_first_keeps_a_batch(tmp_path):
+    first, second, _, evaluation = shards_of(SPEC, {"train": 100, "evaluation": 30})
+    for shard in (first, second, evaluation):
+        write_shard(Synthetic(), SPEC, shard, tmp_path)
+    heads = [len(read_shard_summary(tmp_path, shard).head) for shard in (first, second, evaluation)]
+    assert heads == [32, 0, 0]
+    assert read_back(str(tmp_path / second.name))[2].tolist() == list(range(40, 80))
+
+
+def test_an_attempt_that_goes_on_needs_room_for_what_is_missing_alone(tmp_path, monkeypatch):
+    (tmp_path / "made").write_bytes(bytes(1000))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=500))
+    store._check_space(1500, tmp_path)
+    with pytest.raises(UserError, match="MiB are free"):
+        store._check_space(1501, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,7 +28,12 @@ from bench.parity.stages.curve import curve_stage
 from bench.parity.stages.forward import forward_stage
 from bench.parity.stages.metrics import metrics_stage
 from bench.parity.stages.objective import gradients_stage, loss_stage
-from bench.parity.stages.structure import data_stage, initial_stage, same_samples
+from bench.parity.stages.structure import (
+    data_stage,
+    initial_stage,
+    same_samples,
+    variables_stage,
+)
 from bench.parity.stages.update import learning_rate_steps, update_stage
 
 KERNEL, BIAS = "dense/kernel", "dense/bias"
@@ -626,3 +632,19 @@ def test_slots_without_partners_are_noted():
 def test_the_rate_is_looked_at_over_all_steps_and_far_beyond():
     assert learning_rate_steps(3) == [0, 1, 2, 3, 100, 1000, 10_000, 100_000, 1_000_000]
     assert learning_rate_steps(100)[-5:] == [100, 1000, 10_000, 100_000, 1_000_000]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"trainable": False}, "trainable of dense/kernel"),
+        ({"dtype": "float64"}, "dtype of dense/kernel"),
+        ({"shape": (5, 3)}, "variables without a partner (--map FILE can name it)"),
+    ],
+)
+def test_variables_are_compared_by_shape_type_and_whether_they_are_trained(change, what):
+    variable = Variable(KERNEL, (4, 3), "float32", True, (0, 1))
+    match = match_variables([variable], [replace(variable, **change)], {})
+    assert variables_stage(SimpleNamespace(match=match)).difference.what == what
+    renamed = match_variables([variable], [replace(variable, name="a/w")], {})
+    assert variables_stage(SimpleNamespace(match=renamed)).verdict == "bit"

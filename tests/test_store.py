@@ -1,6 +1,7 @@
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,21 @@ def test_a_full_disk_ends_with_one_line_and_code_2_and_leaves_nothing(tmp_path):
         assert list(mount.glob("tf-port-bench/*")) == []
     finally:
         subprocess.run(["umount", mount], check=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"length": 131},
+        {"train": 47},
+        {"evaluation": 15},
+        {"classes": 3},
+        {"values": "float32"},
+        {"shard_bytes": 2**20},
+    ],
+)
+def test_all_of_a_dataset_is_in_its_fingerprint(change):
+    assert store.folder_of(Synthetic(), replace(SPEC, **change)) != store.folder_of(
+        Synthetic(), SPEC
+    )

@@ -13,8 +13,9 @@ from conftest import run_module, write_record
 
 from bench.data import shards, user_files
 from bench.data.estimate import SATURATED, logit_step
-from bench.data.formats.chunk import CHUNK_BYTES
-from bench.data.scan import _keep
+from bench.data.formats import parquet
+from bench.data.formats.chunk import CHUNK_BYTES, Chunk, Unreadable
+from bench.data.scan import _keep, scan
 from bench.data.shards import sha256
 from bench.data.source import QUICK_DATASETS, SPLITS, Samples
 from bench.data.store import make_dataset
@@ -522,3 +523,119 @@ def test_data_without_checksums_are_said_to_be_unprotected(tmp_path, sums, noted
     process = run_module("bench", "data", "--data", path, "--picture", tmp_path / "samples.png")
     assert process.returncode == 0, process.stderr
     assert ("no SHA256SUMS.txt" in process.stdout) == noted
+
+
+def scanned(*signals, labels="ab"):
+    """A scan of pieces of samples; labels take turns."""
+    return scan(
+        Chunk(np.array(signal), np.resize(list(labels), len(signal)), 1.0) for signal in signals
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "values"),
+    [
+        (-32768, 32767, "int16"),
+        (-32769, 0, "float32"),
+        (0, 32768, "float32"),
+        (0.5, 1, "float32"),
+    ],
+)
+def test_whole_numbers_of_16_bits_are_stored_as_such(low, high, values):
+    assert scanned([[low, 0], [0, high]]).values == values
+
+
+def test_equal_and_constant_samples_are_counted():
+    found = scanned([[1, 1, 1], [1, 2, 3], [0, 0, 0]], [[1, 2, 3], [1, 2, 3]])
+    assert (found.constant, found.duplicates) == (2, 2)
+
+
+def test_labels_are_classes_up_to_a_thousand():
+    assert len(scanned(np.zeros((1000, 1)), labels=np.arange(1000)).classes) == 1000
+    with pytest.raises(Unreadable, match="has more than 1,000 different labels"):
+        scanned(np.zeros((1001, 1)), labels=np.arange(1001))
+
+
+def test_examples_are_kept_with_equal_chances():
+    """Of 5,000 samples, each of which holds its number."""
+    kept = scanned(np.arange(5000.0).reshape(-1, 1)).examples[:, 0]
+    assert len(set(kept)) == 256
+    assert np.histogram(kept, bins=5, range=(0, 5000))[0].min() > 256 / 5 / 2
+
+
+def test_a_value_that_is_missing_is_named_by_its_place_in_the_file():
+    with pytest.raises(Unreadable, match="has nan as value 1 of sample 3 "):
+        scanned([[1.0, 2.0], [1.0, 2.0]], [[1.0, 2.0], [1.0, np.nan]])
+
+
+def test_labels_are_places_among_the_sorted_classes():
+    found = scanned([[1], [2], [3]], labels=["b", "c", "a"])
+    assert found.classes == ["a", "b", "c"]
+    assert found.labels.tolist() == [1, 2, 0]
+
+
+def test_a_class_of_a_single_sample_cannot_be_split(tmp_path):
+    np.savez(tmp_path / "a.npz", signal=SIGNAL[:5], label=list("aabbc"))
+    with pytest.raises(UserError, match="has a single sample of class 'c'"):
+        UserData(UserFile(tmp_path / "a.npz"))
+    np.savez(tmp_path / "a.npz", signal=SIGNAL[:6], label=list("aabbcc"))
+    source = UserData(UserFile(tmp_path / "a.npz"))
+    assert source.sizes(source.spec) == {"train": 3, "evaluation": 3}
+
+
+@pytest.mark.parametrize(
+    ("signal", "message"),
+    [
+        ([[1, 2], [3, 4, 5, 6]], "has samples of 2 and of 4 values in one file"),
+        ([[1, 2], None], r"has missing values \(null\) in its signal"),
+        ([[1, 2], [3, None]], "with 1 missing; numbers are needed"),
+    ],
+)
+def test_parquet_lists_that_are_no_samples_of_one_length_are_refused(tmp_path, signal, message):
+    pq.write_table(pa.table({"signal": signal, "label": ["a", "b"]}), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=message):
+        scan_file(UserFile(tmp_path / "a.parquet"))
+
+
+def test_parquet_columns_of_one_name_are_refused(tmp_path):
+    values = [pa.array([1.0, 2.0]), pa.array([3.0, 4.0]), pa.array(["a", "b"])]
+    pq.write_table(pa.Table.from_arrays(values, ["x", "x", "label"]), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match="has two columns of one name"):
+        scan_file(UserFile(tmp_path / "a.parquet"))
+
+
+def test_parquet_rows_are_bounded_by_their_bytes(tmp_path, monkeypatch):
+    table = pa.table({"signal": [[0.0] * 5000, [1.0] * 5000], "label": ["a", "b"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert scan_file(UserFile(tmp_path / "a.parquet")).length == 5000
+    monkeypatch.setattr(parquet, "ROW_BYTES", 8 * 5000)  # the label comes on top
+    with pytest.raises(UserError, match=r"has rows of 40,\d\d\d bytes; 40,000 at most"):
+        scan_file(UserFile(tmp_path / "a.parquet"))
+
+
+def test_usual_names_are_tried_in_their_order(tmp_path):
+    table = pa.table({"data": [[1.0], [2.0]], "signal": [[3.0], [4.0]], "label": ["a", "b"]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert next(UserFile(tmp_path / "a.parquet").chunks()).signal.tolist() == [[3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("signal", "labels", "message"),
+    [
+        (b"\1\2\3\4", [b"a", b"b"], "has 2 labels 'label' in one example"),
+        (b"\1\2\3\4", [], "has 0 labels 'label' in one example"),
+        (b"\1\2\3", [b"a"], "neither numbers nor bytes of int16"),
+    ],
+)
+def test_examples_that_are_no_samples_are_refused(tmp_path, signal, labels, message):
+    import tensorflow as tf
+
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=value))
+        for name, value in (("signal", [signal]), ("label", labels))
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with tf.io.TFRecordWriter(str(tmp_path / "a.tfrecord")) as writer:
+        writer.write(example.SerializeToString())
+    with pytest.raises(UserError, match=message):
+        scan_file(UserFile(tmp_path))
