@@ -1,12 +1,12 @@
-"""The doors by which the three APIs train: `Model.fit`, `Estimator.train` and `Session.run`, and what goes through the last.
+"""Hooks into the calls by which the APIs train: `Model.fit`, `Estimator.train`, `Session.run`.
 
-Nothing in a port is edited: the functions are replaced in this process, which is the port's own.
+The functions are replaced in the port's own process. Nothing in a port's code is changed.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -14,54 +14,65 @@ from tensorflow.python.client import session as session_module
 
 from bench.parity.ports import graph_ops
 from bench.parity.ports.graph import Network
+from bench.patched import patched
 from bench.task import UserError
 
 
 @contextlib.contextmanager
-def replaced(fit=None, estimator_train=None, run=None) -> Iterator[dict]:
-    """Puts functions in the place of the three APIs' training, the last one with the original as first argument."""
-    places = {"fit": (tf.keras.Model, "fit", fit), "run": (session_module.BaseSession, "run", None)}
-    if hasattr(tf, "estimator"):
-        places["estimator_train"] = (
-            tf.compat.v1.estimator.Estimator,
-            "train",
-            estimator_train,
-        )  # of which the other inherits
-    originals = {name: getattr(owner, attribute) for name, (owner, attribute, _) in places.items()}
-    if run is not None:
+def replaced(
+    fit: Callable | None = None,
+    estimator_train: Callable | None = None,
+    run: Callable | None = None,
+) -> Iterator[dict[str, Callable]]:
+    """Replaces the APIs' training calls while the block runs.
 
-        def bound(session, *arguments, **options):
-            return run(originals["run"], session, *arguments, **options)
+    Yields the original functions by the names of the parameters. `fit` and `estimator_train` get
+    the arguments of the original; `run` gets the original itself before them. A TensorFlow without
+    `tf.estimator` has no `estimator_train` to replace.
 
-        places["run"] = (session_module.BaseSession, "run", bound)
-    try:
-        for owner, attribute, function in places.values():
+    Raises:
+        AttributeError: TensorFlow has no function of this name.
+    """
+    hooks = {
+        "fit": (tf.keras.Model, "fit", fit),
+        "run": (session_module.BaseSession, "run", _session_hook(run)),
+    }
+    if hasattr(tf, "estimator"):  # its Estimator inherits from that of TensorFlow 1
+        estimator = tf.compat.v1.estimator.Estimator
+        hooks["estimator_train"] = (estimator, "train", estimator_train)
+    originals = {hook: getattr(owner, name) for hook, (owner, name, _) in hooks.items()}
+    with contextlib.ExitStack() as replacements:
+        for owner, name, function in hooks.values():
             if function is not None:
-                setattr(owner, attribute, function)
+                replacements.enter_context(patched(owner, {name: function}))
         yield originals
-    finally:
-        for name, (owner, attribute, _) in places.items():
-            setattr(owner, attribute, originals[name])
 
 
-def variables(graph) -> list:
+def _session_hook(run: Callable | None) -> Callable | None:
+    """Returns the method that calls `run(original, session, ...)`."""
+    if run is None:
+        return None
+    original = session_module.BaseSession.run
+    return lambda session, *arguments, **options: run(original, session, *arguments, **options)
+
+
+def variables(graph: tf.Graph) -> list[tf.Variable]:
+    """Returns all variables of a graph."""
     return graph.get_collection(tf.compat.v1.GraphKeys.GLOBAL_VARIABLES)
 
 
-def predicts(graph, fetches) -> bool:
-    """Whether fetches depend on what is trained, beyond reading it."""
-    trainable = {
-        variable.op.name
-        for variable in graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES)
-    }
+def predicts(graph: tf.Graph, fetches) -> bool:
+    """Returns whether fetches compute with trainable variables, and do not only read them."""
+    trainable = _trainable_names(graph)
     needed = graph_ops.ancestors(_flat(graph, fetches))
     return any(operation.type == "MatMul" for operation in needed) and any(
         operation.name in trainable for operation in needed
     )
 
 
-def settings(graph, feed_dict: dict) -> dict[str, np.ndarray]:
-    """What is fed besides data, by name: whether it trains, a rate of dropout."""
+def settings(graph: tf.Graph, feed_dict: dict) -> dict[str, np.ndarray]:
+    """Returns the scalars that are fed besides data, by tensor name, such as whether the network
+    trains, or a rate of dropout."""
     fed = {graph.as_graph_element(key): value for key, value in feed_dict.items()}
     return {
         tensor.name: np.asarray(value)
@@ -70,15 +81,21 @@ def settings(graph, feed_dict: dict) -> dict[str, np.ndarray]:
     }
 
 
-def trains(graph, fetches) -> bool:
-    trainable = {
+def trains(graph: tf.Graph, fetches) -> bool:
+    """Returns whether running fetches updates a trainable variable."""
+    return graph_ops.updates_trainables(_flat(graph, fetches), _trainable_names(graph))
+
+
+def _trainable_names(graph: tf.Graph) -> set[str]:
+    """Returns the names of the operations of all trainable variables."""
+    return {
         variable.op.name
         for variable in graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES)
     }
-    return graph_ops.touches_trainables(_flat(graph, fetches), trainable)
 
 
-def _flat(graph, fetches) -> list:
+def _flat(graph: tf.Graph, fetches) -> list[tf.Tensor | tf.Operation]:
+    """Returns the tensors and operations among fetches of any structure."""
     found = []
     for fetch in tf.nest.flatten(_plain(fetches)):
         element = (
@@ -91,7 +108,8 @@ def _flat(graph, fetches) -> list:
 
 
 def _plain(fetches):
-    """Dictionaries with objects for keys, as hooks have, cannot be sorted by `tf.nest`."""
+    """Returns fetches as lists. `tf.nest` cannot sort dictionaries whose keys are objects, and
+    those of session hooks are."""
     if isinstance(fetches, dict):
         return [_plain(value) for value in fetches.values()]
     if isinstance(fetches, (list, tuple)):
@@ -99,22 +117,25 @@ def _plain(fetches):
     return fetches
 
 
-def network_of(graph, fetches, feed_dict: dict) -> Network:
-    """The network behind a training call: its loss is the one scalar that is fetched along with the update."""
+def network_of(graph: tf.Graph, fetches, feed_dict: dict) -> Network:
+    """Returns the network that a training call updates. Its loss is the scalar that is fetched
+    together with the update.
+
+    Raises:
+        UserError: no loss is fetched, or the call's input is not one tensor of features and one of
+            labels.
+    """
     flat = _flat(graph, fetches)
-    trainable = {
-        variable.op.name
-        for variable in graph.get_collection(tf.compat.v1.GraphKeys.TRAINABLE_VARIABLES)
-    }
+    trainable = _trainable_names(graph)
     scalars = [
         fetch
         for fetch in flat
         if isinstance(fetch, tf.Tensor)
         and fetch.dtype.is_floating
         and fetch.shape.rank == 0
-        and not graph_ops.touches_trainables([fetch], trainable)
+        and not graph_ops.updates_trainables([fetch], trainable)
     ]
-    train_ops = [fetch for fetch in flat if graph_ops.touches_trainables([fetch], trainable)]
+    train_ops = [fetch for fetch in flat if graph_ops.updates_trainables([fetch], trainable)]
     if not scalars:
         raise UserError("its loss was not seen: fetch it in the same Session.run as the train_op")
     signal, labels = data_tensors(graph, fetches, feed_dict)
@@ -128,8 +149,13 @@ def network_of(graph, fetches, feed_dict: dict) -> Network:
     return Network(graph, {"signal": signal}, labels, scalars[0], train_op, constants=constants)
 
 
-def data_tensors(graph, fetches, feed_dict: dict) -> list:
-    """(signal, labels): what the iterators behind a call give, or what it is fed. The signal is the larger."""
+def data_tensors(graph: tf.Graph, fetches, feed_dict: dict) -> list[tf.Tensor]:
+    """Returns the tensors of features and of labels. They come from the iterators that a call
+    reads, or are fed. Features have the higher rank.
+
+    Raises:
+        UserError: there are not two such tensors.
+    """
     needed = graph_ops.ancestors(_flat(graph, fetches))
     given = [
         output
@@ -144,7 +170,8 @@ def data_tensors(graph, fetches, feed_dict: dict) -> list:
     ]
     if len(given) != 2:
         raise UserError(
-            f"its input was not seen: features and labels were looked for, {len(given)} tensors were found"
+            "its input was not seen: features and labels were looked for, "
+            f"{len(given)} tensors were found"
         )
     return sorted(
         given, key=lambda tensor: tensor.shape.rank is None or tensor.shape.rank, reverse=True

@@ -1,6 +1,6 @@
-"""Watching a module of the implementation contract: `train(task, observer)` is run, and caught where its API trains.
+"""Runs `train(task, observer)` of a module of the contract, and captures its training.
 
-Where that is, `bench.parity.ports.api_hooks` says.
+The training is captured where its API trains: see `bench.parity.ports.api_hooks`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from bench.parity.ports.keras import KerasPort
 from bench.task import Evaluation, Observer, Probe, Task, Trained, UserError
 
 HEAD = 8
-"""Values kept of each sample, to be shown side by side."""
+"""Number of values of each sample that are kept, to be shown side by side."""
 
 Train = Callable[[Task, Observer], Trained]
 
 
-class _Caught(BaseException):
-    """Ends a training at its first step. No port's `except Exception` stops it."""
+class _FirstStep(BaseException):
+    """Ends a training at its first step. It is no `Exception`, which a port might catch."""
 
     def __init__(self, make_port: Callable[[], Port]):
         super().__init__()
@@ -42,7 +42,7 @@ class _Caught(BaseException):
 
 
 class Listener:
-    """An observer that keeps evaluations and knows when the first step is next."""
+    """Keeps reported losses and evaluations, as an observer. `training` is set when steps begin."""
 
     def __init__(self) -> None:
         self.training = False
@@ -60,33 +60,35 @@ class Listener:
 
 
 def catch_port(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> Port:
-    """Runs `train` up to its first training step, and shows what would have made it. `evaluating` is what its session was
-    fed besides data when it evaluated.
+    """Runs `train` up to its first training step, and returns the port that would make the step.
+
+    `evaluating` are the scalars that its session is fed besides data when it evaluates, by tensor
+    name; see `watch_data`.
 
     Raises:
-        UserError: it trains by other means than the three that are watched.
+        UserError: it does not train by one of the three calls that are replaced.
     """
     listener = Listener()
 
     def fit(model, *arguments, **options):
-        raise _Caught(lambda: KerasPort(model, None, None))
+        raise _FirstStep(lambda: KerasPort(model, None, None))
 
     def estimator_train(estimator, *arguments, **options):
-        raise _Caught(lambda: estimator_port(estimator, task))
+        raise _FirstStep(lambda: estimator_port(estimator, task))
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
         if listener.training and trains(session.graph, fetches):
             network = network_of(session.graph, fetches, feed_dict or {})
             weights = {variable.op.name: variable for variable in variables(session.graph)}
             values = original(session, weights)
-            raise _Caught(lambda: session_port(network, values, evaluating))
+            raise _FirstStep(lambda: session_port(network, values, evaluating))
         return original(session, fetches, feed_dict, *arguments, **options)
 
     try:
         with replaced(fit=fit, estimator_train=estimator_train, run=run):
             train(task, listener)
-    except _Caught as caught:
-        return caught.make_port()
+    except _FirstStep as reached:
+        return reached.make_port()
     raise UserError(
         "its training was not seen: neither Model.fit, Estimator.train nor a Session.run after "
         "observer.begin() made a step"
@@ -94,9 +96,14 @@ def catch_port(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> P
 
 
 def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> Received:
-    """Runs `train` to its end and keeps what every training step received, and in `evaluating` what its session is fed
-    besides data when it evaluates. With a learning rate of 0 in `task` the weights stay, and every evaluation is of the
-    initial ones."""
+    """Runs `train` to its end, and returns what every training step received.
+
+    Adds to `evaluating` what its session is fed besides data when it evaluates. With a learning
+    rate of 0 in `task`, the weights do not change: every evaluation is of the initial ones.
+
+    Raises:
+        UserError: no training step was seen.
+    """
     listener = Listener()
     kept = ReceivedBatches()
 
@@ -120,7 +127,8 @@ def watch_data(train: Train, task: Task, evaluating: dict[str, np.ndarray]) -> R
 
 
 class ReceivedBatches:
-    """What training steps received. A sample's digest is made of all its values, or of `values` of them, evenly spaced."""
+    """Keeps what training steps receive. A sample's digest is made of all its values, or of about
+    `values` evenly spaced ones."""
 
     def __init__(self, values: int | None = None) -> None:
         self._values = values
@@ -130,7 +138,8 @@ class ReceivedBatches:
         self.sizes: list[int] = []
         self.dtypes = ("", "")
 
-    def keep(self, signal, labels) -> None:
+    def keep(self, signal: np.ndarray, labels: np.ndarray) -> None:
+        """Keeps one batch: `signal` [samples, ...] and `labels` [samples]."""
         self.dtypes = str(signal.dtype), str(labels.dtype)
         self.digests += [digest(row, self._values) for row in signal]
         self.features.append(signal.reshape(len(signal), -1)[:, :HEAD].copy())
@@ -138,6 +147,11 @@ class ReceivedBatches:
         self.sizes.append(len(labels))
 
     def received(self, listener: Listener) -> Received:
+        """Returns all batches, with what was reported to `listener`.
+
+        Raises:
+            UserError: no batch was received.
+        """
         if not self.sizes:
             raise UserError(
                 "its training was not seen: no step of Model.fit or Session.run received data"
@@ -154,7 +168,7 @@ class ReceivedBatches:
 
 
 def keep_steps(model: tf.keras.Model, kept: ReceivedBatches) -> None:
-    """From now on a training step of Keras keeps what it receives."""
+    """Makes every training step of a Keras model keep what it receives, from now on."""
     train_step = model.train_step
 
     def keeping(data):
@@ -165,14 +179,14 @@ def keep_steps(model: tf.keras.Model, kept: ReceivedBatches) -> None:
 
 
 def digest(sample: np.ndarray, values: int | None = None) -> str:
-    """Tells one sample from another by all its values, or by `values` of them, evenly spaced."""
+    """Returns a hash of all values of a sample, or of about `values` evenly spaced ones."""
     flat = sample.ravel()
-    return hashlib.sha1(
-        np.ascontiguousarray(flat if values is None else flat[:: max(1, flat.size // values)])
-    ).hexdigest()
+    hashed = flat if values is None else flat[:: max(1, flat.size // values)]
+    return hashlib.sha1(hashed.tobytes()).hexdigest()
 
 
 def estimator_port(estimator, task: Task) -> Port:
+    """Returns the port of an Estimator that trains a task."""
     probe = task.dataset.probe
     training, evaluation, _ = estimator_networks(
         estimator, {"signal": probe.signal[:1]}, probe.labels[:1]
@@ -181,7 +195,11 @@ def estimator_port(estimator, task: Task) -> Port:
 
 
 def session_port(network: Network, weights: dict, evaluating: dict[str, np.ndarray]) -> Port:
-    """The settings of a training step that an evaluation does not feed have their own values there."""
+    """Returns the port of a session's network that starts at `weights`.
+
+    In evaluation mode it is fed the scalars in `evaluating`, by tensor name, in place of those of
+    the training step. Scalars that an evaluation does not feed keep the graph's own values.
+    """
 
     def initialise(session) -> None:
         with network.graph.as_default():

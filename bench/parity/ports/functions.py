@@ -1,4 +1,7 @@
-"""The graphs of functions written for v1: `build(features, labels, training)`, and `model_fn` with or without Estimator."""
+"""Builds the graphs of functions written for TensorFlow 1.
+
+These are `build(features, labels, training)`, and `model_fn` with or without an Estimator.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,18 @@ from bench.task import UserError
 
 SEED = 0
 
-
 Networks = tuple[Network, Network, Callable[[int], Network]]
-"""For training, for evaluation, and what builds the first again with another seed for its initialisers."""
+"""The networks for training and for evaluation, and a function of a seed that builds the first
+again, with other initial weights."""
 
 
 def function_networks(build: Callable, features: Weights, labels: np.ndarray) -> Networks:
-    """The graphs of `build(features, labels, training) -> {"loss", "logits", "train_op"}`.
+    """Builds the graphs of `build(features, labels, training) -> {"loss", "logits", "train_op"}`.
+
+    `features` and `labels` are examples, whose shapes the placeholders have.
 
     Raises:
-        UserError: it returns something else.
+        UserError: the function returns something else.
     """
 
     def network(training: bool, seed: int = SEED) -> Network:
@@ -48,7 +53,7 @@ def function_networks(build: Callable, features: Weights, labels: np.ndarray) ->
 
 
 def estimator_networks(estimator, features: Weights, labels: np.ndarray) -> Networks:
-    """The graphs of an Estimator's `model_fn`."""
+    """Builds the graphs of an Estimator's `model_fn`; `features` and `labels` are examples."""
 
     def network(mode: str, seed: int = SEED) -> Network:
         with tf.Graph().as_default() as graph:
@@ -97,7 +102,7 @@ def _placeholders(features: Weights, labels: np.ndarray) -> tuple[dict[str, tf.T
 
 
 def _as_given(features: dict[str, tf.Tensor]):
-    """One tensor as it is, several by name."""
+    """Returns a single tensor itself, and several by name."""
     return next(iter(features.values())) if len(features) == 1 else features
 
 

@@ -1,4 +1,7 @@
-"""Ports that are v1 graphs: a function that builds one, a `model_fn` or Estimator, and a graph caught in a session."""
+"""Ports that are graphs of TensorFlow 1.
+
+The graph comes from a function, from a `model_fn` or Estimator, or from a captured session.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,10 @@ from bench.task import UserError
 class Network:
     """One graph of a port, for training or evaluation.
 
-    `initialise` runs what gives the variables their first values; `constants` are fed in every call; `metrics` are
-    (value, update) pairs of streaming metrics; `batch_mean` is set where the API's own evaluation loss is the mean over
-    batches, as Estimator's is.
+    `initialise` is called after the graph's own initialisers, to load other initial weights.
+    `constants` are fed in every call. `metrics` are (value, update) pairs of streaming metrics by
+    name. `batch_mean` is set where the API's evaluation loss is the mean over batches, as
+    Estimator's is.
     """
 
     graph: tf.Graph
@@ -45,8 +49,11 @@ class Network:
 
 
 class GraphPort:
-    """Shows a pair of v1 graphs as a `bench.parity.port.Port`: `training` has a train_op, `evaluation` may be the same
-    graph. `again` builds the first with another seed; without it the initial weights are given by a task."""
+    """Presents two graphs of TensorFlow 1 as a `bench.parity.port.Port`.
+
+    `training` has a train_op; `evaluation` may be the same network. `again` builds the first with
+    another seed. Without it, a task gives the initial weights.
+    """
 
     def __init__(
         self, training: Network, evaluation: Network, again: Callable[[int], Network] | None = None
@@ -74,7 +81,9 @@ class GraphPort:
     def initial_weights(self, draws: int) -> list[Weights]:
         self._training.initialise()
         drawn = [self.weights()]
-        for seed in range(1, draws if self._again is not None else 1):
+        if self._again is None:
+            return drawn
+        for seed in range(1, draws):
             other = _Running(self._again(seed))
             other.initialise()
             drawn.append(other.session.run({name: other.by_name[name] for name in self._variables}))
@@ -115,10 +124,10 @@ class GraphPort:
 
     def gradients(self, batch: PortBatch, draw: int) -> dict[str, np.ndarray | None]:
         running = self._training
-        seen = {
+        defined = {
             name: gradient for name, gradient in running.gradients.items() if gradient is not None
         }
-        values = running.session.run(seen, running.feed(batch, draw))
+        values = running.session.run(defined, running.feed(batch, draw))
         return {name: values.get(name) for name in running.gradients}
 
     def optimizer(self) -> Optimizer | None:
@@ -172,7 +181,7 @@ class GraphPort:
         feed = running.feed(batch, 0)
         read = []
         for step in steps:
-            running.load({running.global_step.op.name: step})
+            running.load({running.global_step.op.name: np.asarray(step)})
             read.append(running.session.run(rates[0], feed))
         return np.array(read)
 
@@ -195,7 +204,10 @@ class GraphPort:
         }
 
     def _find_variables(self) -> dict[str, tf.Variable]:
-        """Trainable variables, and others that the loss of either graph depends on without being the optimizer's."""
+        """Returns trainable variables, and others that the loss of either graph depends on.
+
+        The optimizer's variables are left out.
+        """
         optimizers = {slot for update in self._updates.values() for slot in update.slots.values()}
         read = {
             operation.name
@@ -217,13 +229,18 @@ class GraphPort:
         )
 
     def _synced(self, training: bool) -> _Running:
-        """The graph of a mode; the evaluation's is given the weights that training has reached."""
+        """Returns the graph of a mode. The evaluation graph gets the training graph's weights."""
         if training or self._evaluation is self._training:
             return self._training
         self._evaluation.load(self.weights())
         return self._evaluation
 
     def _rates(self, factor: float, feed: dict) -> dict:
+        """Returns the learning rates times `factor`, to be fed in their place.
+
+        Raises:
+            UserError: there are none that can be seen.
+        """
         rates = {
             update.rate.ref(): update.rate
             for update in self._updates.values()
@@ -240,8 +257,10 @@ class GraphPort:
         }
 
     def _transforms_gradients(self, updates: list[graph_ops.Update], feed: dict) -> bool:
-        """Whether anything that shows, such as clipping, stands between the loss's gradients and the updates: a gradient
-        given to the update would pass it by."""
+        """Returns whether the updates use other gradients than the loss's, such as clipped ones.
+
+        A gradient that is fed to the update would bypass what changes them.
+        """
         running = self._training
         pairs = [(running.gradients[update.variable], update.gradient) for update in updates]
         return any(
@@ -300,8 +319,11 @@ class _Running:
                     self.by_name[name].load(value, self.session)
 
     def feed(self, batch: PortBatch, draw: int) -> dict:
-        """Where the graph has a fixed number of samples, as after `batch(drop_remainder=True)`, a smaller batch is filled up with
-        its own."""
+        """Returns what is fed for a batch, with the common random numbers of `draw`.
+
+        A graph may have a fixed number of samples, as after `batch(drop_remainder=True)`. A smaller
+        batch is then filled up with its own samples.
+        """
         network = self.network
         feed = {
             **network.constants,
@@ -324,7 +346,7 @@ class _Running:
         return feed
 
     def any_labels(self, features: Weights) -> np.ndarray:
-        """Labels for what does not depend on them."""
+        """Returns zeros for labels, to be fed where nothing that is run depends on them."""
         samples = len(next(iter(features.values())))
         shape = [
             samples if size is None else size
@@ -333,7 +355,7 @@ class _Running:
         return np.zeros(shape, self.network.labels.dtype.as_numpy_dtype)
 
     def _find_sample_losses(self) -> list[tf.Tensor]:
-        """The last vector computed from activations and labels on the way to the loss, if there is one."""
+        """Returns the last vector computed from activations and labels before the loss, or none."""
         network = self.network
         on_the_way = graph_ops.descendants(network.graph, [network.labels]) & graph_ops.ancestors(
             [network.loss]

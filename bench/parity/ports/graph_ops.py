@@ -1,4 +1,5 @@
-"""Reading a TensorFlow graph: which operations compute, which variables they use and how, which of them update."""
+"""Reads a TensorFlow graph: which operations compute, which variables they use, and which update
+them."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-PLUMBING = frozenset(
+MOVING = frozenset(
     {
         "Cast",
         "ConcatV2",
@@ -30,21 +31,25 @@ PLUMBING = frozenset(
         "LogSoftmax",
     }
 )
-"""Operations that move values and compute none; LogSoftmax is where a loss begins."""
+"""Operations that move values and compute none, and LogSoftmax, with which a loss begins."""
 
 RANDOM = frozenset({"RandomUniform", "RandomStandardNormal", "TruncatedNormal"})
-"""Operations whose output can be given in place of being drawn."""
+"""Operations that draw random numbers, and can be fed them instead."""
 
 RATES = ("lr", "alpha")
-"""What `Apply*` operations call the learning rate."""
+"""Names of the learning rate among the inputs of `Apply*` operations."""
 
 GRADIENTS = ("grad", "delta")
-"""What they call the gradient."""
+"""Names of the gradient among the inputs of `Apply*` operations."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """An `Apply*` operation: one variable's update. `slots` are the handles of the optimizer's state, by role."""
+    """An `Apply*` operation, which updates one variable.
+
+    `variable` is the variable's name. `slots` names the variables of the optimizer's state, by
+    role. `rate` is None for an update without a learning rate.
+    """
 
     operation: tf.Operation
     variable: str
@@ -54,14 +59,18 @@ class Update:
 
     @property
     def optimizer(self) -> str:
+        """The name of the update rule, such as `Adam`."""
         return (
             self.operation.type.replace("Resource", "").replace("Sparse", "").replace("Apply", "")
         )
 
 
 def ancestors(targets: Iterable, floating: bool = False) -> set[tf.Operation]:
-    """The operations that tensors or operations depend on, and themselves; with `floating`, through numbers that have a
-    derivative alone, and so not through shapes."""
+    """Returns the operations that targets depend on, with the targets' own.
+
+    Targets are tensors or operations. With `floating`, only paths of floating-point tensors count:
+    shapes and control inputs do not.
+    """
     found: set[tf.Operation] = set()
     waiting = [target if isinstance(target, tf.Operation) else target.op for target in targets]
     while waiting:
@@ -76,7 +85,7 @@ def ancestors(targets: Iterable, floating: bool = False) -> set[tf.Operation]:
 
 
 def descendants(graph: tf.Graph, tensors: Iterable[tf.Tensor]) -> set[tf.Operation]:
-    """The operations whose values depend on some tensors, without those that make them."""
+    """Returns the operations that depend on tensors, without those that produce them."""
     sources = {tensor.ref() for tensor in tensors}
     found: set[tf.Operation] = set()
     for operation in graph.get_operations():
@@ -88,22 +97,24 @@ def descendants(graph: tf.Graph, tensors: Iterable[tf.Tensor]) -> set[tf.Operati
 def activations(
     graph: tf.Graph, features: list[tf.Tensor], targets: list[tf.Tensor], labels: list[tf.Tensor]
 ) -> list[tf.Tensor]:
-    """Results of computations between features and targets that do not depend on the labels, in the order in which
-    the graph was built."""
+    """Returns the outputs of the operations that compute between features and targets.
+
+    Outputs that depend on the labels are left out. The order is that in which the graph was built.
+    """
     between = descendants(graph, features) & ancestors(targets)
     between -= descendants(graph, labels)
     return [
         operation.outputs[0]
         for operation in graph.get_operations()
         if operation in between
-        and operation.type not in PLUMBING | RANDOM
+        and operation.type not in MOVING | RANDOM
         and operation.outputs
         and operation.outputs[0].dtype.is_floating
     ]
 
 
 def random_operations(graph: tf.Graph, target: tf.Tensor) -> list[tf.Operation]:
-    """What draws random numbers on the way to a target, in the order in which the graph was built."""
+    """Returns the operations that draw random numbers for a target, in the order of the graph."""
     needed = ancestors([target])
     return [
         operation
@@ -113,7 +124,7 @@ def random_operations(graph: tf.Graph, target: tf.Tensor) -> list[tf.Operation]:
 
 
 def updates(train_op: tf.Operation) -> list[Update]:
-    """The `Apply*` operations behind a train_op, in the order in which the graph was built."""
+    """Returns the `Apply*` operations that a train_op runs, in the order of the graph."""
     needed = ancestors([train_op])
     graph = train_op.graph
     return [
@@ -139,13 +150,18 @@ def _update(operation: tf.Operation) -> Update:
 
 
 def _arguments(operation: tf.Operation) -> dict[str, tf.Tensor]:
-    """The inputs of an operation by the names of its definition; none of the updates takes lists."""
+    """Returns the inputs of an operation by name; none for an operation with a list of inputs,
+    which no update has."""
     names = [argument.name for argument in operation.op_def.input_arg]
     return dict(zip(names, operation.inputs)) if len(names) == len(operation.inputs) else {}
 
 
-def touches_trainables(fetches: Iterable, trainable: set[str]) -> bool:
-    """Whether running fetches changes a trainable variable, named by its operation, by a step of training."""
+def updates_trainables(fetches: Iterable, trainable: set[str]) -> bool:
+    """Returns whether running fetches updates a trainable variable.
+
+    `trainable` names the operations of the variables. An assignment, as in initialisation, is no
+    update.
+    """
     return any(
         operation.inputs
         and operation.inputs[0].op.name in trainable
@@ -160,8 +176,11 @@ def touches_trainables(fetches: Iterable, trainable: set[str]) -> bool:
 def layout_of(
     handle: tf.Tensor, rank: int, forward: set[tf.Operation] | None = None
 ) -> tuple[int, ...]:
-    """The permutation of axes after which a variable is used by the operations in `forward`, or by any if that is None; see
-    `bench.parity.port.Variable`."""
+    """Returns the permutation of a variable's axes after which operations use it.
+
+    `handle` is the variable's tensor and `rank` its number of axes. Only operations in `forward`
+    count, or all if that is None. See `bench.parity.port.Variable`.
+    """
     identity = tuple(range(rank))
     waiting = [handle]
     while waiting:

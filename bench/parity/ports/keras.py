@@ -25,7 +25,11 @@ from bench.task import UserError
 
 
 class KerasPort:
-    """Shows a compiled model as a `bench.parity.port.Port`; `again` makes another one, with other initial weights."""
+    """Presents a compiled model as a `bench.parity.port.Port`.
+
+    `again` makes another model, with other initial weights. Without it, a task gives the initial
+    weights. `batch` shows its input to a model that declares none.
+    """
 
     def __init__(
         self,
@@ -39,9 +43,8 @@ class KerasPort:
         self._again = again
         self._random = CommonRandomNumbers()
         self._rate = AdjustableRate(model.optimizer)
-        self._steps = {}
-        self._activations = {}
-        self._layouts: dict = {}
+        self._activations: dict[bool, list[tuple[str, str]]] = {}
+        self._layouts: dict[int, tuple[int, ...]] = {}
         if not model.built or model.inputs is None:
             if batch is None:
                 raise UserError("its model declares no input shapes: give --batch FILE.npz")
@@ -66,7 +69,9 @@ class KerasPort:
 
     def initial_weights(self, draws: int) -> list[Weights]:
         drawn = [self._given]
-        for seed in range(1, draws if self._again is not None else 1):
+        if self._again is None:
+            return drawn
+        for seed in range(1, draws):
             tf.keras.utils.set_random_seed(seed)
             model = self._again()
             if model.weights:  # a subclassed model has none before its first call
@@ -245,7 +250,8 @@ class KerasPort:
             )
 
     def _x(self, features: Weights):
-        """Features as the model takes them: one array, or by the names or in the order of its inputs."""
+        """Returns features as the model takes them: one array, a dict by the names of its inputs,
+        or a list in their order."""
         if len(features) == 1:
             return next(iter(features.values()))
         names = [tensor.name.split(":")[0] for tensor in self._model.inputs or []]
@@ -254,12 +260,13 @@ class KerasPort:
         return list(features.values())
 
     def _named(self) -> list[tuple[str, tf.Variable]]:
-        seen: dict[str, int] = {}
+        """Returns (name, variable). A name that several variables have gets a number."""
+        counts: dict[str, int] = {}
         pairs = []
         for variable in self._model.weights:
             name = variable.name.split(":")[0]
-            seen[name] = seen.get(name, 0) + 1
-            pairs.append((name if seen[name] == 1 else f"{name}#{seen[name]}", variable))
+            counts[name] = counts.get(name, 0) + 1
+            pairs.append((name if counts[name] == 1 else f"{name}#{counts[name]}", variable))
         return pairs
 
     def _trainable_names(self) -> list[str]:
@@ -267,7 +274,7 @@ class KerasPort:
         return [names[id(variable)] for variable in self._model.trainable_variables]
 
     def _note_layouts(self, graph) -> None:
-        """Variables enter a traced function as captured handles."""
+        """Notes each variable's layout. A traced function has its variables as captured handles."""
         handles = {id(external): internal for external, internal in graph.captures}
         for variable in self._model.weights:
             if id(variable.handle) in handles:
@@ -276,7 +283,7 @@ class KerasPort:
                 )
 
     def _sample_losses(self, labels: np.ndarray, outputs) -> np.ndarray | None:
-        """Those of a single loss; None for several outputs, or where the loss is not one of Keras's own kind."""
+        """Returns a loss per sample. None for several outputs or a loss that is no Keras `Loss`."""
         container = self._model.compiled_loss
         losses = tf.nest.flatten(container._losses)
         if len(losses) != 1 or not isinstance(losses[0], tf.keras.losses.Loss):
@@ -297,7 +304,8 @@ class KerasPort:
         return list(variables() if callable(variables) else variables)
 
     def _as_accumulated(self, role: str, value: np.ndarray) -> np.ndarray:
-        """Keras's momentum holds -learning rate × the sum of gradients; that of TensorFlow 1 the sum alone."""
+        """Returns momentum as the sum of gradients, which TensorFlow 1 keeps. Keras keeps that sum
+        times -learning rate."""
         if isinstance(self._model.optimizer, tf.keras.optimizers.SGD) and role == "momentums":
             return value / -self._rate.now()
         return value
@@ -315,9 +323,11 @@ def _is_slot_list(value, pairs) -> bool:
 
 
 def _like_outputs(labels: np.ndarray, outputs) -> tf.Tensor:
-    """Labels as `compiled_loss` hands them on: a column, where outputs have columns (`match_dtype_and_rank` in
-    keras/src/engine/compile_utils.py)."""
-    labels = tf.constant(labels)
-    if labels.shape.rank == 1 and outputs.shape.rank == 2:
-        labels = labels[:, tf.newaxis]
-    return labels
+    """Returns labels as `compiled_loss` passes them on: a column where outputs have columns.
+
+    Source: `match_dtype_and_rank` in keras/src/engine/compile_utils.py.
+    """
+    tensor = tf.constant(labels)
+    if tensor.shape.rank == 1 and outputs.shape.rank == 2:
+        return tensor[:, tf.newaxis]
+    return tensor

@@ -1,4 +1,4 @@
-"""What a compiled Keras model says of its inputs and labels."""
+"""Reads what a compiled Keras model declares of its inputs and labels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bench.task import UserError
 
 
 def input_spec(model: tf.keras.Model) -> InputSpec | None:
-    """What a model declares of its inputs; None for a subclassed one, which declares nothing before it is called.
+    """Returns what a model declares of its inputs. A subclassed model declares nothing: None.
 
     Raises:
-        UserError: a length is left open, or it is not compiled.
+        UserError: the model is not compiled, or leaves a length open.
     """
     check_compiled(model)
     if model.inputs is None:
@@ -26,7 +26,8 @@ def input_spec(model: tf.keras.Model) -> InputSpec | None:
     for tensor in model.inputs:
         if None in tensor.shape[1:]:
             raise UserError(
-                f"its input {tensor.name!r} has the shape {tuple(tensor.shape)}: give --batch FILE.npz"
+                f"its input {tensor.name!r} has the shape {tuple(tensor.shape)}: "
+                "give --batch FILE.npz"
             )
         limit = min(vocabulary, default=2) if tensor.dtype.is_integer else None
         features[tensor.name.split(":")[0]] = tuple(tensor.shape[1:]), tensor.dtype.name, limit
@@ -42,6 +43,7 @@ def check_compiled(model: tf.keras.Model) -> None:
 
 
 def _label_kind(model: tf.keras.Model) -> str:
+    """Returns the kind of labels that the model's loss takes; see `bench.parity.port.InputSpec`."""
     loss = model.loss
     name = (
         loss

@@ -1,4 +1,4 @@
-"""The learning rate of a Keras optimizer, readable at any step and changeable for one."""
+"""The learning rate of a Keras optimizer, read at any step and changed for single steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import tensorflow as tf
 
 
 class AdjustableRate:
-    """The learning rate of an optimizer, readable at any step, and changeable for one step."""
+    """Reads an optimizer's learning rate at any step. `with rate(factor):` multiplies it for the
+    steps of a block."""
 
     def __init__(self, optimizer):
         self._optimizer = optimizer
@@ -39,12 +40,13 @@ class AdjustableRate:
             self._set(None)
 
     def now(self) -> np.float32:
+        """Returns the learning rate of the next step."""
         if self._schedule is not None:
             return np.float32(self._schedule(self._optimizer.iterations))
         return np.float32(tf.keras.backend.get_value(self._optimizer.learning_rate))
 
     def at(self, steps: list[int]) -> np.ndarray:
-        """Shape [steps], float32."""
+        """Returns the learning rates after so many steps, float32 [steps]."""
         if self._schedule is None:
             return np.full(len(steps), self.now())
         return np.array([self._schedule(tf.constant(step, tf.int64)) for step in steps], np.float32)
@@ -58,7 +60,7 @@ class AdjustableRate:
 
 
 class _Scaled(tf.keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule times a variable, which is 1 but for one step."""
+    """Multiplies a schedule by a variable."""
 
     def __init__(self, schedule, scale: tf.Variable):
         self.schedule, self.scale = schedule, scale

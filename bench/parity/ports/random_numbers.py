@@ -1,17 +1,20 @@
-"""Common random numbers: dropout in two ports draws the same mask, though their streams have nothing in common.
+"""Common random numbers: dropout in two ports has the same mask, whatever generators they use.
 
-The n-th random operation on the way to the loss is given the n-th array of a draw. A v1 graph is fed them; in Keras
-`RandomUniform` and its siblings are replaced, while a function is traced, by calls that return them.
+The n-th random operation on the way to the loss is given the n-th array of a draw. A v1 graph is
+fed these arrays. In Keras, while a function is traced, `RandomUniform`, `RandomStandardNormal` and
+`TruncatedNormal` are replaced by calls that return them.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.ops import gen_random_ops
+
+from bench.patched import patched
 
 KINDS = {
     "random_uniform": "RandomUniform",
@@ -21,7 +24,10 @@ KINDS = {
 
 
 def random_numbers(operation: str, shape, draw: int, index: int) -> np.ndarray:
-    """What the random operation number `index` of a kind draws: float32 of `shape`."""
+    """Returns the numbers of the random operation with this index in a draw: float32, `shape`.
+
+    `operation` is one of the values of `KINDS`.
+    """
     generator = np.random.default_rng([draw, index])
     if operation == "RandomUniform":
         return generator.random(shape, np.float32)
@@ -30,26 +36,22 @@ def random_numbers(operation: str, shape, draw: int, index: int) -> np.ndarray:
 
 
 class CommonRandomNumbers:
-    """The random operations of functions traced within `while_tracing` return the numbers of `draw`."""
+    """Lets random operations of functions traced within `while_tracing` return the numbers of
+    `draw`, whose value counts when the function runs."""
 
     def __init__(self) -> None:
         self.draw = 0
-        self._operations: dict = {}
+        self._operations: dict[tf.Graph, int] = {}
 
     @contextlib.contextmanager
     def while_tracing(self) -> Iterator[None]:
-        """To be entered around a call that may trace."""
-        originals = {name: getattr(gen_random_ops, name) for name in KINDS}
+        """Replaces TensorFlow's random operations during a call that may trace a function."""
         self._operations = {}
-        for name, operation in KINDS.items():
-            setattr(gen_random_ops, name, self._replacement(operation))
-        try:
+        replacements = {name: self._replacement(kind) for name, kind in KINDS.items()}
+        with patched(gen_random_ops, replacements):
             yield
-        finally:
-            for name, original in originals.items():
-                setattr(gen_random_ops, name, original)
 
-    def _replacement(self, operation: str):
+    def _replacement(self, operation: str) -> Callable:
         def given(shape, dtype, seed=0, seed2=0, name=None):
             index = self._next_index()
             values = tf.numpy_function(
@@ -64,7 +66,8 @@ class CommonRandomNumbers:
         return given
 
     def _next_index(self) -> int:
-        """Operations are numbered within the outermost function, of which a call may trace several, or one twice."""
+        """Returns the number of the next random operation in the outermost function. One call may
+        trace several functions, or one function twice."""
         graph = tf.compat.v1.get_default_graph()
         while getattr(graph.outer_graph, "outer_graph", None) is not None:
             graph = graph.outer_graph

@@ -1,9 +1,9 @@
-"""The standard network, its gradients and its optimizers in NumPy and float64: independent of TensorFlow, and so a
-judge of how much rounding each port's numbers carry.
+"""The standard network, its gradients and its optimizers, in NumPy and float64.
 
-`Standard` answers the questions of `bench.parity.port.Port` that a rounding judge asks. Sources: the layers as in
-`bench.task`; Adam as Kingma and Ba 2015, ICLR, algorithm 1 in the form before section 2.1, with TensorFlow's ε, which is
-added to the root of the uncorrected second moment.
+It does not use TensorFlow, so it can show how much rounding each port's numbers carry. `Standard`
+has the methods of `bench.parity.port.Port` that this needs. Sources: the layers are those of
+`bench.task`; Adam is algorithm 1 of Kingma and Ba 2015, ICLR, in the form before section 2.1, with
+TensorFlow's ε, which is added to the root of the uncorrected second moment.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from bench.parity.port import Activation, Loss, PortBatch, Weights
 from bench.task import Task
 
 BETA_1, BETA_2 = 0.9, 0.999
+
 CHUNK = 4
+"""Samples computed at a time: the windows of long samples take much memory."""
 
 
 @dataclass
 class Standard:
-    """The network at float64 weights named as in `bench.task.initial_weights`, and the state of its optimizer."""
+    """The network at float64 weights and the state of its optimizer. Names are those of
+    `bench.task.initial_weights`."""
 
     task: Task
     _weights: Weights = field(default_factory=dict)
@@ -42,19 +45,14 @@ class Standard:
         return dict(self._weights)
 
     def forward(self, features: Weights, training: bool, draw: int) -> list[Activation]:
-        """Training makes no difference to this network."""
+        """Returns every layer's output, the same in training mode."""
         return [
             Activation(layer.name, layer.operation, layer.output)
             for layer in self._layers(_signal(features))
         ]
 
     def loss(self, batch: PortBatch, training: bool, draw: int) -> Loss:
-        per_sample = np.concatenate(
-            [
-                cross_entropy(self._layers(_signal(some.features))[-1].output, some.labels)[0]
-                for some in _chunks(batch)
-            ]
-        )
+        per_sample = self._sample_losses(batch)
         return Loss(float(per_sample.mean()), per_sample, 0.0)
 
     def gradients(self, batch: PortBatch, draw: int) -> Weights:
@@ -87,8 +85,16 @@ class Standard:
         return np.full(len(steps), self.task.learning_rate)
 
     def evaluate(self, batches: list[PortBatch]) -> dict[str, float]:
-        losses = [self.loss(batch, False, 0).per_sample for batch in batches]
+        losses = [self._sample_losses(batch) for batch in batches]
         return {"loss": float(np.concatenate(losses).mean())}
+
+    def _sample_losses(self, batch: PortBatch) -> np.ndarray:
+        return np.concatenate(
+            [
+                cross_entropy(self._layers(_signal(some.features))[-1].output, some.labels)[0]
+                for some in _chunks(batch)
+            ]
+        )
 
     def _update(self, gradients: Weights, rate_factor: float) -> None:
         self._steps += 1
@@ -142,7 +148,15 @@ class Standard:
 
 
 def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(losses [samples], their derivatives by the outputs [samples, classes]) of softmax cross-entropy."""
+    """Returns softmax cross-entropy and its derivative.
+
+    Args:
+        outputs: [samples, classes], taken as logits.
+        labels: whole numbers, [samples].
+
+    Returns:
+        The losses, [samples], and the derivative of each by its outputs, [samples, classes].
+    """
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     total = exponentials.sum(axis=1)
@@ -153,14 +167,15 @@ def cross_entropy(outputs: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, 
 
 
 class _Layer:
-    """One operation: `output`, and `backward`, which turns the derivative by its output into that by its input and
-    leaves those of its variables in `found`."""
+    """One operation, computed when it is made: `output` is [samples, ...]."""
 
     name: str
     operation: str
     output: np.ndarray
 
     def backward(self, gradient: np.ndarray, found: Weights) -> np.ndarray:
+        """Returns the derivative by the input, given that by the output. Adds the derivatives by
+        the layer's variables to `found`, by name."""
         raise NotImplementedError
 
 
@@ -246,8 +261,20 @@ class _Sigmoid(_Layer):
 
 
 def windows(x: np.ndarray, size: int, stride: int, fill: float) -> tuple[np.ndarray, int]:
-    """(windows [samples, positions, channels, size] of x [samples, length, channels], padding on the left), padded as
-    TensorFlow's "same": https://www.tensorflow.org/api_docs/python/tf/nn, notes on padding."""
+    """Cuts windows as TensorFlow does with "same" padding.
+
+    Source: https://www.tensorflow.org/api_docs/python/tf/nn, notes on padding.
+
+    Args:
+        x: [samples, length, channels].
+        size: length of a window.
+        stride: distance from one window to the next.
+        fill: value of the padding.
+
+    Returns:
+        The windows, [samples, positions, channels, size], and the length of the padding on the
+        left.
+    """
     length = x.shape[1]
     positions = -(-length // stride)
     padding = max((positions - 1) * stride + size - length, 0)
@@ -259,7 +286,8 @@ def windows(x: np.ndarray, size: int, stride: int, fill: float) -> tuple[np.ndar
 
 
 def _fold(steps: np.ndarray, length: int, stride: int, left: int) -> np.ndarray:
-    """Adds windows [samples, positions, size, channels] back to where they came from, [samples, length, channels]."""
+    """Adds windows, [samples, positions, size, channels], to the places that they were cut from,
+    [samples, length, channels]."""
     samples, positions, size, channels = steps.shape
     padded = np.zeros((samples, (positions - 1) * stride + size + length, channels))
     for offset in range(size):
@@ -270,7 +298,7 @@ def _fold(steps: np.ndarray, length: int, stride: int, left: int) -> np.ndarray:
 
 
 def _chunks(batch: PortBatch) -> list[PortBatch]:
-    """A few samples at a time: the windows of long samples take much memory."""
+    """Splits a batch into parts of `CHUNK` samples."""
     return [part(batch, start, start + CHUNK) for start in range(0, len(batch), CHUNK)]
 
 

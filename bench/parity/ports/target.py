@@ -1,4 +1,4 @@
-"""Finding a port by its name, and recognising which of the four kinds it is."""
+"""Finds a port by its name, and recognises its kind."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import tensorflow as tf
 
 from bench.implementations import IMPLEMENTATIONS, load_train
-from bench.parity.port import InputSpec, Port, PortBatch
+from bench.parity.port import InputSpec, Port, PortBatch, Received
 from bench.parity.ports.capture import catch_port, watch_data
 from bench.parity.ports.functions import estimator_networks, function_networks
 from bench.parity.ports.graph import GraphPort
@@ -28,34 +29,47 @@ from bench.parity.ports.keras_inputs import input_spec
 from bench.task import Task, UserError
 
 KINDS = (
-    "a function that returns a compiled tf.keras.Model, a function build(features, labels, training), a model_fn, a "
-    "function that returns an Estimator, or a module with train(task, observer)"
+    "a function that returns a compiled tf.keras.Model, a function build(features, labels, "
+    "training), a model_fn, a function that returns an Estimator, or a module with train(task, "
+    "observer)"
 )
 
 
 class Target:
-    """What REFERENCE or CANDIDATE names, imported in this process.
+    """A port by its name, imported in this process.
+
+    `kind` is `program`, `contract`, `model_fn`, `graph`, `keras` or `estimator`. `function` is
+    `train` of a contract module, runs a program, and is the named function otherwise.
 
     Raises:
-        UserError: it cannot be found, does not import, or is of no known kind.
+        UserError: the port cannot be found, does not import, or is of no known kind.
     """
 
     def __init__(self, name: str):
         self.name = name
+        self.kind: str
+        self.function: Callable
         self.kind, self.function = (
             ("program", functools.partial(_run, Path(name)))
             if is_program(name)
             else _recognise(_find(name))
         )
         self._made = None
-        self._evaluating: dict = {}
+        self._evaluating: dict[str, np.ndarray] = {}
         if self.kind == "maker":
             self._made = self.function()
             self.kind = _kind_of_made(self._made)
 
     def port(self, batch: PortBatch | None, task: Task | None) -> Port:
-        """The port itself; `batch` shows the shapes of features and labels, `task` is what contract modules train."""
+        """Returns the port. `batch` shows the shapes of features and labels; `task` is what a
+        contract module trains.
+
+        Raises:
+            UserError: a port that declares no input shapes needs a batch.
+        """
         if self.kind == "contract":
+            if task is None:
+                raise ValueError("a contract module trains a task")
             return catch_port(self.function, in_fresh_folder(task), self._evaluating)
         if self.kind == "keras":
             model, self._made = self._made or self.function(), None
@@ -75,21 +89,24 @@ class Target:
         return GraphPort(*estimator_networks(made, one, batch.labels[:1]))
 
     def input_spec(self) -> InputSpec | None:
-        """What the port declares of its input: only Keras models do."""
+        """Returns what the port declares of its input; None if it is not a Keras model."""
         if self.kind != "keras":
             return None
         self._made = self._made or self.function()
         return input_spec(self._made)
 
-    def received(self, task: Task):
-        """What the training steps of a contract module receive; see `bench.parity.ports.capture.watch_data`. Before `port`,
-        which then knows what a session is fed when it evaluates."""
+    def received(self, task: Task) -> Received:
+        """Returns what the training steps of a contract module receive.
+
+        Call it before `port`, which then knows what a session is fed when it evaluates. See
+        `bench.parity.ports.capture.watch_data`.
+        """
         return watch_data(self.function, in_fresh_folder(task), self._evaluating)
 
 
 def is_program(name: str) -> bool:
-    """Whether it is a file without an object's name, and has no function `train` of two arguments: a script that trains when
-    it is run."""
+    """Returns whether a name is a script that trains when it is run: a Python file, named without
+    an object, that has no function `train` of two arguments."""
     path = Path(name)
     if path.suffix != ".py" or not path.is_file():
         return False
@@ -113,7 +130,11 @@ def _run(path: Path) -> None:
 
 
 def _find(name: str):
-    """The object of `module:object` or `file.py:object`, or a module."""
+    """Returns the object of `module:object` or `file.py:object`, or a module.
+
+    Raises:
+        UserError: there is none.
+    """
     place, _, attribute = name.rpartition(":") if ":" in name else (name, "", "")
     place = IMPLEMENTATIONS.get(place, place)
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
@@ -149,13 +170,21 @@ def _import_file(path: Path) -> ModuleType:
         raise UserError(f"there is no file {path}")
     sys.path.insert(0, str(path.parent.resolve()))
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{path} cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
 
 
-def _recognise(found) -> tuple[str, Callable]:
+def _recognise(found: object) -> tuple[str, Callable]:
+    """Returns the kind of what a name stands for, and its function. A `maker` returns a model or
+    an Estimator.
+
+    Raises:
+        UserError: it is of no known kind.
+    """
     if isinstance(found, ModuleType):
         try:
             return "contract", load_train(found.__name__)
@@ -190,5 +219,5 @@ def _kind_of_made(made) -> str:
 
 
 def in_fresh_folder(task: Task) -> Task:
-    """The task with a folder of its own."""
+    """Returns the task with a model folder of its own."""
     return replace(task, model_dir=Path(tempfile.mkdtemp(prefix="bench-parity-")))
