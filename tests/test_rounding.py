@@ -78,14 +78,14 @@ def test_ulps():
     assert rounding.ulps_between(0.0, np.nan) == np.inf
 
 
-def test_nudged_numbers_move_by_one_ulp_and_whole_ones_stay():
+def test_perturbed_numbers_move_by_one_ulp_and_whole_ones_stay():
     values = np.linspace(-3, 3, 100).astype(np.float32)
-    moved = rounding.nudged(values, np.random.default_rng(0))
+    moved = rounding.perturbed(values, np.random.default_rng(0))
     assert np.all(np.abs(moved - values) <= 2 * np.spacing(np.abs(values)))
     assert np.all(moved != values)
     assert moved.dtype == np.float32
     whole = np.arange(5)
-    assert rounding.nudged(whole, np.random.default_rng(0)) is whole
+    assert rounding.perturbed(whole, np.random.default_rng(0)) is whole
 
 
 @pytest.mark.parametrize(("error", "verdict"), [(0.9e-3, "rounding"), (1.1e-3, "different")])
@@ -106,9 +106,9 @@ def test_the_movement_is_the_largest():
     assert rounding.movement([], centre) == 0
 
 
-def test_nudged_numbers_move_up_and_down():
+def test_perturbed_numbers_move_up_and_down():
     values = np.ones(100, np.float32)
-    moved = rounding.nudged(values, np.random.default_rng(0))
+    moved = rounding.perturbed(values, np.random.default_rng(0))
     assert (moved > 1).any()
     assert (moved < 1).any()
 

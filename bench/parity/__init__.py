@@ -1,4 +1,4 @@
-"""Is it the same network? Two ports compared, stage by stage: `from bench.parity import compare`."""
+"""Compares two ports, stage by stage: `from bench.parity import compare`."""
 
 from bench.parity.comparison import compare
 from bench.parity.setting import ComparisonSetting, compared_spec

@@ -11,7 +11,7 @@ from bench.parity.inputs import read_inputs
 from bench.parity.matching import read_map
 from bench.parity.remote_port import RemotePort
 from bench.parity.result import Explanation, Parity, Stage
-from bench.parity.setting import ComparisonSetting
+from bench.parity.setting import DEFAULT_SETTING, ComparisonSetting
 from bench.parity.stages.registry import LOADING, STAGES
 from bench.process.forkserver import with_forkserver
 
@@ -22,7 +22,7 @@ Explain = Callable[[ComparisonState, Stage], list[Explanation]]
 def compare(
     reference: str | RemotePort,
     candidate: str,
-    setting: ComparisonSetting = ComparisonSetting(),
+    setting: ComparisonSetting = DEFAULT_SETTING,
     on_stage: Callable[[str], None] = lambda name: None,
     explain: Explain = lambda state, stage: [],
 ) -> Parity:

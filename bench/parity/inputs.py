@@ -1,4 +1,4 @@
-"""The batches that both ports are given: from a file, from the dataset of a task, or drawn."""
+"""Makes the batches that both ports are given: from a file, from a dataset, or drawn."""
 
 from __future__ import annotations
 
@@ -12,14 +12,23 @@ from bench.parity.port import InputSpec, PortBatch
 from bench.task import Dataset, Split, UserError
 
 LABEL_NAMES = ("labels", "label", "y")
+"""Names that the array of labels may have in a file."""
+
 SAMPLES = 32
+"""Samples of a drawn batch."""
+
 BATCHES = 4
+"""Number of drawn batches."""
+
 SEED = 0
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """`batches` to train on, in turn; `evaluation` batches, the last of which is partial; `source` in words."""
+    """The batches to train on, in turn, and those to evaluate, of which the last is partial.
+
+    `source` says in words where they come from.
+    """
 
     batches: list[PortBatch]
     evaluation: list[PortBatch]
@@ -27,11 +36,13 @@ class Inputs:
 
 
 def read_inputs(path: Path) -> Inputs:
-    """One batch out of an npz file: `labels`, and every other array a feature of that name. NumPy's float64 becomes
-    float32, the networks' own.
+    """Reads one batch from an npz file.
+
+    The array `labels` has the labels; every other array is a feature of that name. float64 becomes
+    float32, the networks' own precision.
 
     Raises:
-        UserError: the file cannot be read or does not hold a batch.
+        UserError: the file cannot be read, or has no batch.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -60,7 +71,7 @@ def read_inputs(path: Path) -> Inputs:
 
 
 def draw_inputs(spec: InputSpec) -> Inputs:
-    """Standard normal features, whole numbers over their range, and labels to go with the loss."""
+    """Draws features, standard normal or uniform whole numbers, and labels, as a port declares."""
     generator = np.random.default_rng(SEED)
     samples = SAMPLES * BATCHES
     features = {
@@ -79,7 +90,7 @@ def draw_inputs(spec: InputSpec) -> Inputs:
 
 
 def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
-    """The first batches of a dataset's training split. Needs TensorFlow."""
+    """Reads the first batches of a dataset's training split. Imports TensorFlow."""
     wanted = min(dataset.train.samples, batch_size * batches)
     whole = _read(dataset, dataset.train, wanted)
     starts = range(0, wanted - batch_size + 1, batch_size)
@@ -91,13 +102,14 @@ def dataset_inputs(dataset: Dataset, batch_size: int, batches: int) -> Inputs:
 
 
 def evaluation_batches(dataset: Dataset, batch_size: int) -> list[PortBatch]:
-    """The evaluation split of a dataset, in file order. Needs TensorFlow."""
+    """Reads the evaluation split of a dataset, in file order. Imports TensorFlow."""
     whole = _read(dataset, dataset.evaluation, dataset.evaluation.samples)
     return [part(whole, start, start + batch_size) for start in range(0, len(whole), batch_size)]
 
 
 def _read(dataset: Dataset, split: Split, wanted: int) -> PortBatch:
-    import tensorflow as tf  # takes seconds to load, and the other inputs do not need it
+    """Reads the first samples of a split."""
+    import tensorflow as tf  # takes seconds, and the other inputs do not need it
 
     values = np.dtype(dataset.values).newbyteorder("<")
     signal, labels = [], []
@@ -113,7 +125,10 @@ def _read(dataset: Dataset, split: Split, wanted: int) -> PortBatch:
 def draw_labels(
     kind: str, outputs: tuple[int, ...], samples: int, generator: np.random.Generator
 ) -> np.ndarray:
-    """Labels of a kind that `bench.parity.port.InputSpec` names, for outputs of a shape."""
+    """Draws labels of a kind that `bench.parity.port.InputSpec` names.
+
+    `outputs` is the shape of the outputs without samples.
+    """
     if kind == "classes":
         return generator.integers(0, outputs[-1], (samples, *outputs[:-1]))
     if kind == "one-hot":
@@ -126,7 +141,7 @@ def draw_labels(
 
 
 def part(batch: PortBatch, start: int, end: int) -> PortBatch:
-    """Samples `start` to `end` of a batch."""
+    """Returns the samples from `start` to before `end`."""
     return PortBatch(
         {name: value[start:end] for name, value in batch.features.items()}, batch.labels[start:end]
     )
@@ -137,6 +152,6 @@ def _narrowed(array: np.ndarray) -> np.ndarray:
 
 
 def _with_partial_last(batch: PortBatch) -> list[PortBatch]:
-    """Three batches of which the last has fewer samples, or as many as there are samples."""
+    """Splits a batch into three, of which the last is smaller; a tiny batch into single samples."""
     size = max(1, len(batch) * 2 // 5)
     return [part(batch, start, start + size) for start in range(0, len(batch), size)]

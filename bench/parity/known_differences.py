@@ -1,13 +1,17 @@
-"""Differences between the APIs that are known and have a known size: they are explained, and no port's fault.
+"""Differences between the APIs that are known, have a known size, and are no fault of a port.
 
-- Adam takes 1-β₂ in float32 in TensorFlow's fused kernel (`tf.compat.v1`, Estimator, Keras's legacy optimizers), in float64
-  in Keras's own: relative to each other 1.3e-5 for β₂ = 0.999.
-  Source: tensorflow/core/kernels/training_ops.cc, `ApplyAdam`; keras/src/optimizers/adam.py, `update_step`.
-- Keras's SGD multiplies the learning rate into its momentum, TensorFlow 1's Momentum does not: the two are the same as long
-  as the rate stays. Source: https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/SGD and
+- Adam computes 1-β₂ in float32 in TensorFlow's fused kernel (`tf.compat.v1`, Estimator, Keras's
+  legacy optimizers), and in float64 in Keras's own optimizer. For β₂ = 0.999 the two differ by
+  1.3e-5, relative to each other.
+  Source: tensorflow/core/kernels/training_ops.cc, `ApplyAdam`; keras/src/optimizers/adam.py,
+  `update_step`.
+- Keras's SGD multiplies the learning rate into its momentum; TensorFlow 1's Momentum does not. The
+  two are the same as long as the rate does not change.
+  Source: https://www.tensorflow.org/api_docs/python/tf/keras/optimizers/SGD and
   https://www.tensorflow.org/api_docs/python/tf/compat/v1/train/MomentumOptimizer.
-- Estimator's own evaluation `loss` is the mean over batches, in which the samples of a partial last batch weigh more;
-  Keras's is the mean over samples. Source: tensorflow_estimator/python/estimator/estimator.py, `_verify_and_create_loss_metric`.
+- Estimator's evaluation `loss` is the mean over batches, in which the samples of a partial last
+  batch weigh more. Keras's is the mean over samples.
+  Source: tensorflow_estimator/python/estimator/estimator.py, `_verify_and_create_loss_metric`.
 - The loss that Keras shows while it trains is the mean over the epoch so far, not the last batch's.
   Source: https://www.tensorflow.org/api_docs/python/tf/keras/Model#fit.
 """
@@ -18,18 +22,21 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.parity.pairing import Judged, Pairing
+from bench.parity.pairing import Judged, Pairing, Values
 from bench.parity.result import Stage
 from bench.parity.rounding import ULP, multiple
 
 ADAM_COMPLEMENT = abs(float(np.float32(1) - np.float32(0.999)) / (1 - 0.999) - 1)
-"""How far 1-β₂ in float32 is from 1-β₂, relative to it: 1.3e-5."""
+"""Relative error of 1-β₂ in float32: 1.3e-5."""
 
 
-def adam_allowances(pairing: Pairing, reference: dict[str, np.ndarray]) -> dict[str, float]:
-    """The size of the first known difference in every quantity of the update, as a root mean square: the complement goes
-    into the second moment as it is, and with its root (half of it) into the update. Twice that, since later gradients are
-    taken at weights that have parted."""
+def adam_allowances(pairing: Pairing, reference: Values) -> dict[str, float]:
+    """Returns the size of Adam's known difference in every quantity of the update, as a root mean
+    square; nothing if the optimizers do not have it.
+
+    The relative error of 1-β₂ is that of the second moment; half of it is that of the update. It is
+    doubled, since later gradients are taken at weights that differ already.
+    """
     if not _two_adams(pairing):
         return {}
     allowances = {}
@@ -46,13 +53,13 @@ def adam_allowances(pairing: Pairing, reference: dict[str, np.ndarray]) -> dict[
 
 
 def update_notes(pairing: Pairing, judged: Judged) -> list[str]:
-    """What is to be said of optimizers that are known to differ."""
+    """Returns a note where the optimizers have Adam's known difference."""
     if _two_adams(pairing) and any(
         judgement.verdict == "rounding" for judgement in judged.judgements.values()
     ):
         return [
-            f"known difference: one Adam takes 1-β₂ in float32, the other in float64 ({ADAM_COMPLEMENT:.1e} of the "
-            "second moment); what differs is no more than that"
+            "known difference: one Adam takes 1-β₂ in float32, the other in float64 "
+            f"({ADAM_COMPLEMENT:.1e} of the second moment); what differs is no more than that"
         ]
     return []
 
@@ -60,8 +67,11 @@ def update_notes(pairing: Pairing, judged: Judged) -> list[str]:
 def explain_momentum(
     pairing: Pairing, judged: Judged, after_change: str
 ) -> tuple[Judged, list[str]]:
-    """The judgements without those after a change of the learning rate, if the forms of momentum alone are different and
-    neither port ever changes its rate."""
+    """Removes judgements after a change of the learning rate that the form of momentum explains.
+
+    Neither port may change its rate in its own schedule. The names of these judgements begin with
+    `after_change`. Returns the judgements that are left, and a note if some were removed.
+    """
     different = [
         key for key, judgement in judged.judgements.items() if judgement.verdict == "different"
     ]
@@ -81,31 +91,33 @@ def explain_momentum(
         if not key.startswith(after_change)
     }
     return replace(judged, judgements=kept), [
-        "known difference: Keras's momentum holds the learning rate, that of TensorFlow 1 does not; it would show after a "
-        "change of the rate, and both keep theirs"
+        "known difference: Keras's momentum holds the learning rate, that of TensorFlow 1 does "
+        "not; it would show after a change of the rate, and both keep theirs"
     ]
 
 
 def curve_notes(pairing: Pairing, reference: np.ndarray, candidate: np.ndarray) -> list[str]:
-    """What Keras would show for the same curve."""
+    """Returns a note on the loss that Keras would show for the same curve."""
     kinds = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     if all(kind is None or kind.fused for kind in kinds):
         return []
     losses = candidate if kinds[1] is not None and not kinds[1].fused else reference
     return [
-        f"Keras's fit would show {running_mean(losses)[-1]:.4g}, the mean over the epoch so far, for the last step's loss "
-        f"of {losses[-1]:.4g}"
+        f"Keras's fit would show {running_mean(losses)[-1]:.4g}, the mean over the epoch so far, "
+        f"for the last step's loss of {losses[-1]:.4g}"
     ]
 
 
 def running_mean(losses: np.ndarray) -> np.ndarray:
-    """What Keras shows after every step of an epoch of equal batches."""
+    """Returns what Keras shows after every step of an epoch of equal batches."""
     return np.cumsum(losses) / np.arange(1, len(losses) + 1)
 
 
 def explain_evaluation_loss(pairing: Pairing, stage: Stage, judged: Judged) -> Stage:
-    """The stage, not different any more if all that differs is `loss`, and one side's is the mean over batches and the
-    other's the mean over samples."""
+    """Returns the stage as `rounding` if the known difference of the evaluation loss explains it.
+
+    Only `loss` differs then; one port's is the mean over batches, the other's over samples.
+    """
     different = [
         key for key, judgement in judged.judgements.items() if judgement.verdict == "different"
     ]
@@ -118,27 +130,34 @@ def explain_evaluation_loss(pairing: Pairing, stage: Stage, judged: Judged) -> S
         "batches": np.mean(losses),
         "samples": np.average(losses, weights=[len(batch) for batch in batches]),
     }
-    kinds = []
-    for answer in (judged.reference, judged.candidate):
-        near = min(means, key=lambda kind: abs(means[kind] - float(answer["loss"])))
-        if abs(means[near] - float(answer["loss"])) > 2 * multiple(1) * ULP * abs(means[near]):
-            return stage
-        kinds.append(near)
-    if kinds[0] == kinds[1]:
+    kinds = [_nearest(answer["loss"], means) for answer in (judged.reference, judged.candidate)]
+    if kinds[0] is None or kinds[1] is None or kinds[0] == kinds[1]:
         return stage
     note = (
-        f"known difference: loss is the mean over {kinds[0]} in the reference ({means[kinds[0]]:.8g}) and over {kinds[1]} "
-        f"in the candidate ({means[kinds[1]]:.8g}); the last batch is partial"
+        f"known difference: loss is the mean over {kinds[0]} in the reference "
+        f"({means[kinds[0]]:.8g}) and over {kinds[1]} in the candidate ({means[kinds[1]]:.8g}); "
+        "the last batch is partial"
     )
     return replace(stage, verdict="rounding", difference=None, notes=[*stage.notes, note])
 
 
+def _nearest(loss: np.ndarray | None, means: dict[str, float]) -> str | None:
+    """Returns the kind of mean that a loss is, within rounding, or None."""
+    if loss is None:
+        return None
+    errors = {kind: abs(mean - float(loss)) for kind, mean in means.items()}
+    kind = min(means, key=lambda kind: errors[kind])
+    return kind if errors[kind] <= 2 * multiple(1) * ULP * abs(means[kind]) else None
+
+
 def _two_adams(pairing: Pairing) -> bool:
-    """Whether both use Adam, one of them in TensorFlow's fused kernel and the other not."""
-    optimizers = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
-    return all(optimizer is not None and optimizer.name == "Adam" for optimizer in optimizers) and (
-        optimizers[0].fused != optimizers[1].fused
+    """Returns whether both use Adam, but only one of them in TensorFlow's fused kernel."""
+    reference, candidate = (
+        view.ask("optimizer") for view in (pairing.reference, pairing.candidate)
     )
+    if reference is None or candidate is None:
+        return False
+    return reference.name == candidate.name == "Adam" and reference.fused != candidate.fused
 
 
 def _rms(values: np.ndarray) -> float:

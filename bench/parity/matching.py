@@ -1,4 +1,4 @@
-"""Which variable of one port is which of the other, and which activation."""
+"""Matches the variables of two ports, and their activations."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.parity.port import Activation, Variable, Weights
+from bench.parity.port import Activation, Gradients, Variable, Weights
 from bench.task import UserError
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A variable of the reference and the candidate's that matches it."""
+    """A variable of the reference and the candidate's that matches it. `by` names the rule."""
 
     reference: Variable
     candidate: Variable
     by: str
 
     def to_candidate(self, value: np.ndarray) -> np.ndarray:
-        """A value of the reference's variable, in the candidate's layout."""
+        """Converts a value of the reference's variable to the candidate's layout."""
         return _convert(value, self.reference, self.candidate)
 
     def to_reference(self, value: np.ndarray) -> np.ndarray:
-        """A value of the candidate's variable, in the reference's layout."""
+        """Converts a value of the candidate's variable to the reference's layout."""
         return _convert(value, self.candidate, self.reference)
 
 
 @dataclass(frozen=True)
 class Match:
-    """Pairs in the order of the reference, and what found no partner on either side."""
+    """Pairs in the order of the reference, and the variables of both ports without a partner."""
 
     pairs: list[Pair]
     reference_only: list[Variable]
@@ -40,9 +40,11 @@ class Match:
 
     @property
     def complete(self) -> bool:
+        """Whether every variable has a partner."""
         return not self.reference_only and not self.candidate_only
 
     def to_candidate(self, weights: Weights) -> Weights:
+        """Translates values into the candidate's names and layout."""
         return {
             pair.candidate.name: pair.to_candidate(weights[pair.reference.name])
             for pair in self.pairs
@@ -50,54 +52,51 @@ class Match:
         }
 
     def to_reference(self, weights: Weights) -> Weights:
+        """Translates values into the reference's names and layout."""
         return {
-            pair.reference.name: None
-            if weights[pair.candidate.name] is None
-            else pair.to_reference(weights[pair.candidate.name])
+            pair.reference.name: pair.to_reference(weights[pair.candidate.name])
             for pair in self.pairs
             if pair.candidate.name in weights
         }
+
+    def gradients_to_reference(self, gradients: Gradients) -> Gradients:
+        """Translates gradients, of which some may be None, as `to_reference` does."""
+        defined = {name: value for name, value in gradients.items() if value is not None}
+        undefined = {
+            pair.reference.name: None
+            for pair in self.pairs
+            if pair.candidate.name in gradients and pair.candidate.name not in defined
+        }
+        return {**undefined, **self.to_reference(defined)}
 
 
 def match_variables(
     reference: list[Variable], candidate: list[Variable], names: dict[str, str]
 ) -> Match:
-    """By `names` (reference to candidate), then by name, then by order and shape; a kernel in another layout has the same
-    shape where it is used."""
+    """Matches variables by `names`, then by their own names, then by order and shape.
+
+    `names` maps names of the reference to names of the candidate. Shapes are those in which
+    operations use the variables, so a kernel in another layout matches.
+    """
     free = list(candidate)
     partners: dict[str, tuple[Variable, str]] = {}
     for variable in reference:
         if variable.name in names:
-            _take(
-                partners,
-                free,
-                variable,
-                "map",
-                lambda other, name=names[variable.name]: other.name == name,
-            )
+            named = [other for other in free if other.name == names[variable.name]]
+            _take(partners, free, variable, "map", named)
     for rule in (_full_name, _last_name):
         counts = Counter(map(rule, [*reference, *candidate]))
         for variable in reference:
             if counts[rule(variable)] == 2:
-                _take(
-                    partners,
-                    free,
-                    variable,
-                    "name",
-                    lambda other, rule=rule, name=rule(variable): rule(other) == name,
-                )
+                named = [other for other in free if rule(other) == rule(variable)]
+                _take(partners, free, variable, "name", named)
     for trainable in (True, False):
         for variable in reference:
             if variable.trainable == trainable:
-                _take(
-                    partners,
-                    free,
-                    variable,
-                    "order and shape",
-                    lambda other, own=trainable: other.trainable == own,
-                )
+                alike = [other for other in free if other.trainable == trainable]
+                _take(partners, free, variable, "order and shape", alike)
     for variable in reference:  # one side may have frozen what the other trains
-        _take(partners, free, variable, "order and shape", lambda other: True)
+        _take(partners, free, variable, "order and shape", list(free))
     pairs = [
         Pair(variable, *partners[variable.name])
         for variable in reference
@@ -107,10 +106,10 @@ def match_variables(
 
 
 def read_map(path: Path) -> dict[str, str]:
-    """A JSON object of the reference's names to the candidate's.
+    """Reads a JSON object that maps names of the reference to names of the candidate.
 
     Raises:
-        UserError: it is not one.
+        UserError: the file is no such object.
     """
     try:
         names = json.loads(path.read_text())
@@ -124,7 +123,7 @@ def read_map(path: Path) -> dict[str, str]:
 
 
 def check_map(names: dict[str, str], reference: list[Variable], candidate: list[Variable]) -> None:
-    """Raises UserError where a name of the map is nobody's."""
+    """Raises UserError where a port has no variable of a name in the map."""
     for role, given, variables in (
         ("reference", names.keys(), reference),
         ("candidate", names.values(), candidate),
@@ -133,15 +132,19 @@ def check_map(names: dict[str, str], reference: list[Variable], candidate: list[
         for name in given:
             if name not in known:
                 raise UserError(
-                    f"--map names {name!r}, which the {role} does not have; it has {', '.join(known)}"
+                    f"--map names {name!r}, which the {role} does not have; "
+                    f"it has {', '.join(known)}"
                 )
 
 
 def align_activations(
     reference: list[Activation], candidate: list[Activation]
 ) -> list[tuple[int, int]]:
-    """Places of matching activations, in order: the longest common sequence of shapes in which equal operations count
-    more than unequal ones, and later ones win over earlier ones (a layer's last operation is its output)."""
+    """Returns the index pairs of matching activations, in order.
+
+    They are the longest common sequence of shapes. Equal operations count more than unequal ones.
+    Of several candidates the last is taken: a layer's last operation is its output.
+    """
     scores = np.zeros((len(reference) + 1, len(candidate) + 1))
     for row, first in enumerate(reference):
         for column, second in enumerate(candidate):
@@ -165,7 +168,7 @@ def align_activations(
 
 
 def same_operation(first: Activation, second: Activation) -> bool:
-    """Whether two activations come from the same kind of operation."""
+    """Returns whether two activations come from the same kind of operation."""
     return _KINDS.get(first.operation, first.operation) == _KINDS.get(
         second.operation, second.operation
     )
@@ -197,17 +200,25 @@ def _last_name(variable: Variable) -> str:
     return "/".join(variable.name.split("/")[-2:])
 
 
-def _take(partners: dict, free: list[Variable], variable: Variable, by: str, accepts) -> None:
+def _take(
+    partners: dict[str, tuple[Variable, str]],
+    free: list[Variable],
+    variable: Variable,
+    by: str,
+    choice: list[Variable],
+) -> None:
+    """Gives a variable without a partner the first of `choice` that fits, which is free no more."""
     if variable.name in partners:
         return
-    for other in free:
-        if accepts(other) and _fits(variable, other):
+    for other in choice:
+        if _fits(variable, other):
             partners[variable.name] = other, by
             free.remove(other)
             return
 
 
 def _fits(first: Variable, second: Variable) -> bool:
+    """Returns whether shapes are equal, or have the same lengths, each once, in another order."""
     if first.used_shape == second.used_shape:
         return True
     sizes = sorted(first.used_shape)
@@ -215,9 +226,10 @@ def _fits(first: Variable, second: Variable) -> bool:
 
 
 def _convert(value: np.ndarray, source: Variable, target: Variable) -> np.ndarray:
+    """Converts a value from the layout of one variable to that of another."""
     used = value.transpose(source.layout).squeeze()
     wanted = target.used_shape
-    if used.shape != wanted:  # each length occurs once: the axes are told apart by it
+    if used.shape != wanted:  # each length occurs once, and identifies its axis
         used = used.transpose([used.shape.index(size) for size in wanted])
     shape = tuple(target.shape[axis] for axis in target.layout)
     return np.ascontiguousarray(used.reshape(shape).transpose(np.argsort(target.layout)))

@@ -1,22 +1,29 @@
-"""A port under comparison, as every adapter shows it, and what it shows.
+"""What can be asked of a port, whatever API it uses, and the records in which it answers.
 
-An adapter runs in the port's own process; what it returns are NumPy arrays and the plain records below. Arrays keep the
-port's own layout and dtype.
+There is one adapter per API. It runs in the port's own process, and returns NumPy arrays and the
+records below. Arrays keep the port's own layout and dtype.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Optional, Protocol
 
 import numpy as np
 
 Weights = dict[str, np.ndarray]
+"""Arrays by the name of a variable, or of a feature."""
+
+Gradients = dict[str, Optional[np.ndarray]]
+"""The derivative of the loss by each variable; None where the loss does not depend on it."""
+
+Slots = dict[str, list[tuple[str, np.ndarray]]]
+"""The optimizer's state for each variable: (role, array)."""
 
 
 @dataclass(frozen=True)
 class PortBatch:
-    """`features` by name, each [samples, ...]; `labels` [samples, ...]."""
+    """Some samples: `features` by name, each [samples, ...], and `labels` [samples, ...]."""
 
     features: Weights
     labels: np.ndarray
@@ -27,8 +34,11 @@ class PortBatch:
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of the network. `layout` is the permutation of its axes after which its operation uses it:
-    (1, 0) for a dense kernel that is stored transposed."""
+    """One variable of the network.
+
+    `layout` is the permutation of its axes after which its operation uses it: (1, 0) for a dense
+    kernel that is stored transposed.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -38,13 +48,16 @@ class Variable:
 
     @property
     def used_shape(self) -> tuple[int, ...]:
-        """The shape in which its operation uses it, without axes of length 1."""
+        """The shape in which its operation uses the variable, without axes of length 1."""
         return tuple(size for size in (self.shape[axis] for axis in self.layout) if size != 1)
 
 
 @dataclass(frozen=True)
 class Activation:
-    """The output of one operation between features and outputs: `operation` is its kind, `value` [samples, ...]."""
+    """The result of one operation of the network, `value` [samples, ...].
+
+    `operation` is its kind, as TensorFlow calls it, such as `MatMul`.
+    """
 
     name: str
     operation: str
@@ -53,8 +66,12 @@ class Activation:
 
 @dataclass(frozen=True)
 class Loss:
-    """`value` as it is minimised; `per_sample` [samples], those of the outputs as the port predicts them, if it shows them,
-    or None; `regularisation` is what the port collects of it, part of `value` if it is added."""
+    """The loss of a batch.
+
+    `value` is what the training minimises. `per_sample`, [samples], are the losses of the outputs
+    that the port predicts; None if the port does not show them. `regularisation` is what the port
+    collects as such; it is part of `value` only where the port adds it.
+    """
 
     value: float
     per_sample: np.ndarray | None
@@ -63,7 +80,11 @@ class Loss:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """`name` of the update rule; `fused` if one TensorFlow kernel computes it: those of Adam take 1-β₂ in float32."""
+    """The `name` of the update rule.
+
+    `fused` says whether a single TensorFlow kernel computes it. That of Adam computes 1-β₂ in
+    float32.
+    """
 
     name: str
     fused: bool
@@ -71,8 +92,8 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Curve:
-    """Losses and global gradient norms of consecutive training steps, float64 [steps]; the norm is that of the batch
-    which the step was about to train on."""
+    """Losses and global gradient norms of consecutive training steps, float64 [steps]. The norm is
+    that of the step's batch, before the step."""
 
     losses: np.ndarray
     gradient_norms: np.ndarray
@@ -80,9 +101,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class Received:
-    """What the training steps received, over all epochs: `digests` of each sample's bytes, `labels` and the first
-    values (`heads`, [samples, values]) in the order of arrival; `sizes` of the batches; `losses` as the port reports them
-    of its steps; `evaluations`, one dict an epoch, with the weights held where they began."""
+    """What the training steps of all epochs received, in this order.
+
+    `digests` are hashes of each sample's bytes. `heads`, [samples, values], are each sample's first
+    values. `sizes` are those of the batches. `losses` and `evaluations` are what the port reports:
+    of every step, and of every epoch by name. The weights do not change meanwhile.
+    """
 
     digests: list[str]
     labels: np.ndarray
@@ -96,8 +120,12 @@ class Received:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a port declares of its input: for every feature its shape without samples, its dtype and, for whole numbers,
-    the first value that is out of range; and how its labels look: `classes`, `one-hot`, `binary` or `values`."""
+    """What a port declares of its input.
+
+    `features` has each feature's shape without samples, its dtype and, for whole numbers, the
+    smallest value above their range. `labels` is their kind: `classes`, `one-hot`, `binary` or
+    `values`. `outputs` is the shape of the outputs without samples.
+    """
 
     features: dict[str, tuple[tuple[int, ...], str, int | None]]
     labels: str
@@ -105,61 +133,71 @@ class InputSpec:
 
 
 class Port(Protocol):
-    """What can be asked of a port. `draw` names the common random numbers that dropout and the like are given."""
+    """What can be asked of a port.
+
+    Random operations such as dropout are given numbers that are common to all ports; `draw` chooses
+    among them.
+    """
 
     weights_given: bool
-    """Whether the initial weights come from the task, and so must be equal."""
+    """Whether a task gives the initial weights. Those of two such ports must be equal."""
 
     def variables(self) -> list[Variable]:
-        """All variables of the network: trainable ones and moving statistics, without the optimizer's."""
+        """Returns all variables of the network: trainable ones and moving statistics, without the
+        optimizer's."""
 
     def initial_weights(self, draws: int) -> list[Weights]:
-        """What the port's own initialisers draw, up to `draws` times."""
+        """Returns what the port's own initialisers draw, each time anew, up to `draws` times."""
 
     def set_weights(self, weights: Weights) -> None:
-        """Sets all variables, and the optimizer back to its beginning."""
+        """Sets all variables, and resets the optimizer."""
 
     def weights(self) -> Weights:
-        """The variables' values now."""
+        """Returns the current values of all variables."""
 
     def forward(self, features: Weights, training: bool, draw: int) -> list[Activation]:
-        """Every activation between features and outputs, in the order of computation."""
+        """Returns every activation from features to outputs, in the order of computation."""
 
     def loss(self, batch: PortBatch, training: bool, draw: int) -> Loss:
-        """The loss of a batch."""
+        """Returns the loss of a batch."""
 
-    def gradients(self, batch: PortBatch, draw: int) -> dict[str, np.ndarray | None]:
-        """The derivative of the loss in training mode; None for a variable that the loss does not depend on."""
+    def gradients(self, batch: PortBatch, draw: int) -> Gradients:
+        """Returns the derivatives of the loss in training mode."""
 
     def optimizer(self) -> Optimizer | None:
-        """None if the update cannot be seen as one of TensorFlow's optimizers."""
+        """Returns the optimizer; None if the update is none of TensorFlow's."""
 
     def step(self, batch: PortBatch, draw: int, rate_factor: float = 1.0) -> float:
-        """One training step, as the port makes it, with its learning rate times `rate_factor`; the batch's loss."""
+        """Makes one training step with the learning rate times `rate_factor`; returns the loss."""
 
     def apply(self, gradients: Weights, batch: PortBatch) -> bool:
-        """One update by given gradients, in a step on `batch` where the port can make no other; False if its gradients
-        cannot be replaced."""
+        """Updates the weights once by given gradients.
 
-    def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
-        """The optimizer's state for every variable; momentum as the sum of gradients."""
+        `batch` is for ports whose update is part of a step. Returns False if the port's gradients
+        cannot be replaced.
+        """
+
+    def slots(self) -> Slots:
+        """Returns the optimizer's state for every variable. Momentum is the sum of gradients."""
 
     def steps_counted(self) -> int | None:
-        """The number of steps done as the port counts them, for its schedule; None if it does not."""
+        """Returns the steps that the port has counted for its schedule; None if it counts none."""
 
     def learning_rates(self, steps: list[int], batch: PortBatch) -> np.ndarray | None:
-        """The learning rate at given numbers of steps done, float32; None if it cannot be seen. To be followed by
-        `set_weights`."""
+        """Returns the learning rate after given numbers of steps, float32; None if it is not seen.
+
+        Call `set_weights` after it.
+        """
 
     def curve(self, batches: list[PortBatch], steps: int) -> Curve:
-        """Trains for `steps` steps over the batches, again and again from the first."""
+        """Trains for `steps` steps over the batches, which are repeated."""
 
     def evaluate(self, batches: list[PortBatch]) -> dict[str, float]:
-        """The port's own evaluation: `loss`, and its metrics by name."""
+        """Returns the port's own evaluation: `loss`, and its metrics by name."""
 
 
 def train_curve(port: Port, batches: list[PortBatch], steps: int) -> Curve:
-    """`Port.curve` for adapters that have no faster way."""
+    """Trains as `Port.curve` does, one step after the other."""
     losses, norms = [], []
     for step in range(steps):
         batch = batches[step % len(batches)]
@@ -168,8 +206,8 @@ def train_curve(port: Port, batches: list[PortBatch], steps: int) -> Curve:
     return Curve(np.array(losses), np.array(norms))
 
 
-def global_norm(gradients: dict[str, np.ndarray | None]) -> float:
-    """The root of the sum of squares over all variables, summed in float64 in the order of the variables."""
+def global_norm(gradients: Gradients) -> float:
+    """Returns the root of the sum of squares over all variables, in float64."""
     squares = (
         np.sum(np.square(value, dtype=np.float64))
         for value in gradients.values()

@@ -1,4 +1,4 @@
-"""A port's own process, so that what one port switches on or off is not seen by the other."""
+"""A port in a process of its own: what one port switches on or off does not affect the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bench.process.forkserver import CONTEXT
 from bench.process.group import Group
 from bench.task import Task, UserError
 
-ASKED_ONCE = frozenset(
+CACHED = frozenset(
     {
         "load",
         "dataset_inputs",
@@ -28,10 +28,11 @@ ASKED_ONCE = frozenset(
         "weights_given",
     }
 )
+"""Methods that are called once with the same arguments. They come before weights are set."""
 
 
 class PortError(UserError):
-    """A port's own exception; `traceback_text` shows where in its code."""
+    """An exception that a port's own code raised. `traceback_text` shows where."""
 
     def __init__(self, message: str, traceback_text: str):
         super().__init__(message)
@@ -39,11 +40,12 @@ class PortError(UserError):
 
 
 class RemotePort:
-    """A port, spoken to as if it were here: every method of `bench.parity.port.Port` by its name.
+    """A port in a process of its own. Call it with the name of a method of
+    `bench.parity.port.Port`, or of `bench.parity.port_server`, and the arguments.
 
-    `role` (reference, candidate) and `name` say whose fault an error is. A call that takes longer than `timeout`
-    seconds ends the process. What a port is asked before its weights are set is asked once: a side can serve one
-    comparison after the other.
+    `role` (reference, candidate) and `name` appear in error messages. A call that takes longer than
+    `timeout` seconds ends the process. Answers of the methods in `CACHED` are kept, so that a port
+    can serve one comparison after the other.
 
     Raises, from every call:
         PortError: the port raised an exception.
@@ -53,7 +55,9 @@ class RemotePort:
     def __init__(self, role: str, name: str, timeout: float):
         self.role, self.name = role, name
         self._timeout = timeout
-        self._log = tempfile.NamedTemporaryFile(prefix="parity-", suffix=".log")
+        self._log = tempfile.NamedTemporaryFile(  # noqa: SIM115  closed by `close`
+            prefix="parity-", suffix=".log"
+        )
         self._pipe, theirs = CONTEXT.Pipe()
         self._group = Group(serve, theirs, name, self._log.name, os.getcwd(), sys.path)
         theirs.close()
@@ -62,7 +66,7 @@ class RemotePort:
         self._known: dict[bytes, object] = {}
 
     def open(self, batch: PortBatch | None, task: Task | None, float64: bool = False) -> None:
-        """Makes the port; `float64` in that precision."""
+        """Makes the port, in float64 if asked."""
         self("open", batch, task, float64)
 
     def apply_to_target(self, function: Callable, *arguments):
@@ -78,18 +82,15 @@ class RemotePort:
         return self.receive()
 
     def send(self, method: str, *arguments) -> None:
-        """Starts a call, to be ended by `receive`: both sides can work at once."""
-        key = (
-            hashlib.sha1(pickle.dumps((method, arguments))).digest()
-            if method in ASKED_ONCE
-            else None
-        )
+        """Starts a call. `receive` returns its result, so that two ports can work at once."""
+        key = hashlib.sha1(pickle.dumps((method, arguments))).digest() if method in CACHED else None
         self._pending.append((method, key))
         if key is None or key not in self._known:
             with contextlib.suppress(OSError):  # the process died; `receive` says how
                 self._pipe.send((method, arguments))
 
     def receive(self):
+        """Waits for the oldest call that was sent, and returns its result."""
         method, key = self._pending.pop(0)
         if key is not None and key in self._known:
             return self._known[key]
@@ -103,14 +104,14 @@ class RemotePort:
             if not self._pipe.poll(self._timeout):
                 self.close()
                 raise UserError(
-                    f"{self} did not return from {method!r} within {self._timeout:g} s: does it train or wait "
-                    "when it is called? Give more time with --timeout SECONDS"
+                    f"{self} did not return from {method!r} within {self._timeout:g} s: does it "
+                    "train or wait when it is called? Give more time with --timeout SECONDS"
                 )
             outcome, value, self.peak_rss_mib = self._pipe.recv()
         except (EOFError, ConnectionResetError):
             raise UserError(
-                f"{self} ended its process (exit code {self._group.exitcode}) in {method!r}; out of memory? "
-                f"{self._last_words()}"
+                f"{self} ended its process (exit code {self._group.exitcode}) in {method!r}; "
+                f"out of memory? {self._last_line()}"
             ) from None
         if outcome == "error":
             raise UserError(f"{self}: {value}")
@@ -120,6 +121,7 @@ class RemotePort:
         return value
 
     def close(self) -> None:
+        """Ends the process."""
         self._group.end()
         self._pipe.close()
         self._log.close()
@@ -133,20 +135,24 @@ class RemotePort:
     def __str__(self) -> str:
         return f"{self.role} {self.name}"
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         with open(self._log.name, errors="replace") as file:
             lines = file.read().strip().splitlines()
         return lines[-1][:200] if lines else ""
 
 
-def together(sides: list[RemotePort], method: str, *arguments) -> list:
-    """The same call to several sides at once; every answer is read before an error is raised."""
-    for side in sides:
-        side.send(method, *arguments)
+def together(ports: list[RemotePort], method: str, *arguments) -> list:
+    """Calls several ports at once, and returns their answers.
+
+    Raises:
+        UserError: the first error of a port, once all have answered.
+    """
+    for port in ports:
+        port.send(method, *arguments)
     answers: list = []
-    for side in sides:
+    for port in ports:
         try:
-            answers.append(side.receive())
+            answers.append(port.receive())
         except UserError as error:
             answers.append(error)
     for answer in answers:

@@ -1,9 +1,10 @@
-"""What a comparison says: a verdict for every stage, and the first difference in numbers."""
+"""The result of a comparison: a verdict for every stage, and differences in numbers."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from bench.parity.rounding import Judgement
@@ -18,9 +19,12 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two ports part: `what` is the variable, layer or quantity; values side by side. `ulps` is the distance of the
-    two values that differ most, `of_tolerance` the error relative to the tolerance; both are None where no tolerance
-    applies (a name, a count)."""
+    """Where two ports differ, with both values in words.
+
+    `what` is the variable, layer or quantity. `ulps` is the distance between the two values that
+    differ most. `of_tolerance` is the error relative to the tolerance. Both are None where there
+    is no tolerance, as for a name or a count.
+    """
 
     what: str
     reference: str
@@ -39,8 +43,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Stage:
-    """One line of the answer. `verdict` is one of `VERDICTS`; `compared` says what was; `notes` what was not seen, and
-    known differences; `largest` is the largest difference within rounding."""
+    """The result of one stage.
+
+    `verdict` is one of `VERDICTS`. `compared` says what was compared. `difference` is the first
+    one beyond rounding, and `largest` the largest within it. `notes` name known differences, and
+    what could not be compared.
+    """
 
     name: str
     verdict: str
@@ -52,8 +60,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why two ports part, or why one does not train: `cause` is a name, `title` and `cure` say it in words, `evidence` in
-    numbers; `lines` are those of the port's source to look at, as `file:line: text`."""
+    """Why two ports differ, or why one does not train.
+
+    `cause` is a name; `title` and `cure` are in words, `evidence` in numbers. `lines` are those of
+    the port's source to look at, as `file:line: text`.
+    """
 
     cause: str
     stage: str
@@ -65,8 +76,11 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Parity:
-    """The answer. `setting` says what both were given; `explanations` of the first difference, the likeliest first: none if
-    its cause is unknown."""
+    """The result of a comparison.
+
+    `setting` says what both ports were given. `explanations` are those of the first difference,
+    the likeliest first; none if its cause is unknown.
+    """
 
     reference: str
     candidate: str
@@ -78,14 +92,16 @@ class Parity:
 
     @property
     def same(self) -> bool:
+        """Whether no stage differs."""
         return self.first_different is None
 
     @property
     def first_different(self) -> Stage | None:
+        """The first stage that differs."""
         return next((stage for stage in self.stages if stage.verdict == "different"), None)
 
     def to_json(self) -> str:
-        """One object; numbers that JSON does not know are null."""
+        """Returns a JSON object. Numbers that JSON does not have, such as infinity, are null."""
         first = self.first_different
         return json.dumps(
             {
@@ -97,8 +113,14 @@ class Parity:
         )
 
 
+def difference_between(what: str, sides: Iterable[str]) -> Difference:
+    """Returns the difference of two values in words: the reference's and the candidate's."""
+    reference, candidate = sides
+    return Difference(what, reference, candidate)
+
+
 def difference_of(what: str, judgement: Judgement) -> Difference:
-    """A judgement as a difference with values side by side."""
+    """Returns a judgement as a difference."""
     place = f" at {list(judgement.place)}" if judgement.place else ""
     reference, candidate = (
         ", ".join(f"{value:.8g}" for value in values) for values in judgement.values
@@ -109,14 +131,14 @@ def difference_of(what: str, judgement: Judgement) -> Difference:
 
 
 def count(value: float | None) -> str:
-    """A size in three digits."""
+    """Returns a size in words, with three digits."""
     if value is None or math.isinf(value):
         return "infinitely many"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def finite(value):
-    """A value in which numbers that JSON does not know are None."""
+    """Returns a value of dicts and lists with None for numbers that are not finite."""
     if isinstance(value, dict):
         return {key: finite(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.data.source import Source, Spec, at_most
@@ -34,12 +34,15 @@ class ComparisonSetting:
     dataset: str = "small"
     outputs: str = "logits"
     optimizer: str = "adam"
-    source: Source = Synthetic()
+    source: Source = field(default_factory=Synthetic)
     steps: int = STEPS
     timeout: float = TIMEOUT_S
     seed: int = 0
     spec: Spec | None = None
     first_only: bool = False
+
+
+DEFAULT_SETTING = ComparisonSetting()
 
 
 def compared_spec(spec: Spec) -> Spec:

@@ -14,9 +14,11 @@ import tensorflow.compat.v1 as tf
 from bench.parity.port import (
     Activation,
     Curve,
+    Gradients,
     Loss,
     Optimizer,
     PortBatch,
+    Slots,
     Variable,
     Weights,
     train_curve,
@@ -122,7 +124,7 @@ class GraphPort:
         )
         return Loss(float(value), per_sample, float(sum(regularisation)))
 
-    def gradients(self, batch: PortBatch, draw: int) -> dict[str, np.ndarray | None]:
+    def gradients(self, batch: PortBatch, draw: int) -> Gradients:
         running = self._training
         defined = {
             name: gradient for name, gradient in running.gradients.items() if gradient is not None
@@ -152,7 +154,7 @@ class GraphPort:
         running.session.run(running.network.train_op, feed)
         return True
 
-    def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
+    def slots(self) -> Slots:
         running = self._training
         found = {}
         for name, update in self._updates.items():

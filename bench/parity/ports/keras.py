@@ -10,9 +10,11 @@ import tensorflow as tf
 from bench.parity.port import (
     Activation,
     Curve,
+    Gradients,
     Loss,
     Optimizer,
     PortBatch,
+    Slots,
     Variable,
     Weights,
     train_curve,
@@ -112,7 +114,7 @@ class KerasPort:
             variable.assign(before[name])
         return Loss(float(value), self._sample_losses(batch.labels, outputs), float(regularisation))
 
-    def gradients(self, batch: PortBatch, draw: int) -> dict[str, np.ndarray | None]:
+    def gradients(self, batch: PortBatch, draw: int) -> Gradients:
         self._random.draw = draw
         before = self.weights()
         gradients = self._traced(self._gradients, batch.features, batch.labels)
@@ -141,7 +143,7 @@ class KerasPort:
         self._apply({name: tf.constant(gradients[name]) for name in trained if name in gradients})
         return True
 
-    def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
+    def slots(self) -> Slots:
         optimizer = self._model.optimizer
         pairs = list(zip(self._trainable_names(), self._model.trainable_variables))
         if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bench.parity.inputs import part
-from bench.parity.port import Activation, Loss, PortBatch, Weights
+from bench.parity.port import Activation, Loss, PortBatch, Slots, Weights
 from bench.task import Task
 
 BETA_1, BETA_2 = 0.9, 0.999
@@ -29,7 +29,7 @@ class Standard:
 
     task: Task
     _weights: Weights = field(default_factory=dict)
-    _slots: dict[str, list[tuple[str, np.ndarray]]] = field(default_factory=dict)
+    _slots: Slots = field(default_factory=dict)
     _steps: int = 0
 
     def set_weights(self, weights: Weights) -> None:
@@ -75,7 +75,7 @@ class Standard:
         self._update({name: value.astype(np.float64) for name, value in gradients.items()}, 1.0)
         return True
 
-    def slots(self) -> dict[str, list[tuple[str, np.ndarray]]]:
+    def slots(self) -> Slots:
         return self._slots
 
     def steps_counted(self) -> int:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from bench.parity import known_differences
 from bench.parity.comparison_state import ComparisonState
 from bench.parity.pairing import RANDOM_ORDER, Pairing, View
+from bench.parity.port import Weights
 from bench.parity.result import Stage, difference_of
-from bench.parity.rounding import Judgement, multiple, nudged, same_bits
+from bench.parity.rounding import SHOWN, Judgement, multiple, perturbed, same_bits
 
 
 def curve_stage(state: ComparisonState) -> Stage:
-    """Losses and gradient norms of consecutive steps. The tolerance of a step is a multiple of how far the reference
-    port has parted from itself by then, when started at weights moved by one ULP, or by what the ports' updates were found
-    to differ if that adds up."""
+    """Compares losses and gradient norms of consecutive steps.
+
+    The tolerance of a step is a multiple of how far the reference port is from itself by then, when
+    it starts at slightly other weights; see `_moved_weights`.
+    """
     pairing = state.pairing
     compared = f"{pairing.steps} training steps: losses and gradient norms"
     if not pairing.aligned:
         return Stage("curve", "not seen", RANDOM_ORDER)
 
-    def measurement(view: View, weights=pairing.weights) -> dict:
+    def measurement(view: View, weights: Weights = pairing.weights) -> dict[str, np.ndarray]:
         view.set_weights(weights)
         batches = [view.batch(batch) for batch in pairing.inputs.batches]
         curve = view.ask("curve", batches, pairing.steps)
@@ -29,54 +34,64 @@ def curve_stage(state: ComparisonState) -> Stage:
     reference, candidate = pairing.measure(measurement)
     if all(same_bits(reference[what], candidate[what]) for what in reference):
         return Stage("curve", "bit", compared)
-    moved = [measurement(View(pairing.reference.ask), weights) for weights in _parted(pairing)]
-    found: list[tuple[int, str, Judgement]] = []
-    for what in reference:
-        away = np.max([np.abs(other[what] - reference[what]) for other in moved], axis=0)
-        tolerance = multiple(pairing.steps) * np.maximum.accumulate(
-            np.maximum(
-                np.nan_to_num(away, nan=np.inf),
-                np.spacing(np.abs(reference[what]).astype(np.float32)),
-            )
-        )
-        error = np.abs(candidate[what] - reference[what])
-        step = int(np.argmax(np.nan_to_num(error / tolerance, nan=np.inf)))
-        beyond = np.flatnonzero(~(error <= tolerance))
-        if len(beyond):
-            step = int(beyond[0])
-        shown = tuple(
-            values[step : step + 4].tolist() for values in (reference[what], candidate[what])
-        )
-        ulps = float(error[step] / np.spacing(np.float32(abs(reference[what][step]))))
-        verdict = "different" if len(beyond) else "rounding"
-        found.append(
-            (
-                step,
-                f"{what} from step {step + 1} on",
-                Judgement(verdict, error[step], tolerance[step], ulps, shown),
-            )
-        )
+    moved = [measurement(View(pairing.reference.ask), start) for start in _moved_weights(pairing)]
+    found = [
+        _judged_steps(what, reference[what], candidate[what], [other[what] for other in moved])
+        for what in reference
+    ]
     notes = known_differences.curve_notes(pairing, reference["loss"], candidate["loss"])
-    different = sorted(
-        (entry for entry in found if entry[2].verdict == "different"), key=lambda entry: entry[0]
-    )
+    different = [steps for steps in found if steps.judgement.verdict == "different"]
     if different:
-        return Stage("curve", "different", compared, difference_of(*different[0][1:]), notes=notes)
-    return Stage(
-        "curve",
-        "rounding",
-        compared,
-        largest=difference_of(*max(found, key=lambda entry: entry[2].ratio)[1:]),
-        notes=notes,
+        first = min(different, key=lambda steps: steps.first)
+        difference = difference_of(first.what, first.judgement)
+        return Stage("curve", "different", compared, difference, notes=notes)
+    worst = max(found, key=lambda steps: steps.judgement.ratio)
+    largest = difference_of(worst.what, worst.judgement)
+    return Stage("curve", "rounding", compared, largest=largest, notes=notes)
+
+
+@dataclass(frozen=True)
+class _JudgedSteps:
+    """The judgement of a curve: of its `first` step beyond the tolerance, or of its worst step."""
+
+    first: int
+    what: str
+    judgement: Judgement
+
+
+def _judged_steps(
+    what: str, reference: np.ndarray, candidate: np.ndarray, moved: list[np.ndarray]
+) -> _JudgedSteps:
+    """Judges a curve, [steps]; `moved` are those of the reference from other weights."""
+    away = np.max([np.abs(other - reference) for other in moved], axis=0)
+    tolerance = multiple(len(reference)) * np.maximum.accumulate(
+        np.maximum(
+            np.nan_to_num(away, nan=np.inf), np.spacing(np.abs(reference).astype(np.float32))
+        )
     )
+    error = np.abs(candidate - reference)
+    beyond = np.flatnonzero(~(error <= tolerance))
+    step = int(
+        beyond[0] if len(beyond) else np.argmax(np.nan_to_num(error / tolerance, nan=np.inf))
+    )
+    judgement = Judgement(
+        "different" if len(beyond) else "rounding",
+        error[step],
+        tolerance[step],
+        float(error[step] / np.spacing(np.float32(abs(reference[step])))),
+        (reference[step : step + SHOWN].tolist(), candidate[step : step + SHOWN].tolist()),
+    )
+    return _JudgedSteps(step, f"{what} from step {step + 1} on", judgement)
 
 
-def _parted(pairing: Pairing) -> list[dict]:
-    """Weights from which the reference port parts from itself as two ports of one network do: moved by what the updates
-    were found to differ after three steps, as if every step of the curve added as much, in its direction and against it;
-    and by one ULP at random."""
+def _moved_weights(pairing: Pairing) -> list[Weights]:
+    """Returns weights at which the reference port differs from itself as two ports may.
+
+    They are moved by one ULP at random; and by what the updates of the ports were found to differ
+    after three steps, in its direction and against it, as if every step of the curve added as much.
+    """
     generator = np.random.default_rng(0)
-    moved = [{name: nudged(value, generator) for name, value in pairing.weights.items()}]
+    moved = [{name: perturbed(value, generator) for name, value in pairing.weights.items()}]
     if pairing.after_three:
         moved += [
             {

@@ -1,25 +1,38 @@
-"""The forward stage: every layer's output, in evaluation mode and in training mode, at equal weights."""
+"""The forward stage: every layer's output in evaluation mode and in training mode."""
 
 from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from bench.parity.comparison_state import ComparisonState
 from bench.parity.matching import align_activations, same_operation
-from bench.parity.pairing import Judged, Pairing, View
-from bench.parity.port import Activation, PortBatch
-from bench.parity.result import Difference, Stage
+from bench.parity.pairing import Judged, Pairing, Values, View
+from bench.parity.port import Activation, PortBatch, Weights
+from bench.parity.result import Difference, Stage, difference_between
 from bench.parity.rounding import Judgement, same_bits
 
 FORWARD_MIB = 16
-"""The layers of as many samples are compared as fit into this."""
+"""Activations of as many samples are compared as fit into this."""
 
 RANDOM_DRAWS = 24
+"""Draws of random layers whose statistics are compared."""
+
 ARITHMETIC = frozenset({"Add", "AddV2", "Mul", "RealDiv", "Select", "SelectV2", "Sub"})
+"""Operations on single values, with which a random layer scales what it keeps."""
+
+STATISTICS: tuple[tuple[str, Callable[[np.ndarray], np.floating]], ...] = (
+    ("share of zeros", lambda values: np.mean(values == 0)),
+    ("mean", np.mean),
+    ("deviation", np.std),
+)
 
 
 def forward_stage(state: ComparisonState) -> Stage:
-    """Every activation in evaluation mode and in training mode."""
+    """Compares every activation in evaluation mode and in training mode."""
     pairing = state.pairing
     batch = pairing.inputs.batches[0]
     samples = _samples_that_fit(pairing, batch)
@@ -33,100 +46,113 @@ def forward_stage(state: ComparisonState) -> Stage:
     return Stage("forward", worst.verdict, worst.compared, worst.difference, worst.largest, notes)
 
 
-def _forward(pairing: Pairing, features: dict, training: bool) -> Stage:
-    mode = "training" if training else "evaluation"
+@dataclass(frozen=True)
+class _Aligned:
+    """Activations of both ports, and the index pairs of those that match."""
 
-    def measurement(view: View, draw: int = 0) -> dict[str, Activation]:
-        view.set_weights(pairing.weights)
-        moved = view.batch(_batch(features)).features
-        return dict(enumerate(view.ask("forward", moved, training, draw)))
+    mode: str
+    reference: list[Activation]
+    candidate: list[Activation]
+    pairs: list[tuple[int, int]]
 
-    reference, candidate = pairing.measure(measurement)
-    pairs = _aligned(reference, candidate)
-    labels = {
-        row: f"{mode} mode, {reference[row].name}"
-        + ("" if reference[row].name == candidate[column].name else f" ({candidate[column].name})")
-        for row, column in pairs
-    }
+    def label(self, row: int, column: int) -> str:
+        """Returns the name of a pair in words."""
+        first, second = self.reference[row].name, self.candidate[column].name
+        return f"{self.mode} mode, {first}" + ("" if first == second else f" ({second})")
 
-    def values(view: View) -> dict:
-        answer = measurement(view)
-        if view is pairing.candidate:
-            return {
-                labels[row]: answer[column].value.reshape(reference[row].value.shape)
-                for row, column in pairs
-            }
-        places = dict(pairs)
-        shared = (
-            dict(_aligned(reference, answer))
-            if view is pairing.exact
-            else {row: row for row in reference}
-        )
+    def values(self, answer: list[Activation], rows: dict[int, int]) -> Values:
+        """Returns an answer's values by label, in the reference's shapes. `rows` has the index in
+        the answer for every index in the reference."""
         return {
-            labels[row]: answer[shared[row]].value.reshape(reference[row].value.shape)
-            for row in places
-            if row in shared
+            self.label(row, column): answer[rows[row]].value.reshape(
+                self.reference[row].value.shape
+            )
+            for row, column in self.pairs
+            if row in rows
         }
 
-    judged = pairing.judge(values)
-    compared = (
-        f"{len(pairs)} activations of {len(next(iter(features.values())))} samples, both modes"
+
+def _forward(pairing: Pairing, features: Weights, training: bool) -> Stage:
+    """Compares the activations of one mode."""
+
+    def measurement(view: View, draw: int = 0) -> list[Activation]:
+        view.set_weights(pairing.weights)
+        moved = view.batch(_batch(features)).features
+        return view.ask("forward", moved, training, draw)
+
+    reference, candidate = pairing.measure(measurement)
+    aligned = _Aligned(
+        "training" if training else "evaluation",
+        reference,
+        candidate,
+        align_activations(reference, candidate),
     )
-    notes = _unmatched_notes(reference, candidate, pairs)
-    dead = _excused(reference, candidate, pairs, labels, judged.judgements)
-    kept = {key: judgement for key, judgement in judged.judgements.items() if key not in dead}
+
+    def values(view: View) -> Values:
+        answer = measurement(view)
+        if view is pairing.candidate:
+            return aligned.values(answer, dict(aligned.pairs))
+        if view is pairing.exact:
+            return aligned.values(answer, dict(align_activations(reference, answer)))
+        return aligned.values(answer, {row: row for row in range(len(reference))})
+
+    judged = pairing.judge(values)
+    samples = len(next(iter(features.values())))
+    compared = f"{len(aligned.pairs)} activations of {samples} samples, both modes"
+    notes = _unmatched_notes(aligned)
+    if not aligned.pairs:
+        return _without_partners(aligned, compared, notes)
+    excused = _excused(aligned, judged.judgements)
+    kept = {key: value for key, value in judged.judgements.items() if key not in excused}
     stage = Judged(judged.reference, judged.candidate, kept).stage("forward", compared, notes)
     if stage.verdict == "different" and training and _is_random(pairing, features):
-        return _statistics(pairing, measurement, pairs, labels, stage)
-    if not pairs:
-        return Stage(
-            "forward",
-            "different",
-            compared,
-            Difference(
-                f"{mode} mode: no activation has a partner of its shape",
-                _shapes(reference),
-                _shapes(candidate),
-            ),
-            notes=notes,
-        )
+        return _statistics(pairing, measurement, aligned, stage)
     return stage
 
 
-def _aligned(
-    reference: dict[int, Activation], other: dict[int, Activation]
-) -> list[tuple[int, int]]:
-    return align_activations(list(reference.values()), list(other.values()))
+def _without_partners(aligned: _Aligned, compared: str, notes: list[str]) -> Stage:
+    difference = Difference(
+        f"{aligned.mode} mode: no activation has a partner of its shape",
+        _shapes(aligned.reference),
+        _shapes(aligned.candidate),
+    )
+    return Stage("forward", "different", compared, difference, notes=notes)
 
 
-def _excused(reference, candidate, pairs, labels, judgements: dict[str, Judgement]) -> set[str]:
-    """Different operations of one shape that differ while a later pair agrees: two ways of computing one layer."""
+def _excused(aligned: _Aligned, judgements: dict[str, Judgement]) -> set[str]:
+    """Returns the labels of pairs that may differ: different operations of one shape, after which a
+    later pair agrees. They are two ways to compute one layer."""
     excused = set()
     agreed_later = False
-    for row, column in reversed(pairs):
-        different = judgements[labels[row]].verdict == "different"
-        if different and agreed_later and not same_operation(reference[row], candidate[column]):
-            excused.add(labels[row])
-        informative = np.ptp(reference[row].value) > 0
+    for row, column in reversed(aligned.pairs):
+        label = aligned.label(row, column)
+        first, second = aligned.reference[row], aligned.candidate[column]
+        different = judgements[label].verdict == "different"
+        if different and agreed_later and not same_operation(first, second):
+            excused.add(label)
+        informative = np.ptp(first.value) > 0
         agreed_later = agreed_later or (not different and informative)
     return excused
 
 
-def _unmatched_notes(reference, candidate, pairs) -> list[str]:
-    alone = [activation.name for row, activation in reference.items() if row not in dict(pairs)]
-    others = [
-        activation.name
-        for column, activation in candidate.items()
-        if column not in {column for _, column in pairs}
-    ]
+def _unmatched_notes(aligned: _Aligned) -> list[str]:
+    rows, columns = ({pair[side] for pair in aligned.pairs} for side in (0, 1))
     return [
         f"no partner for {side}'s {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
-        for side, names in (("the reference", alone), ("the candidate", others))
+        for side, names in (
+            ("the reference", _names_without(aligned.reference, rows)),
+            ("the candidate", _names_without(aligned.candidate, columns)),
+        )
         if names
     ]
 
 
-def _is_random(pairing: Pairing, features: dict) -> bool:
+def _names_without(activations: list[Activation], places: set[int]) -> list[str]:
+    return [activation.name for place, activation in enumerate(activations) if place not in places]
+
+
+def _is_random(pairing: Pairing, features: Weights) -> bool:
+    """Returns whether the reference's activations in training mode depend on the draw."""
     pairing.reference.set_weights(pairing.weights)
     first, again = (pairing.reference.ask("forward", features, True, draw) for draw in (0, 1))
     return any(
@@ -134,96 +160,85 @@ def _is_random(pairing: Pairing, features: dict) -> bool:
     )
 
 
-def _statistics(pairing: Pairing, measurement, pairs, labels, stage: Stage) -> Stage:
-    """Random layers whose numbers do not come in the same order: share of zeros, mean and deviation over draws, by
-    Welch's test on draws (z above 5)."""
+def _statistics(
+    pairing: Pairing, measurement: Callable[..., list[Activation]], aligned: _Aligned, stage: Stage
+) -> Stage:
+    """Compares random layers that draw their numbers in another order, by statistics over draws.
+
+    These are the share of zeros, the mean and the deviation, by Welch's test (z above 5). `stage`
+    is the result that this one replaces.
+    """
     pairing.aligned = False
     draws = [
-        pairing.measure(lambda view, draw=draw: measurement(view, draw))
+        pairing.measure(functools.partial(measurement, draw=draw))
         for draw in range(1, RANDOM_DRAWS + 1)
     ]
-    for row, column in pairs:
+    for row, column in aligned.pairs:
         if not (_ends_a_layer(draws[0][0], row) and _ends_a_layer(draws[0][1], column)):
             continue
-        varies = [
-            _varies([draw[side][place].value for draw in draws])
-            for side, place in enumerate((row, column))
-        ]
-        if varies[0] != varies[1]:
-            return Stage(
-                "forward",
-                "different",
-                stage.compared,
-                Difference(
-                    f"{labels[row]}, over {RANDOM_DRAWS} draws",
-                    *("random" if each else "always the same" for each in varies),
-                ),
-                notes=stage.notes,
-            )
-        for what, statistic in (
-            ("share of zeros", lambda x: np.mean(x == 0)),
-            ("mean", np.mean),
-            ("deviation", np.std),
-        ):
-            first = np.array(
-                [statistic(reference[row].value) for reference, _ in draws], np.float64
-            )
-            second = np.array(
-                [statistic(candidate[column].value) for _, candidate in draws], np.float64
-            )
-            error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / RANDOM_DRAWS)
-            if abs(first.mean() - second.mean()) > 5 * error + 1e-5 * abs(first.mean()):
-                return Stage(
-                    "forward",
-                    "different",
-                    stage.compared,
-                    Difference(
-                        f"{labels[row]}, {what} over {RANDOM_DRAWS} draws",
-                        f"{first.mean():.6g}",
-                        f"{second.mean():.6g}",
-                    ),
-                    notes=stage.notes,
-                )
-    return Stage(
-        "forward",
-        "rounding",
-        stage.compared,
-        notes=[
-            *stage.notes,
-            f"random layers agree in their statistics over {RANDOM_DRAWS} draws; their numbers come in another "
-            "order, so later stages in training mode cannot be compared",
-        ],
+        difference = _statistical_difference(
+            aligned.label(row, column),
+            [reference[row].value for reference, _ in draws],
+            [candidate[column].value for _, candidate in draws],
+        )
+        if difference:
+            return Stage("forward", "different", stage.compared, difference, notes=stage.notes)
+    note = (
+        f"random layers agree in their statistics over {RANDOM_DRAWS} draws; their numbers come "
+        "in another order, so later stages in training mode cannot be compared"
     )
+    return Stage("forward", "rounding", stage.compared, notes=[*stage.notes, note])
 
 
-def _varies(values: list[np.ndarray]) -> bool:
+def _statistical_difference(
+    label: str, reference: list[np.ndarray], candidate: list[np.ndarray]
+) -> Difference | None:
+    """Compares one activation over draws."""
+    varies = [_varies(values) for values in (reference, candidate)]
+    if varies[0] != varies[1]:
+        return difference_between(
+            f"{label}, over {RANDOM_DRAWS} draws",
+            ("random" if each else "always the same" for each in varies),
+        )
+    for what, statistic in STATISTICS:
+        first, second = (
+            np.array([statistic(value) for value in values], np.float64)
+            for values in (reference, candidate)
+        )
+        error = np.sqrt((first.var(ddof=1) + second.var(ddof=1)) / RANDOM_DRAWS)
+        if abs(first.mean() - second.mean()) > 5 * error + 1e-5 * abs(first.mean()):
+            return Difference(
+                f"{label}, {what} over {RANDOM_DRAWS} draws",
+                f"{first.mean():.6g}",
+                f"{second.mean():.6g}",
+            )
+    return None
+
+
+def _varies(values: Sequence[np.ndarray]) -> bool:
     return any(not same_bits(value, values[0]) for value in values[1:])
 
 
-def _ends_a_layer(activations: dict[int, Activation], place: int) -> bool:
-    """Whether what comes next is more than arithmetic on single values: ports scale before or after they drop."""
-    return place + 1 not in activations or activations[place + 1].operation not in ARITHMETIC
+def _ends_a_layer(activations: list[Activation], place: int) -> bool:
+    """Returns whether the next operation is more than arithmetic on single values. Ports scale
+    before or after they drop."""
+    return place + 1 >= len(activations) or activations[place + 1].operation not in ARITHMETIC
 
 
-def _samples_that_fit(pairing: Pairing, batch) -> int:
+def _samples_that_fit(pairing: Pairing, batch: PortBatch) -> int:
+    """Returns the number of samples whose activations fit into `FORWARD_MIB`, at least 2."""
     pairing.reference.set_weights(pairing.weights)
     one = {name: value[:1] for name, value in batch.features.items()}
-    bytes_each = (
-        sum(
-            activation.value.nbytes
-            for activation in pairing.reference.ask("forward", one, False, 0)
-        )
-        or 1
-    )
+    activations = pairing.reference.ask("forward", one, False, 0)
+    bytes_each = sum(activation.value.nbytes for activation in activations) or 1
     return int(np.clip(FORWARD_MIB * 2**20 // bytes_each, 2, len(batch)))
 
 
-def _batch(features: dict):
+def _batch(features: Weights) -> PortBatch:
     return PortBatch(features, np.zeros(len(next(iter(features.values()))), np.int64))
 
 
-def _shapes(activations: dict[int, Activation]) -> str:
+def _shapes(activations: list[Activation]) -> str:
     return ", ".join(
-        f"{activation.name} {list(activation.value.shape)}"
-        for activation in list(activations.values())[:6]
+        f"{activation.name} {list(activation.value.shape)}" for activation in activations[:6]
     )

@@ -1,4 +1,4 @@
-"""The metrics stage: the ports' own evaluations, over batches of which the last is partial."""
+"""The metrics stage: the ports' own evaluations. The last batch is partial."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import numpy as np
 
 from bench.parity import known_differences
 from bench.parity.comparison_state import ComparisonState
-from bench.parity.pairing import Judged, Pairing, View
-from bench.parity.port import Received
+from bench.parity.pairing import Judged, Pairing, Values, View
+from bench.parity.port import PortBatch, Received
 from bench.parity.result import Stage
 from bench.parity.rounding import judge
+
+REPORTED_LOSSES = "training losses as reported"
 
 
 def metrics_stage(state: ComparisonState) -> Stage:
@@ -21,10 +23,10 @@ def metrics_stage(state: ComparisonState) -> Stage:
 
 
 def _evaluated(pairing: Pairing) -> Stage:
-    """Compares the ports' own evaluations, and what their outputs say. The last batch is partial."""
+    """Compares the ports' own evaluations, and counts of their outputs."""
     batches = pairing.inputs.evaluation
 
-    def measurement(view: View) -> dict:
+    def measurement(view: View) -> Values:
         view.set_weights(pairing.weights)
         given = [view.batch(batch) for batch in batches]
         results = {
@@ -45,31 +47,31 @@ def _evaluated(pairing: Pairing) -> Stage:
     )
 
 
-REPORTED_LOSSES = "training losses as reported"
-
-
 def _reported(reference: Received, candidate: Received, random: bool) -> Stage:
     """Compares the evaluations that contract modules report of the initial weights, in float32, the
     APIs' own precision; and the losses that they report of their steps, unless the steps are
     `random`."""
     if not reference.evaluations or not candidate.evaluations:
         return Stage("metrics", "not seen", "no evaluation was reported")
-    first, second = (
-        {name: np.array(np.float32(value)) for name, value in side.evaluations[0].items()}
-        for side in (reference, candidate)
-    )
-    if not random and len(reference.losses) == len(candidate.losses):
-        first[REPORTED_LOSSES], second[REPORTED_LOSSES] = (
-            np.array(side.losses, np.float32) for side in (reference, candidate)
-        )
+    with_losses = not random and len(reference.losses) == len(candidate.losses)
+    first, second = (_float32(port, with_losses) for port in (reference, candidate))
     judged = Judged(
-        first, second, {name: judge(first[name], second[name], None, 0.0) for name in first}
+        {**first}, {**second}, {name: judge(first[name], second[name], None, 0.0) for name in first}
     )
     return judged.stage("metrics", f"the evaluation split: {', '.join(first)}")
 
 
-def _counts(view: View, batches) -> dict:
-    """Samples of each class taken for each class, where outputs are one a class and labels are whole numbers."""
+def _float32(received: Received, with_losses: bool) -> dict[str, np.ndarray]:
+    """Returns the first evaluation and, if asked, the losses of all steps."""
+    values = {name: np.array(value, np.float32) for name, value in received.evaluations[0].items()}
+    if with_losses:
+        values[REPORTED_LOSSES] = np.array(received.losses, np.float32)
+    return values
+
+
+def _counts(view: View, batches: list[PortBatch]) -> dict[str, np.ndarray]:
+    """Counts the samples of each class that are taken for each class; nothing where outputs are not
+    one per class, or labels are no whole numbers."""
     if batches[0].labels.dtype.kind not in "iu" or batches[0].labels.ndim != 1:
         return {}
     outputs = [view.ask("forward", batch.features, False, 0)[-1].value for batch in batches]
@@ -85,7 +87,7 @@ def _counts(view: View, batches) -> dict:
 
 
 def _metric_name(name: str) -> str:
-    """Keras's `sparse_categorical_accuracy`, `acc` and v1's `accuracy` are one."""
+    """Returns one name for Keras's `acc`, `sparse_categorical_accuracy` and others of accuracy."""
     return (
         "accuracy"
         if name in ("acc", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")

@@ -5,22 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from bench.parity.comparison_state import ComparisonState
-from bench.parity.pairing import RANDOM_ORDER, SATURATING, View
-from bench.parity.result import Difference, Stage
+from bench.parity.pairing import RANDOM_ORDER, SATURATING, Values, View
+from bench.parity.result import Stage, difference_between
 
 SATURATED, SATURATED_VALUE = "losses of saturated outputs", "value of saturated outputs"
 
 
 def loss_stage(state: ComparisonState) -> Stage:
-    """Per-sample losses, regularisation, reduction, and the value that is minimised; and losses of outputs so large that they
-    saturate."""
+    """Compares per-sample losses, regularisation, reduction, and the value that is minimised.
+
+    Compares also the losses of outputs so large that they saturate.
+    """
     pairing = state.pairing
     batch = pairing.inputs.batches[0]
     saturating = pairing.with_outputs(SATURATING)
 
-    def measurement(view: View) -> dict:
+    def measurement(view: View) -> Values:
         view.set_weights(pairing.weights)
-        found = {}
+        found: Values = {}
         for mode in ("evaluation", "training") if pairing.aligned else ("evaluation",):
             loss = view.ask("loss", view.batch(batch), mode == "training", 0)
             found[f"per-sample losses, {mode} mode"] = loss.per_sample
@@ -32,7 +34,8 @@ def loss_stage(state: ComparisonState) -> Stage:
         return found
 
     judged = pairing.judge(measurement)
-    if not np.isfinite(judged.reference[SATURATED_VALUE]):  # a port of it need not be better
+    saturated_value = judged.reference[SATURATED_VALUE]
+    if saturated_value is None or not np.isfinite(saturated_value):  # a port need not be better
         judged.judgements.pop(SATURATED, None)
         judged.judgements.pop(SATURATED_VALUE, None)
     elif SATURATED in judged.judgements:
@@ -50,26 +53,31 @@ def loss_stage(state: ComparisonState) -> Stage:
     per_sample = judged.judgements.get("per-sample losses, evaluation mode")
     if (
         reductions[0] != reductions[1]
-        and "not seen" not in reductions
+        and per_sample is not None
         and per_sample.verdict != "different"
     ):
-        values = [
-            f"{reduction} = {float(answer['value, evaluation mode']):.8g}"
+        values = (
+            f"{reduction} = {_number(answer, 'value, evaluation mode'):.8g}"
             for reduction, answer in zip(reductions, (judged.reference, judged.candidate))
-        ]
-        return Stage("loss", "different", compared, Difference("reduction", *values), notes=unseen)
+        )
+        difference = difference_between("reduction", values)
+        return Stage("loss", "different", compared, difference, notes=unseen)
     return judged.stage("loss", compared, unseen)
 
 
-def _reduction(answer: dict) -> str:
-    """How the value comes from the per-sample losses, found by trying."""
-    per_sample, value = (
-        answer["per-sample losses, evaluation mode"],
-        float(answer["value, evaluation mode"]),
-    )
+def _number(answer: Values, what: str) -> float:
+    """Returns a quantity that is one number."""
+    value = answer[what]
+    return np.nan if value is None else float(value)
+
+
+def _reduction(answer: Values) -> str:
+    """Finds how the value is computed from the per-sample losses, by trying."""
+    per_sample = answer["per-sample losses, evaluation mode"]
+    value = _number(answer, "value, evaluation mode")
     if per_sample is None:
         return "not seen"
-    rest = value - float(answer["regularisation, evaluation mode"])
+    rest = value - _number(answer, "regularisation, evaluation mode")
     for name, reduced in (
         ("mean over samples", per_sample.mean()),
         ("sum over samples", per_sample.sum()),
@@ -82,11 +90,11 @@ def _reduction(answer: dict) -> str:
 
 
 def gradients_stage(state: ComparisonState) -> Stage:
-    """The derivative of the loss by every trainable variable; None is not the same as zero."""
+    """Compares the derivative of the loss by every trainable variable. None is not zero."""
     pairing = state.pairing
     batch = pairing.inputs.batches[0]
 
-    def measurement(view: View) -> dict:
+    def measurement(view: View) -> Values:
         view.set_weights(pairing.weights)
         return view.named(view.ask("gradients", view.batch(batch), 0))
 
@@ -98,14 +106,8 @@ def gradients_stage(state: ComparisonState) -> Stage:
         if name in judged.candidate and (judged.reference[name] is None) != (
             judged.candidate[name] is None
         ):
-            return Stage(
-                "gradients",
-                "different",
-                compared,
-                Difference(
-                    name, *(_norm(answer[name]) for answer in (judged.reference, judged.candidate))
-                ),
-            )
+            norms = (_norm(answer[name]) for answer in (judged.reference, judged.candidate))
+            return Stage("gradients", "different", compared, difference_between(name, norms))
     silent = all(value is None or not value.any() for value in judged.reference.values())
     return judged.stage(
         "gradients",

@@ -9,11 +9,11 @@ import numpy as np
 from bench.parity.comparison_state import ComparisonState
 from bench.parity.matching import Match
 from bench.parity.port import Received, Weights
-from bench.parity.result import Difference, Stage
+from bench.parity.result import Difference, Stage, difference_between
 from bench.parity.rounding import same_bits
 
 SIGNIFICANCE = 1e-4
-"""Chance of calling initialisers different that are the same, over all variables together."""
+"""Probability of calling equal initialisers different, over all variables together."""
 
 
 def data_stage(state: ComparisonState) -> Stage:
@@ -26,8 +26,8 @@ def data_stage(state: ComparisonState) -> Stage:
         )
     reference, candidate = state.trainings.reference, state.trainings.candidate
     compared = (
-        f"{len(reference.digests):,} samples in {len(reference.sizes)} batches over two epochs, the last of "
-        f"{reference.sizes[-1]}"
+        f"{len(reference.digests):,} samples in {len(reference.sizes)} batches over two epochs, "
+        f"the last of {reference.sizes[-1]}"
     )
     difference = _data_difference(reference, candidate)
     return Stage("data", "different" if difference else "bit", compared, difference)
@@ -60,15 +60,15 @@ def _data_difference(reference: Received, candidate: Received) -> Difference | N
                 f"{len(reference.digests)}, last batch of {reference.sizes[-1]}",
                 f"{len(candidate.digests)}, last batch of {candidate.sizes[-1]}",
             )
-        return Difference(
+        return difference_between(
             f"sample {place}, in batch {batch + 1}, first values",
-            *(str(side.heads[place].tolist()) for side in (reference, candidate)),
+            (str(side.heads[place].tolist()) for side in (reference, candidate)),
         )
     place = _first_difference(reference.sizes, candidate.sizes)
     if place is not None:
-        return Difference(
+        return difference_between(
             f"size of batch {place + 1}",
-            *(str(side.sizes[place : place + 3]) for side in (reference, candidate)),
+            (str(side.sizes[place : place + 3]) for side in (reference, candidate)),
         )
     place = _first_difference(reference.labels.tolist(), candidate.labels.tolist())
     if place is not None:
@@ -79,7 +79,7 @@ def _data_difference(reference: Received, candidate: Received) -> Difference | N
 
 
 def same_samples(reference: Received, candidate: Received) -> bool:
-    """Whether both received the same samples as often, in any order."""
+    """Returns whether both received the same samples equally often, in any order."""
     return Counter(reference.digests) == Counter(candidate.digests)
 
 
@@ -103,7 +103,8 @@ def variables_stage(state: ComparisonState) -> Stage:
             f"{number} by {rule}" for rule, number in Counter(pair.by for pair in pairs).items()
         )
         notes.append(
-            f"names differ ({renamed[0].reference.name} is {renamed[0].candidate.name}); matched {by}"
+            f"names differ ({renamed[0].reference.name} is {renamed[0].candidate.name}); "
+            f"matched {by}"
         )
     relaid = [
         pair
@@ -115,7 +116,8 @@ def variables_stage(state: ComparisonState) -> Stage:
         notes.append(
             "stored in another layout: "
             + ", ".join(
-                f"{pair.reference.name} {list(pair.reference.shape)} as {list(pair.candidate.shape)}"
+                f"{pair.reference.name} {list(pair.reference.shape)} "
+                f"as {list(pair.candidate.shape)}"
                 for pair in relaid
             )
         )
@@ -131,7 +133,7 @@ def _variables_difference(match: Match) -> Difference | None:
             ", ".join(f"{variable.name} {list(variable.shape)}" for variable in side) or "none"
             for side in (match.reference_only, match.candidate_only)
         ]
-        return Difference("variables without a partner (--map FILE can name it)", *sides)
+        return difference_between("variables without a partner (--map FILE can name it)", sides)
     for pair in match.pairs:
         for what in ("dtype", "trainable"):
             first, second = getattr(pair.reference, what), getattr(pair.candidate, what)
@@ -159,14 +161,15 @@ def _same_distribution(reference: list[Weights], candidate: list[Weights], match
     Bonferroni's correction."""
     from scipy.stats import ks_2samp  # takes a second to load
 
-    compared = f"distribution of {len(match.pairs)} variables over {min(len(reference), len(candidate))} draws"
+    draws = min(len(reference), len(candidate))
+    compared = f"distribution of {len(match.pairs)} variables over {draws} draws"
     limit = SIGNIFICANCE / max(1, len(match.pairs))
     smallest = 1.0
     for pair in match.pairs:
         name = pair.reference.name
         first, second = (
-            np.concatenate([draw[name].ravel() for draw in draws])
-            for draws in (reference, candidate)
+            np.concatenate([weights[name].ravel() for weights in drawn])
+            for drawn in (reference, candidate)
         )
         if first.dtype.kind != "f":
             continue
@@ -195,7 +198,8 @@ def _same_distribution(reference: list[Weights], candidate: list[Weights], match
         "rounding",
         compared,
         notes=[
-            f"same distribution as far as the test sees (smallest p {smallest:.2g}); equality is not asked"
+            f"same distribution as far as the test sees (smallest p {smallest:.2g}); "
+            "equality is not asked"
         ],
     )
 
@@ -214,4 +218,7 @@ def _equal_weights(reference: Weights, candidate: Weights) -> Stage:
 
 
 def _spread(values: np.ndarray) -> str:
-    return f"mean {values.mean():.4g}, deviation {values.std():.4g}, from {values.min():.4g} to {values.max():.4g}"
+    return (
+        f"mean {values.mean():.4g}, deviation {values.std():.4g}, "
+        f"from {values.min():.4g} to {values.max():.4g}"
+    )

@@ -1,4 +1,4 @@
-"""The update stage: what the optimizers make of the same gradients."""
+"""The update stage: what the optimizers do with equal gradients."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import numpy as np
 
 from bench.parity import known_differences
 from bench.parity.comparison_state import ComparisonState
-from bench.parity.pairing import RANDOM_ORDER, Pairing, View
+from bench.parity.pairing import RANDOM_ORDER, Pairing, Values, View
+from bench.parity.port import PortBatch, Weights
 from bench.parity.result import Stage
 
 RATE_FACTOR = 0.1
+"""The learning rate is multiplied by this, to see what depends on it."""
+
 AFTER_CHANGE = f"after a change of the learning rate to {RATE_FACTOR:g} x"
 SCALES = (1e-3, 1e-6)
-"""Of the gradients' size: next to smaller ones an optimizer's epsilon shows."""
+"""Gradients are multiplied by these: an optimizer's epsilon shows beside small gradients."""
 
 
 def update_stage(state: ComparisonState) -> Stage:
-    """Weights, moving statistics and slots after steps 1 and 3, weights after a change of the learning rate; the learning rate
-    over all steps; and updates by small gradients."""
+    """Compares updates of the weights.
+
+    These are weights, moving statistics and slots after steps 1 and 3; weights after a change of
+    the learning rate; the learning rate over all steps; and updates by small gradients.
+    """
     pairing = state.pairing
     if not pairing.aligned:
         return Stage("update", "not seen", RANDOM_ORDER)
@@ -31,10 +37,11 @@ def update_stage(state: ComparisonState) -> Stage:
     )
     for pair in pairing.match.pairs:
         key = f"after step 3, {pair.reference.name}"
-        if key in judged.judgements and judged.judgements[key].verdict == "rounding":
-            pairing.after_three[pair.reference.name] = (
-                judged.candidate[key].astype(np.float64) - judged.reference[key]
-            )
+        ours, theirs = judged.reference.get(key), judged.candidate.get(key)
+        if ours is None or theirs is None:
+            continue
+        if judged.judgements[key].verdict == "rounding":
+            pairing.after_three[pair.reference.name] = theirs.astype(np.float64) - ours
     names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
     called = " and ".join(
         dict.fromkeys(optimizer.name if optimizer else "unknown" for optimizer in names)
@@ -51,8 +58,9 @@ def update_stage(state: ComparisonState) -> Stage:
     )
 
 
-def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -> dict:
-    found: dict[str, np.ndarray | None] = {}
+def _updates(pairing: Pairing, view: View, gradients: Weights, unseen: list[str]) -> Values:
+    """Measures all updates of a port. Adds to `unseen` what it cannot show."""
+    found: Values = {}
     view.set_weights(pairing.weights)
     rates = view.ask(
         "learning_rates", learning_rate_steps(pairing.steps), view.batch(_nth(pairing, 1))
@@ -91,7 +99,7 @@ def _updates(pairing: Pairing, view: View, gradients: dict, unseen: list[str]) -
 
 
 def learning_rate_steps(steps: int) -> list[int]:
-    """All steps of the curve, and powers of ten beyond."""
+    """Returns all steps of the curve, and powers of ten up to a million after them."""
     return [*range(steps + 1), *(10**power for power in range(2, 7) if 10**power > steps)]
 
 
@@ -108,7 +116,7 @@ def _state(view: View, when: str) -> dict[str, np.ndarray]:
 
 
 def _slots_not_compared(pairing: Pairing) -> list[str]:
-    """A note where the two optimizers keep different numbers of slots: they have no partners."""
+    """Returns a note where the optimizers have different numbers of slots: they do not match."""
     counts = [
         {name: len(slots) for name, slots in view.slots().items()}
         for view in (pairing.reference, pairing.candidate)
@@ -116,12 +124,12 @@ def _slots_not_compared(pairing: Pairing) -> list[str]:
     different = [name for name in counts[0] if counts[0][name] != counts[1].get(name, 0)]
     if not different:
         return []
-    numbers = [side.get(different[0], 0) for side in counts]
+    numbers = [count.get(different[0], 0) for count in counts]
     return [
         f"slots not seen: {numbers[0]} a variable in the reference, {numbers[1]} in the candidate"
     ]
 
 
-def _nth(pairing: Pairing, number: int):
+def _nth(pairing: Pairing, number: int) -> PortBatch:
     batches = pairing.inputs.batches
     return batches[(number - 1) % len(batches)]
