@@ -16,10 +16,10 @@ from bench.task import Task
 @pytest.mark.parametrize("seed", range(3))
 def test_wrong_metrics_have_other_values(dataset, seed):
     task = Task(make_dataset(Synthetic(), DATASETS[dataset]), "logits", seed, 2, None)
-    still = fixed_weights_task(task)
-    assert still.learning_rate == 0
-    network = Standard(still)
-    network.set_weights(still.initial_weights())
+    fixed = fixed_weights_task(task)
+    assert fixed.learning_rate == 0
+    network = Standard(fixed)
+    network.set_weights(fixed.initial_weights())
     batches = evaluation_batches(task.dataset, task.batch_size)
     outputs = np.concatenate(
         [network.forward(batch.features, False, 0)[-1].value for batch in batches]

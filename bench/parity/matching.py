@@ -95,7 +95,7 @@ def match_variables(
             if variable.trainable == trainable:
                 alike = [other for other in free if other.trainable == trainable]
                 _take(partners, free, variable, "order and shape", alike)
-    for variable in reference:  # one side may have frozen what the other trains
+    for variable in reference:  # one port may have frozen what the other trains
         _take(partners, free, variable, "order and shape", list(free))
     pairs = [
         Pair(variable, *partners[variable.name])

@@ -113,9 +113,9 @@ class Parity:
         )
 
 
-def difference_between(what: str, sides: Iterable[str]) -> Difference:
+def difference_between(what: str, values: Iterable[str]) -> Difference:
     """Returns the difference of two values in words: the reference's and the candidate's."""
-    reference, candidate = sides
+    reference, candidate = values
     return Difference(what, reference, candidate)
 
 

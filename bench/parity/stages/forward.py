@@ -136,10 +136,11 @@ def _excused(aligned: _Aligned, judgements: dict[str, Judgement]) -> set[str]:
 
 
 def _unmatched_notes(aligned: _Aligned) -> list[str]:
-    rows, columns = ({pair[side] for pair in aligned.pairs} for side in (0, 1))
+    rows = {row for row, _ in aligned.pairs}
+    columns = {column for _, column in aligned.pairs}
     return [
-        f"no partner for {side}'s {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
-        for side, names in (
+        f"no partner for {port}'s {', '.join(names[:4])}{' ...' if len(names) > 4 else ''}"
+        for port, names in (
             ("the reference", _names_without(aligned.reference, rows)),
             ("the candidate", _names_without(aligned.candidate, columns)),
         )

@@ -41,8 +41,8 @@ def loss_stage(state: ComparisonState) -> Stage:
     elif SATURATED in judged.judgements:
         judged.judgements.pop(SATURATED_VALUE)
     unseen = [
-        f"{side}'s per-sample losses are not seen"
-        for side, answer in (
+        f"{port}'s per-sample losses are not seen"
+        for port, answer in (
             ("the reference", judged.reference),
             ("the candidate", judged.candidate),
         )

@@ -38,44 +38,46 @@ def _data_difference(reference: Received, candidate: Received) -> Difference | N
         first, second = getattr(reference, what), getattr(candidate, what)
         if first != second:
             return Difference(what.replace("_", " "), first, second)
+    ports = (reference, candidate)
     place = _first_difference(reference.digests, candidate.digests)
-    numbers = {digest: number for number, digest in enumerate(dict.fromkeys(reference.digests))}
     if place is not None:
-        batch = int(np.searchsorted(np.cumsum(reference.sizes), place, side="right"))
-        arrived = [
-            numbers.get(side.digests[place]) if place < len(side.digests) else None
-            for side in (reference, candidate)
-        ]
-        if None not in arrived and same_samples(reference, candidate):
-            return Difference(
-                f"order of samples, from batch {batch + 1}",
-                f"sample {arrived[0]}",
-                f"sample {arrived[1]}",
-            )
-        if len(set(candidate.sizes)) != len(set(reference.sizes)) or len(candidate.digests) != len(
-            reference.digests
-        ):
-            return Difference(
-                "samples received",
-                f"{len(reference.digests)}, last batch of {reference.sizes[-1]}",
-                f"{len(candidate.digests)}, last batch of {candidate.sizes[-1]}",
-            )
-        return difference_between(
-            f"sample {place}, in batch {batch + 1}, first values",
-            (str(side.heads[place].tolist()) for side in (reference, candidate)),
-        )
+        return _samples_difference(reference, candidate, place)
     place = _first_difference(reference.sizes, candidate.sizes)
     if place is not None:
         return difference_between(
-            f"size of batch {place + 1}",
-            (str(side.sizes[place : place + 3]) for side in (reference, candidate)),
+            f"size of batch {place + 1}", (str(port.sizes[place : place + 3]) for port in ports)
         )
     place = _first_difference(reference.labels.tolist(), candidate.labels.tolist())
     if place is not None:
-        return Difference(
-            f"label of sample {place}", str(reference.labels[place]), str(candidate.labels[place])
+        return difference_between(
+            f"label of sample {place}", (str(port.labels[place]) for port in ports)
         )
     return None
+
+
+def _samples_difference(reference: Received, candidate: Received, place: int) -> Difference:
+    """Returns how the samples differ, of which the one at `place` is the first to differ."""
+    ports = (reference, candidate)
+    batch = int(np.searchsorted(np.cumsum(reference.sizes), place, side="right"))
+    numbers = {digest: number for number, digest in enumerate(dict.fromkeys(reference.digests))}
+    arrived = [
+        numbers.get(port.digests[place]) if place < len(port.digests) else None for port in ports
+    ]
+    if None not in arrived and same_samples(reference, candidate):
+        return difference_between(
+            f"order of samples, from batch {batch + 1}", (f"sample {number}" for number in arrived)
+        )
+    if len({len(set(port.sizes)) for port in ports}) > 1 or (
+        len(candidate.digests) != len(reference.digests)
+    ):
+        return difference_between(
+            "samples received",
+            (f"{len(port.digests)}, last batch of {port.sizes[-1]}" for port in ports),
+        )
+    return difference_between(
+        f"sample {place}, in batch {batch + 1}, first values",
+        (str(port.heads[place].tolist()) for port in ports),
+    )
 
 
 def same_samples(reference: Received, candidate: Received) -> bool:
@@ -129,11 +131,11 @@ def variables_stage(state: ComparisonState) -> Stage:
 
 def _variables_difference(match: Match) -> Difference | None:
     if not match.complete:
-        sides = [
-            ", ".join(f"{variable.name} {list(variable.shape)}" for variable in side) or "none"
-            for side in (match.reference_only, match.candidate_only)
-        ]
-        return difference_between("variables without a partner (--map FILE can name it)", sides)
+        unmatched = (
+            ", ".join(f"{variable.name} {list(variable.shape)}" for variable in port) or "none"
+            for port in (match.reference_only, match.candidate_only)
+        )
+        return difference_between("variables without a partner (--map FILE can name it)", unmatched)
     for pair in match.pairs:
         for what in ("dtype", "trainable"):
             first, second = getattr(pair.reference, what), getattr(pair.candidate, what)
@@ -159,8 +161,6 @@ def initial_stage(state: ComparisonState) -> Stage:
 def _same_distribution(reference: list[Weights], candidate: list[Weights], match: Match) -> Stage:
     """Compares draws by the two-sample Kolmogorov-Smirnov test (`scipy.stats.ks_2samp`) with
     Bonferroni's correction."""
-    from scipy.stats import ks_2samp  # takes a second to load
-
     draws = min(len(reference), len(candidate))
     compared = f"distribution of {len(match.pairs)} variables over {draws} draws"
     limit = SIGNIFICANCE / max(1, len(match.pairs))
@@ -171,37 +171,30 @@ def _same_distribution(reference: list[Weights], candidate: list[Weights], match
             np.concatenate([weights[name].ravel() for weights in drawn])
             for drawn in (reference, candidate)
         )
-        if first.dtype.kind != "f":
-            continue
-        if np.ptp(first) == 0 or np.ptp(second) == 0:
-            if np.ptp(first) != np.ptp(second) or first[0] != second[0]:
-                return Stage(
-                    "initial weights",
-                    "different",
-                    compared,
-                    Difference(name, _spread(first), _spread(second)),
-                )
-            continue
-        chance = ks_2samp(first, second).pvalue
-        smallest = min(smallest, chance)
+        chance = _chance(first, second)
         if chance < limit:
-            return Stage(
-                "initial weights",
-                "different",
-                compared,
-                Difference(
-                    f"{name} (chance {chance:.1e} if drawn alike)", _spread(first), _spread(second)
-                ),
-            )
-    return Stage(
-        "initial weights",
-        "rounding",
-        compared,
-        notes=[
-            f"same distribution as far as the test sees (smallest p {smallest:.2g}); "
-            "equality is not asked"
-        ],
+            constant = np.ptp(first) == 0 or np.ptp(second) == 0
+            what = name if constant else f"{name} (chance {chance:.1e} if drawn alike)"
+            difference = Difference(what, _spread(first), _spread(second))
+            return Stage("initial weights", "different", compared, difference)
+        smallest = min(smallest, chance)
+    note = (
+        f"same distribution as far as the test sees (smallest p {smallest:.2g}); "
+        "equality is not asked"
     )
+    return Stage("initial weights", "rounding", compared, notes=[note])
+
+
+def _chance(first: np.ndarray, second: np.ndarray) -> float:
+    """Returns the p-value of two arrays: the probability of so large a difference if both are drawn
+    from one distribution. Whole numbers are not compared; constants must be equal."""
+    from scipy.stats import ks_2samp  # takes a second to load
+
+    if first.dtype.kind != "f":
+        return 1.0
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float(np.ptp(first) == np.ptp(second) and first[0] == second[0])
+    return float(ks_2samp(first, second).pvalue)
 
 
 def _equal_weights(reference: Weights, candidate: Weights) -> Stage:
