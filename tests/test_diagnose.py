@@ -32,10 +32,10 @@ def test_nothing_is_wrong_with_sound_ports(name, seed):
     found = diagnose(name, DiagnosisSetting(seed=seed))
     assert found.state == "trained"
     assert found.explanations == []
-    assert len(found.looks) > 4
-    assert found.looks[0].step == 0
-    assert found.looks[-1].step == len(found.losses)
-    assert found.ended.right == found.ended.accuracy > 0.95
+    assert len(found.snapshots) > 4
+    assert found.snapshots[0].step == 0
+    assert found.snapshots[-1].step == len(found.losses)
+    assert found.final_state.right == found.final_state.accuracy > 0.95
 
 
 @pytest.mark.slow
@@ -75,7 +75,7 @@ def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
         found = diagnose(write_trapped(gallery()["last_batch_dropped"], name, tmp_path))
     assert found.state == "trained"
     assert [entry.cause for entry in found.explanations] == causes
-    assert len(found.looks) > 3
+    assert len(found.snapshots) > 3
 
 
 @pytest.mark.parametrize("name", IMPLEMENTATIONS)

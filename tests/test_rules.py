@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from bench.diagnose.rules.data import OFFSET, of_data
-from bench.diagnose.rules.did_train import learnt
+from bench.diagnose.rules.did_train import has_learnt
 from bench.diagnose.rules.network import TOO_WIDE, of_network
-from bench.diagnose.rules.symptoms import DEAD, GROWN, THROWN, VANISHING, symptoms, too_short
-from bench.diagnose.training_record import GivenData, KernelHistory, Look, TrainingRecord
+from bench.diagnose.rules.symptoms import (
+    DEAD,
+    GROWN,
+    STEP_TOO_LARGE,
+    VANISHING,
+    symptoms,
+    too_short,
+)
+from bench.diagnose.training_record import ContractData, KernelHistory, Snapshot, TrainingRecord
 from bench.parity.port import Received
 
 pytestmark = pytest.mark.fast
@@ -34,9 +41,9 @@ def received(first=None, second=None, labels=None, sizes=None, heads=None):
     )
 
 
-def look(step=100, gradient=1.0, dead=0.2, outputs=None):
+def snapshot(step=100, gradient=1.0, dead=0.2, outputs=None):
     outputs = GENERATOR.standard_normal((16, 2)) if outputs is None else outputs
-    return Look(
+    return Snapshot(
         step,
         {"a/kernel": 1.0, "b/kernel": 1.0, "c/kernel": 1.0},
         dict.fromkeys(["a/kernel", "b/kernel", "c/kernel"], gradient / np.sqrt(3)),
@@ -62,7 +69,7 @@ def training(**changes):
     plain = {
         "losses": np.full(100, 0.69),
         "received": received(),
-        "looks": [look(0), look(100)],
+        "snapshots": [snapshot(0), snapshot(100)],
         "kernels": [kernel(f"{name}/kernel") for name in "abc"],
         "outputs": np.tile([[0.3, 0.1], [0.1, 0.3]], (50, 1)),
         "labels": np.tile([0, 0, 1, 1], 25),
@@ -100,18 +107,18 @@ def test_learning_is_told_by_accuracy_and_loss(accuracy, loss, expected):
     right = np.arange(100) < round(accuracy * 100)
     predicted = np.where(right, labels, 1 - labels)
     assert (
-        learnt(training(losses=np.full(100, loss), labels=labels, outputs=np.eye(2)[predicted]))
+        has_learnt(training(losses=np.full(100, loss), labels=labels, outputs=np.eye(2)[predicted]))
         is expected
     )
 
 
 def test_without_outputs_the_loss_alone_tells():
-    assert learnt(training(outputs=None, losses=np.full(100, 0.55)))
-    assert not learnt(training(outputs=None, losses=np.full(100, 0.56)))
+    assert has_learnt(training(outputs=None, losses=np.full(100, 0.55)))
+    assert not has_learnt(training(outputs=None, losses=np.full(100, 0.56)))
 
 
 ORDER = np.random.default_rng(1).permutation(SAMPLES)
-GIVEN = GivenData(
+CONTRACT = ContractData(
     SAMPLES,
     100,
     BATCH,
@@ -124,12 +131,14 @@ GIVEN = GivenData(
 def test_the_same_order_in_both_passes():
     assert causes(certain(training(received=received(ORDER, ORDER)))) == ["not_shuffled"]
     assert causes(
-        certain(training(received=received(np.arange(SAMPLES), np.arange(SAMPLES)), given=GIVEN))
+        certain(
+            training(received=received(np.arange(SAMPLES), np.arange(SAMPLES)), contract=CONTRACT)
+        )
     ) == ["not_shuffled"]
-    assert causes(certain(training(received=received(ORDER, ORDER), given=GIVEN))) == [
+    assert causes(certain(training(received=received(ORDER, ORDER), contract=CONTRACT))) == [
         "input_restarts"
     ]
-    assert certain(training(received=received(ORDER, ORDER), in_order=True)) == []
+    assert certain(training(received=received(ORDER, ORDER), fixed_order=True)) == []
 
 
 def test_whole_batches_shuffled():
@@ -149,12 +158,12 @@ def test_runs_of_one_class():
 
 
 def test_a_dropped_batch_shows_where_samples_are_no_multiple():
-    given = replace(GIVEN, samples=SAMPLES - 16)
+    given = replace(CONTRACT, samples=SAMPLES - 16)
     whole = received()
-    assert causes(certain(training(received=whole, given=given))) == ["partial_batch_dropped"]
-    assert certain(training(received=whole, given=GIVEN)) == []
+    assert causes(certain(training(received=whole, contract=given))) == ["partial_batch_dropped"]
+    assert certain(training(received=whole, contract=CONTRACT)) == []
     evaluated = training(
-        received=whole, given=GIVEN, outputs=np.zeros((96, 2)), labels=np.tile([0, 1], 48)
+        received=whole, contract=CONTRACT, outputs=np.zeros((96, 2)), labels=np.tile([0, 1], 48)
     )
     assert causes(certain(evaluated)) == ["partial_batch_dropped"]
 
@@ -174,12 +183,12 @@ def test_features_that_are_not_finite():
 
 def test_scaling_in_training_only_is_told_by_the_evaluation_reported():
     heads = np.random.default_rng(6).standard_normal((2 * SAMPLES, 8))
-    scaled = training(received=received(heads=heads), given=GIVEN)
+    scaled = training(received=received(heads=heads), contract=CONTRACT)
     assert causes(certain(replace(scaled, evaluated=(5.0, 5.0, 0.3)))) == [
         "scaled_in_training_only"
     ]
     assert certain(replace(scaled, evaluated=(0.3, 5.0, 0.3))) == []
-    same = training(received=received(heads=heads * 5), given=GIVEN)
+    same = training(received=received(heads=heads * 5), contract=CONTRACT)
     assert certain(replace(same, evaluated=(5.0, 5.0, 0.3))) == []
 
 
@@ -199,11 +208,11 @@ def test_constant_kernels_and_weights_that_did_not_arrive():
         "constant_initialiser"
     ]
     assert certain(training(kernels=[kernel("bias", (64,), constant=True, deviation=0.0)])) == []
-    assert causes(certain(training(given=replace(GIVEN, kernels={"a": True, "b": False})))) == [
-        "not_restored"
-    ]
+    assert causes(
+        certain(training(contract=replace(CONTRACT, kernels={"a": True, "b": False})))
+    ) == ["not_restored"]
     for began in (True, False):  # All arrived, or none did: then the port has its own weights.
-        assert certain(training(given=replace(GIVEN, kernels={"a": began, "b": began}))) == []
+        assert certain(training(contract=replace(CONTRACT, kernels={"a": began, "b": began}))) == []
 
 
 @pytest.mark.parametrize(
@@ -230,21 +239,30 @@ SATURATED = np.tile([[0.0, 1.0]], (16, 1))
 )
 def test_frozen_is_saturated_without_a_gradient(gradient, outputs, cause):
     assert (
-        causes(symptoms(training(looks=[look(0), look(100, gradient, outputs=outputs)]))) == cause
+        causes(
+            symptoms(training(snapshots=[snapshot(0), snapshot(100, gradient, outputs=outputs)]))
+        )
+        == cause
     )
 
 
 @pytest.mark.parametrize(("dead", "cause"), [(0.94, []), (0.96, ["dead_relus"])])
 def test_dead_units(dead, cause):
     same = np.tile([[0.003, -0.003]], (16, 1))
-    assert causes(symptoms(training(looks=[look(0), look(100, 0.13, dead, same)]))) == cause
+    assert (
+        causes(symptoms(training(snapshots=[snapshot(0), snapshot(100, 0.13, dead, same)])))
+        == cause
+    )
 
 
 def test_dead_relus_are_told_from_frozen_outputs_of_the_same_loss():
     losses = np.full(100, np.log(2))
-    frozen = training(losses=losses, looks=[look(0), look(100, 0.0, outputs=np.ones((16, 2)))])
+    frozen = training(
+        losses=losses, snapshots=[snapshot(0), snapshot(100, 0.0, outputs=np.ones((16, 2)))]
+    )
     dead = training(
-        losses=losses, looks=[look(0), look(100, 0.13, 1.0, np.tile([[0.003, -0.003]], (16, 1)))]
+        losses=losses,
+        snapshots=[snapshot(0), snapshot(100, 0.13, 1.0, np.tile([[0.003, -0.003]], (16, 1)))],
     )
     assert causes(symptoms(frozen)) == ["activated_outputs"]
     assert causes(symptoms(dead)) == ["dead_relus"]
@@ -267,16 +285,21 @@ def test_a_loss_that_grows(end, cause):
 
 @pytest.mark.parametrize(("first", "cause"), [(2e-4, []), (0.5e-4, ["vanishing_gradient"])])
 def test_gradients_that_vanish(first, cause):
-    last = look(100)
+    last = snapshot(100)
     norms = {"a/kernel": first, "b/kernel": 0.1, "c/kernel": 1.0}
-    assert causes(symptoms(training(looks=[look(0), replace(last, gradient_norms=norms)]))) == cause
+    assert (
+        causes(symptoms(training(snapshots=[snapshot(0), replace(last, gradient_norms=norms)])))
+        == cause
+    )
 
 
 def test_a_variable_that_no_gradient_reaches():
-    first = replace(look(0), gradient_norms={"a/kernel": 0.0, "b/kernel": 1.0, "c/kernel": 1.0})
+    first = replace(snapshot(0), gradient_norms={"a/kernel": 0.0, "b/kernel": 1.0, "c/kernel": 1.0})
     still = [kernel("a/kernel", moved=0.0, step=0.0), kernel("b/kernel"), kernel("c/kernel")]
-    assert "gradient_cut" in causes(symptoms(training(looks=[first, look(100)], kernels=still)))
-    assert "gradient_cut" not in causes(symptoms(training(looks=[first, look(100)])))
+    assert "gradient_cut" in causes(
+        symptoms(training(snapshots=[first, snapshot(100)], kernels=still))
+    )
+    assert "gradient_cut" not in causes(symptoms(training(snapshots=[first, snapshot(100)])))
 
 
 @pytest.mark.parametrize(("share", "cause"), [(94, []), (96, ["classes_unbalanced"])])
@@ -286,7 +309,14 @@ def test_one_class(share, cause):
 
 def test_thresholds_are_the_ones_named_here():
     """Fails when a threshold moves, so that its tests are changed too."""
-    assert (TOO_WIDE, THROWN, DEAD, GROWN, VANISHING, OFFSET) == (2.5, 0.3, 0.95, 4.0, 1e-4, 3.0)
+    assert (TOO_WIDE, STEP_TOO_LARGE, DEAD, GROWN, VANISHING, OFFSET) == (
+        2.5,
+        0.3,
+        0.95,
+        4.0,
+        1e-4,
+        3.0,
+    )
 
 
 REGRESSION = {"labels": np.linspace(-1.0, 1.0, 100), "takes": "values", "activation": "BiasAdd"}
@@ -296,7 +326,7 @@ REGRESSION = {"labels": np.linspace(-1.0, 1.0, 100), "takes": "values", "activat
 def test_a_regression_has_learnt_if_it_explains_variance(noise, expected):
     targets = REGRESSION["labels"]
     wrong = np.tile([1, -1], 50) * noise * np.sqrt(2) * targets.std() * np.sqrt(0.7 / 0.5)
-    assert learnt(training(**REGRESSION, outputs=(targets + wrong)[:, np.newaxis])) is expected
+    assert has_learnt(training(**REGRESSION, outputs=(targets + wrong)[:, np.newaxis])) is expected
 
 
 @pytest.mark.parametrize(
@@ -397,25 +427,25 @@ def test_half_of_the_batches_may_come_again():
 
 def test_a_pass_that_repeats_itself_is_not_called_unshuffled():
     order = np.tile(np.arange(128), 5)
-    found = causes(certain(training(received=received(order, order), given=GIVEN)))
+    found = causes(certain(training(received=received(order, order), contract=CONTRACT)))
     assert found == ["batches_shuffled"]
 
 
 def test_a_pass_without_its_partial_batch_ends_with_its_last_whole_one():
     order = np.arange(608)[::-1]
-    given = replace(GIVEN, samples=630)
-    found = causes(certain(training(received=received(order, order), given=given)))
+    given = replace(CONTRACT, samples=630)
+    found = causes(certain(training(received=received(order, order), contract=given)))
     assert found == ["input_restarts", "partial_batch_dropped"]
 
 
 def test_a_training_shorter_than_a_pass_has_dropped_no_batch():
     few = received(np.arange(160), np.arange(160, 320))
-    assert certain(training(received=few, given=replace(GIVEN, samples=630))) == []
+    assert certain(training(received=few, contract=replace(CONTRACT, samples=630))) == []
 
 
 def test_an_evaluation_that_scaling_does_not_change_tells_nothing_of_scaling():
     heads = np.random.default_rng(6).standard_normal((2 * SAMPLES, 8))
-    scaled = training(received=received(heads=heads), given=GIVEN)
+    scaled = training(received=received(heads=heads), contract=CONTRACT)
     assert certain(replace(scaled, evaluated=(5.0, 5.0, 5.0))) == []
 
 
@@ -429,8 +459,8 @@ def test_a_single_loss_that_is_not_finite_at_the_end_is_no_learning():
     labels = np.tile([0, 1], 50)
     losses = np.full(100, 0.1)
     sound = training(losses=losses, labels=labels, outputs=np.eye(2)[labels])
-    assert learnt(sound)
-    assert not learnt(replace(sound, losses=np.append(losses, np.nan)))
+    assert has_learnt(sound)
+    assert not has_learnt(replace(sound, losses=np.append(losses, np.nan)))
 
 
 def test_one_wide_kernel_of_three_is_left_alone():
@@ -456,7 +486,7 @@ def test_one_large_step_of_three_is_left_alone():
 
 def test_outputs_of_which_some_are_not_saturated_are_not_frozen():
     outputs = np.concatenate([SATURATED[:14], [[0.3, 0.7]] * 2])
-    assert symptoms(training(looks=[look(0), look(100, 0.0, outputs=outputs)])) == []
+    assert symptoms(training(snapshots=[snapshot(0), snapshot(100, 0.0, outputs=outputs)])) == []
 
 
 def test_a_variable_that_has_a_gradient_and_does_not_move_is_not_cut_off():

@@ -14,40 +14,40 @@ STEPS = 1000
 
 
 class Slow(Standard):
-    """The float64 network; its gradients take `look_s` seconds by its own clock."""
+    """The float64 network; its gradients take `snapshot_s` seconds by its own clock."""
 
-    now, look_s = 0.0, 0.0
+    now, snapshot_s = 0.0, 0.0
 
     def gradients(self, batch, draw):
-        self.now += self.look_s
+        self.now += self.snapshot_s
         return super().gradients(batch, draw)
 
 
-def watched(look_s, step_s=0.01):
+def watched(snapshot_s, step_s=0.01):
     port = Slow(Task(None, "logits", 0, 1, None))
-    port.look_s = look_s
+    port.snapshot_s = snapshot_s
     port.set_weights(initial_weights(130, 2, 0))
-    watcher = TrainingWatch(probe=PROBE, clock=lambda: port.now)
-    watcher.begin()
-    watcher.see(port, None)
+    watch = TrainingWatch(clock=lambda: port.now)
+    watch.begin()
+    watch.see(port, PROBE, None)
     for _ in range(STEPS):
         port.now += step_s
-        watcher.step(0.5)
-    slowed = watcher.slowed
-    watcher.last()
-    return watcher, slowed
+        watch.step(0.5)
+    slowed = watch.slowed
+    watch.finish()
+    return watch, slowed
 
 
-@pytest.mark.parametrize("look_s", [0.0, 0.001, 0.01, 0.1, 0.25])
-def test_looks_take_no_more_than_their_share(look_s):
-    watcher, slowed = watched(look_s)
+@pytest.mark.parametrize("snapshot_s", [0.0, 0.001, 0.01, 0.1, 0.25])
+def test_snapshots_take_no_more_than_their_share(snapshot_s):
+    watch, slowed = watched(snapshot_s)
     assert slowed <= SHARE
-    assert [look.step for look in watcher.looks][:3] == [0, 1, 2]
-    assert watcher.looks[-1].step == STEPS
+    assert [snapshot.step for snapshot in watch.snapshots][:3] == [0, 1, 2]
+    assert watch.snapshots[-1].step == STEPS
 
 
-def test_looks_are_at_powers_of_two_where_they_cost_nothing():
-    assert [look.step for look in watched(0.0)[0].looks] == [
+def test_snapshots_are_at_powers_of_two_where_they_cost_nothing():
+    assert [snapshot.step for snapshot in watched(0.0)[0].snapshots] == [
         0,
         1,
         2,
@@ -63,10 +63,13 @@ def test_looks_are_at_powers_of_two_where_they_cost_nothing():
     ]
 
 
-def test_a_look_that_would_cost_too_much_waits_for_the_end():
+def test_a_snapshot_that_would_cost_too_much_waits_for_the_end():
     """Allows 3 % of 10 s, which are 0.3 s.
 
-    A look of 0.25 s fits once 8.3 s have gone by, and a look of 0.31 s never does.
+    A snapshot of 0.25 s fits once 8.3 s have gone by, and a snapshot of 0.31 s never does.
     """
-    assert [look.step for look in watched(0.25)[0].looks if look.step > 2] == [835, 1000]
-    assert [look.step for look in watched(0.31)[0].looks if look.step > 2] == [1000]
+    assert [snapshot.step for snapshot in watched(0.25)[0].snapshots if snapshot.step > 2] == [
+        835,
+        1000,
+    ]
+    assert [snapshot.step for snapshot in watched(0.31)[0].snapshots if snapshot.step > 2] == [1000]

@@ -1,1 +1,1 @@
-"""Why does it not train? Causes by name, with a reference (`explain`) and without (`diagnose`); and a gallery of porting traps."""
+"""What is wrong with a port: with a reference, without one, and from a finished cell's files."""

@@ -1,4 +1,4 @@
-"""A finished cell, diagnosed by its raw files."""
+"""Diagnosis of a finished cell from its raw files."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ def final_state(cell: StoredCell) -> FinalState:
 
 
 def diagnose_cell(path: Path) -> tuple[CellRecord, FinalState, list[Explanation]]:
-    """A cell by the path of its record, FOLDER/cells/NAME.json.
+    """Diagnoses a cell by the path of its record, FOLDER/cells/NAME.json.
+
+    Returns:
+        The cell's record, its final state, and what explains it, the likeliest cause first.
 
     Raises:
-        RawFileError: it is none, or one of its files is damaged.
-        UserError: it did not finish.
+        RawFileError: the file is not the record of a cell, or a file of the cell is damaged.
+        UserError: the cell did not finish.
     """
     folder, name = path.parent.parent, path.stem
     cell = read_stored_cell(folder, name)
@@ -39,5 +42,5 @@ def diagnose_cell(path: Path) -> tuple[CellRecord, FinalState, list[Explanation]
         raise UserError(
             f"{path}: the cell did not finish: {record.reason}; its log is {folder / record.log}"
         )
-    ended = final_state(cell)
-    return record, ended, explain_outputs(ended)
+    final = final_state(cell)
+    return record, final, explain_outputs(final)

@@ -1,4 +1,4 @@
-"""Without a reference: a port is trained and watched in a process of its own."""
+"""Diagnosis without a reference: a port is trained and watched in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,20 +22,38 @@ if TYPE_CHECKING:
     from bench.parity.ports.target import Target  # imports TensorFlow
 
 STEPS = 300
+"""Number of steps for which a port that is a function is trained."""
+
 TIMEOUT_S = 600.0
+"""Time that a port has for each answer, in seconds."""
+
 WATCHED = 0.9
-"""Share of the timeout after which a program is stopped and judged by what was seen of it."""
+"""Share of the timeout after which a program is stopped, and judged by the steps seen so far."""
 
 
 @dataclass(frozen=True)
 class DiagnosisSetting:
-    """What a port is trained on. `batch` is a file for ports that are functions, and `steps` is theirs; the others choose what
-    modules of the implementation contract train."""
+    """The data and the length of the training.
+
+    `batch` and `steps` are for ports that are functions. The other fields are for modules of the
+    implementation contract.
+
+    Attributes:
+        batch: file with a batch of samples.
+        dataset: name of a dataset.
+        outputs: what the network passes to the loss: `logits` or `activated`.
+        source: where the samples come from; synthetic samples if None.
+        seed: seed of the training.
+        epochs: number of epochs; the dataset's own if None.
+        steps: number of steps.
+        spec: a dataset that `DATASETS` does not have, used instead of `dataset`.
+        timeout: time that the port has for each answer, in seconds.
+    """
 
     batch: Path | None = None
     dataset: str = "small"
     outputs: str = "logits"
-    source: Source = Synthetic()
+    source: Source | None = None
     seed: int = 0
     epochs: int | None = None
     steps: int = STEPS
@@ -48,31 +66,37 @@ def diagnose(
     setting: DiagnosisSetting = DiagnosisSetting(),
     on_stage: Callable[[str], None] = lambda name: None,
 ) -> Diagnosis:
-    """Trains a port named as for `bench.parity.compare` and says what is wrong with it.
+    """Trains a port and finds out what is wrong with it.
+
+    Args:
+        port: name of the port, as for `bench.parity.compare`.
+        setting: the data and the length of the training.
+        on_stage: called with the name of every stage that begins.
 
     Raises:
-        UserError: it cannot be used.
-        bench.parity.remote_port.PortError: it raised an exception of its own before it trained.
+        UserError: the port cannot be used.
+        bench.parity.remote_port.PortError: the port raised an error before it trained.
     """
     began = time.monotonic()
-    given = read_inputs(setting.batch) if setting.batch else None
-    with with_forkserver(), RemotePort("port", port, setting.timeout) as side:
+    inputs = read_inputs(setting.batch) if setting.batch else None
+    with with_forkserver(), RemotePort("port", port, setting.timeout) as remote:
         on_stage("loading")
-        kind = side("load")
+        kind = remote("load")
         on_stage("training")
-        diagnosis = side.apply_to_target(_examine, *_arguments(side, kind, port, setting, given))
+        arguments = _arguments(remote, kind, port, setting, inputs)
+        diagnosis = remote.apply_to_target(_examine, *arguments)
     return with_lines(replace(diagnosis, seconds=time.monotonic() - began), port)
 
 
 def _arguments(
-    side: RemotePort, kind: str, port: str, setting: DiagnosisSetting, given: Inputs | None
+    remote: RemotePort, kind: str, port: str, setting: DiagnosisSetting, inputs: Inputs | None
 ) -> tuple:
-    """Returns what the examination of a kind of port is given."""
+    """Returns the arguments of the examination, for a kind of port."""
     if kind == "contract":
         return (_task(setting),)
     if kind == "program":
         return (WATCHED * setting.timeout,)
-    return given or _declared(side, port), setting.steps
+    return inputs or _declared(remote, port), setting.steps
 
 
 def _examine(target: Target, *arguments) -> Diagnosis:
@@ -91,17 +115,19 @@ def _examine(target: Target, *arguments) -> Diagnosis:
 
 
 def _task(setting: DiagnosisSetting) -> Task:
-    spec = setting.spec or DATASETS[setting.dataset]
-    dataset = open_dataset(setting.source, spec) or make_dataset(setting.source, spec)
+    spec, source = setting.spec or DATASETS[setting.dataset], setting.source or Synthetic()
+    dataset = open_dataset(source, spec) or make_dataset(source, spec)
     return Task(
         dataset, setting.outputs, setting.seed, setting.epochs or EPOCHS[spec.size], Path(".")
     )
 
 
-def _declared(side: RemotePort, port: str) -> Inputs:
-    spec = side("input_spec")
+def _declared(remote: RemotePort, port: str) -> Inputs:
+    """Draws inputs with the shapes that the port declares."""
+    spec = remote("input_spec")
     if spec is None:
         raise UserError(
-            f"{port} declares no input shapes: give --batch FILE.npz with an array 'labels' and one for every feature"
+            f"{port} declares no input shapes: give --batch FILE.npz with an array 'labels' and "
+            "one array for every feature"
         )
     return draw_inputs(spec)

@@ -1,47 +1,65 @@
-"""From a watched training to what is wrong with it."""
+"""From the record of a training to its diagnosis."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from bench.diagnose import self_checks
 from bench.diagnose.diagnosis import Diagnosis
-from bench.diagnose.probes import LossFacts, loss_facts, moderation, modes_of
+from bench.diagnose.probes import LossAnalysis, analyse_loss, moderation, modes_of
 from bench.diagnose.rules.data import of_data, scale_of
-from bench.diagnose.rules.did_train import learnt
+from bench.diagnose.rules.did_train import has_learnt
 from bench.diagnose.rules.network import of_network
 from bench.diagnose.rules.symptoms import symptoms, too_short
-from bench.diagnose.training_record import GivenData, KernelHistory, TrainingRecord
+from bench.diagnose.training_record import ContractData, KernelHistory, TrainingRecord
 from bench.diagnose.training_watch import TrainingWatch
 from bench.parity.pairing import SATURATING, View, with_outputs
-from bench.parity.port import Port, PortBatch, Weights
+from bench.parity.port import Port, PortBatch, Variable, Weights
 from bench.parity.result import Explanation
 
 BATCH_STEPS = 100
-"""Steps in which one batch is to be learnt by heart (TheDeepChecker, AUTOTRAINER: a network that cannot is at fault)."""
+"""Number of steps in which a network should be able to learn a single batch.
+
+A network that cannot is itself at fault (TheDeepChecker, AUTOTRAINER).
+"""
 
 
 def training_record_of(
-    watcher: TrainingWatch, port: Port, outputs, labels, given: GivenData | None
+    watch: TrainingWatch,
+    port: Port,
+    outputs: np.ndarray | None,
+    labels: np.ndarray | None,
+    contract: ContractData | None,
 ) -> TrainingRecord:
-    """The record of a training that ended. `outputs` [samples, columns] are those it ended with for `labels` [samples], None if it
-    did not tell; `given` is None where it brought its own data."""
-    received = watcher.kept.received(watcher)
-    first, second = (watcher.weights + watcher.weights[-1:])[:2] if watcher.weights else ({}, {})
-    last = watcher.ended
+    """Returns the record of a training that ended.
+
+    Args:
+        watch: what watched the training.
+        port: a port of its network.
+        outputs: outputs at the end, [samples, columns]; None if the training did not return them.
+        labels: labels of these outputs, [samples].
+        contract: what the contract gave to the port; None for ports with data of their own.
+    """
+    received = watch.received.received(watch)
+    weights = watch.first_weights
+    first, second = (weights + weights[-1:])[:2] if weights else ({}, {})
+    last = watch.final_weights
     kernels = [
         _kernel(variable, first[variable.name], second[variable.name], last[variable.name])
         for variable in port.variables()
         if variable.name in first and first[variable.name].size
     ]
     return TrainingRecord(
-        np.array(watcher.losses), received, watcher.looks, kernels, outputs, labels, given
+        np.array(watch.losses), received, watch.snapshots, kernels, outputs, labels, contract
     )
 
 
-def _kernel(variable, first: np.ndarray, second: np.ndarray, last: np.ndarray) -> KernelHistory:
+def _kernel(
+    variable: Variable, first: np.ndarray, second: np.ndarray, last: np.ndarray
+) -> KernelHistory:
     size = float(np.abs(first).max()) or 1.0
     norm = float(np.linalg.norm(first.astype(np.float64))) or 1.0
     with np.errstate(invalid="ignore"):
@@ -60,67 +78,80 @@ def _kernel(variable, first: np.ndarray, second: np.ndarray, last: np.ndarray) -
     )
 
 
-def judged(
+def judge_training(
     name: str,
-    watched: TrainingRecord,
+    record: TrainingRecord,
     port: Port,
     batch: PortBatch,
-    watcher: TrainingWatch,
+    watch: TrainingWatch,
     error: str,
-    examined: list[PortBatch] = (),
+    examined: Sequence[PortBatch] = (),
 ) -> Diagnosis:
-    """What is wrong with a training. `batch` is of its data; `examined` are samples whose outputs tell how it ended, where it
-    has not told its outputs itself."""
+    """Returns the diagnosis of a training.
+
+    Args:
+        name: name of the port.
+        record: the training's record.
+        port: a port of its network.
+        batch: a batch of its data.
+        watch: what watched the training.
+        error: the error that ended it, "" if none did.
+        examined: batches whose outputs are computed, if the training did not return outputs.
+    """
     view = View(lambda method, *arguments: getattr(port, method)(*arguments))
-    scale = scale_of(watched)
-    if scale is not None:
-        batch = PortBatch(
-            {name: value * np.float32(scale) for name, value in batch.features.items()},
-            batch.labels,
-        )
+    batch = _scaled(batch, scale_of(record))
     variables = port.variables()
-    began, ended = (
+    initial, final = (
         {variable.name: weights[variable.name] for variable in variables}
-        for weights in (watcher.weights[0], watcher.ended)
+        for weights in (watch.first_weights[0], watch.final_weights)
     )
-    loss = loss_facts(view, with_outputs(began, variables, moderation(view, began, batch)), batch)
-    saturated = loss_facts(view, with_outputs(began, variables, SATURATING), batch)
-    watched = replace(watched, takes=loss.takes, activation=loss.last.operation)
+    moderate = with_outputs(initial, variables, moderation(view, initial, batch))
+    loss = analyse_loss(view, moderate, batch)
+    saturated = analyse_loss(view, with_outputs(initial, variables, SATURATING), batch)
+    record = replace(record, takes=loss.takes, activation=loss.last.operation)
     if examined:
-        outputs = _outputs(view, ended, examined, loss)
-        watched = replace(
-            watched, outputs=outputs, labels=np.concatenate([batch.labels for batch in examined])
-        )
-    well = learnt(watched)
+        outputs = _outputs(view, final, examined, loss)
+        labels = np.concatenate([batch.labels for batch in examined])
+        record = replace(record, outputs=outputs, labels=labels)
+    trained = has_learnt(record)
     found = [
         *self_checks.of_loss(loss, saturated),
-        *of_data(watched),
-        *of_network(watched),
+        *of_data(record),
+        *of_network(record),
         *(
-            self_checks.of_modes(modes_of(view, began, batch), variables, watched)
-            if watched.evaluates
+            self_checks.of_modes(modes_of(view, initial, batch), variables, record)
+            if record.evaluation_known
             else []
         ),
-        *self_checks.of_update(view, began, batch),
-        *self_checks.of_evaluations(watcher, watched),
+        *self_checks.of_update(view, initial, batch),
+        *self_checks.of_evaluations(watch, record),
     ]
-    if not well:
-        found = _once([*found, *symptoms(watched)]) or too_short(watched)
-    state = (
-        "trained"
-        if well
-        else "not trained"
-        if np.isfinite(watched.losses).all() and not error
-        else "diverged"
-    )
-    facts = _facts(watched, error)
-    if not well and not found:
-        facts.append(_one_batch(port, began, batch))
-    return Diagnosis(name, state, found, facts, watched.looks, watched.losses.tolist())
+    if not trained:
+        found = _once([*found, *symptoms(record)]) or too_short(record)
+    notes = _notes(record, error)
+    if not trained and not found:
+        notes.append(_one_batch(port, initial, batch))
+    state = _state(record, trained, error)
+    return Diagnosis(name, state, found, notes, record.snapshots, record.losses.tolist())
+
+
+def _state(record: TrainingRecord, trained: bool, error: str) -> str:
+    if trained:
+        return "trained"
+    return "not trained" if np.isfinite(record.losses).all() and not error else "diverged"
+
+
+def _scaled(batch: PortBatch, scale: float | None) -> PortBatch:
+    """Returns the batch with its features multiplied by `scale`; None leaves them as they are."""
+    if scale is None:
+        return batch
+    factor = np.float32(scale)
+    features = {name: value * factor for name, value in batch.features.items()}
+    return PortBatch(features, batch.labels)
 
 
 def _once(found: list[Explanation]) -> list[Explanation]:
-    """Every cause with the evidence that was found first."""
+    """Returns each cause once, with the evidence that was found first."""
     first: dict[str, Explanation] = {}
     for entry in found:
         first.setdefault(entry.cause, entry)
@@ -128,9 +159,9 @@ def _once(found: list[Explanation]) -> list[Explanation]:
 
 
 def _outputs(
-    view: View, weights: Weights, batches: list[PortBatch], loss: LossFacts
+    view: View, weights: Weights, batches: Sequence[PortBatch], loss: LossAnalysis
 ) -> np.ndarray | None:
-    """What the loss takes, [samples, columns], with the weights of the end; None where it is of another form."""
+    """Returns what the loss takes with these weights, [samples, columns]; None if no matrix."""
     view.set_weights(weights)
     values = []
     for batch in batches:
@@ -145,36 +176,40 @@ def _outputs(
     return np.concatenate(values) if values[0].ndim == 2 else None
 
 
-def _facts(watched: TrainingRecord, error: str) -> list[str]:
-    losses, facts = watched.losses, []
+def _notes(record: TrainingRecord, error: str) -> list[str]:
+    """Returns what the training reached, in sentences."""
+    losses, notes = record.losses, []
     if len(losses):
-        facts.append(
-            f"{len(losses)} steps; loss {losses[0]:.5g} at the first, {watched.last_losses.mean():.5g} over the last "
-            f"{len(watched.last_losses)}"
+        notes.append(
+            f"{len(losses)} steps; the loss is {losses[0]:.5g} at the first step and "
+            f"{record.last_losses.mean():.5g} over the last {len(record.last_losses)}"
             + (
-                f"; predicting the classes' shares costs {watched.entropy:.4g}"
-                if watched.entropy is not None
+                f"; predicting the classes' shares gives {record.entropy:.4g}"
+                if record.entropy is not None
                 else ""
             )
         )
-    if watched.accuracy is not None:
-        facts.append(
-            f"accuracy {watched.accuracy:.3f}; always predicting the most frequent class gives {watched.chance:.3f}"
+    if record.accuracy is not None:
+        notes.append(
+            f"the accuracy is {record.accuracy:.3f}; always predicting the most frequent class "
+            f"gives {record.chance:.3f}"
         )
-    elif watched.gained is not None:
-        facts.append(f"{watched.gained:.1%} of the targets' variance is explained")
-    return facts + ([f"it ended with {error}"] if error else [])
+    elif record.gained is not None:
+        notes.append(f"the outputs explain {record.gained:.1%} of the targets' variance")
+    return notes + ([f"the training ended with {error}"] if error else [])
 
 
 def _one_batch(port: Port, weights: Weights, batch: PortBatch) -> str:
+    """Trains on a single batch; returns what that shows, in a sentence."""
     port.set_weights(weights)
     losses = [port.step(batch, step) for step in range(BATCH_STEPS)]
     able = losses[-1] < 0.5 * losses[0]
     return (
-        f"one batch of {len(batch)} samples, {BATCH_STEPS} times: loss {losses[0]:.4g} to {losses[-1]:.4g}, so the network "
+        f"{BATCH_STEPS} steps on one batch of {len(batch)} samples change the loss from "
+        f"{losses[0]:.4g} to {losses[-1]:.4g}: the network "
         + (
-            "can learn it by heart: look at the data, their order and their labels"
+            "can learn it, so check the data, their order and their labels"
             if able
-            else "cannot even learn that: look at the network, its loss and its learning rate"
+            else "cannot learn even that, so check the network, its loss and its learning rate"
         )
     )

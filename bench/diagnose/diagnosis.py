@@ -1,4 +1,4 @@
-"""What watching one training found."""
+"""The result of diagnosing one training."""
 
 from __future__ import annotations
 
@@ -6,48 +6,57 @@ import json
 from dataclasses import asdict, dataclass
 
 from bench.diagnose.outputs import FinalState
-from bench.diagnose.training_record import Look
+from bench.diagnose.training_record import Snapshot
 from bench.parity.result import Explanation, finite
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found: `state` is `trained`, `not trained` or `diverged`; `explanations` the likeliest first, none if nothing was
-    found wrong, or nothing that is known; `facts` in words; `looks` for a picture. `ended` is how its evaluations ended,
-    if it reported any; `slowed` is the share of its time that the
-    training took longer for being watched, once it ran."""
+    """The result of diagnosing one training.
+
+    Attributes:
+        port: name of the port.
+        state: `trained`, `not trained` or `diverged`.
+        explanations: causes of what is wrong, the likeliest first; empty if no rule found any.
+        notes: what the training reached, in sentences.
+        snapshots: snapshots of the network during the training.
+        losses: losses of its steps.
+        final_state: how the training ended, if it reported evaluations.
+        seconds: duration of the diagnosis.
+        slowed: share of its time that the training took longer because it was watched.
+    """
 
     port: str
     state: str
     explanations: list[Explanation]
-    facts: list[str]
-    looks: list[Look]
+    notes: list[str]
+    snapshots: list[Snapshot]
     losses: list[float]
-    ended: FinalState | None = None
+    final_state: FinalState | None = None
     seconds: float = 0.0
     slowed: float = 0.0
 
     def to_json(self) -> str:
-        """One object, without the outputs; numbers that JSON does not know are null."""
-        looks = [
+        """Returns one JSON object, without the outputs; NaN and infinite numbers are null."""
+        snapshots = [
             {
-                "step": look.step,
-                "gradient_norm": look.gradient_norm,
-                "gradient_norms": look.gradient_norms,
-                "weight_norms": look.weight_norms,
-                "dead": look.dead,
-                "saturated": look.saturated,
+                "step": snapshot.step,
+                "gradient_norm": snapshot.gradient_norm,
+                "gradient_norms": snapshot.gradient_norms,
+                "weight_norms": snapshot.weight_norms,
+                "dead": snapshot.dead,
+                "saturated": snapshot.saturated,
             }
-            for look in self.looks
+            for snapshot in self.snapshots
         ]
         return json.dumps(
             finite(
                 {
                     "port": self.port,
                     "state": self.state,
-                    "facts": self.facts,
+                    "facts": self.notes,
                     "explanations": [asdict(found) for found in self.explanations],
-                    "looks": looks,
+                    "looks": snapshots,
                     "losses": self.losses,
                     "seconds": self.seconds,
                     "slowed": self.slowed,

@@ -1,4 +1,4 @@
-"""With a reference: what the first difference of two ports comes from."""
+"""Diagnosis with a reference: the causes of the first difference of two ports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def explained(
     setting: ComparisonSetting = ComparisonSetting(),
     on_stage: Callable[[str], None] = lambda name: None,
 ) -> Parity:
-    """`bench.parity.compare`, with the causes of the first difference and the candidate's lines to look at."""
+    """Compares two ports, and adds the causes of the first difference and the lines to check.
+
+    The arguments are those of `bench.parity.compare`.
+    """
     parity = compare(reference, candidate, setting, on_stage, explain)
     return replace(parity, explanations=lines_of(parity.explanations, candidate))
 

@@ -1,8 +1,9 @@
-"""Which formula a port's loss is, found by trying all that are known on its own outputs and labels.
+"""Formulas of losses, and which of them a port's loss is.
 
-Sources: `tf.nn.softmax_cross_entropy_with_logits`, keras/src/backend.py (`sparse_categorical_crossentropy`,
-`categorical_crossentropy`, `binary_crossentropy`, with clipping at 1e-7), and the ways of getting their arguments wrong that
-`bench.traps.gallery` has.
+All known formulas are tried on the port's own outputs and labels. Their sources are
+`tf.nn.softmax_cross_entropy_with_logits`, keras/src/backend.py
+(`sparse_categorical_crossentropy`, `categorical_crossentropy`, `binary_crossentropy`, with clipping
+at 1e-7), and the wrong arguments in `bench.traps.gallery`.
 """
 
 from __future__ import annotations
@@ -13,15 +14,28 @@ from dataclasses import dataclass
 import numpy as np
 
 CLIP = 1e-7
+"""Distance from 0 and 1 at which Keras clips probabilities."""
+
 TOP = float(np.float32(1 - CLIP))
-"""1 - 1.19e-7: a wrong prediction that is certain costs -ln(1.19e-7 + 1e-7) = 15.33."""
+"""Largest clipped probability, 1 - 1.19e-7 in float32.
+
+A wrong prediction with that probability has a loss of -ln(1.19e-7 + 1e-7) = 15.33.
+"""
+
 TOLERANCE = 1e-4
-"""Of a loss, relative and absolute: formulas differ by more, float32 and clipping by less."""
+"""Relative and absolute tolerance of a loss: formulas differ by more, float32 by less."""
 
 
 @dataclass(frozen=True)
 class Formula:
-    """`takes` what: `logits`, `probabilities` or `values`; `cause` if it is wrong in itself."""
+    """The formula of a loss.
+
+    Attributes:
+        name: name of the formula.
+        takes: what it takes: `logits`, `probabilities` or `values`.
+        losses: the function: (outputs [samples, columns], labels) to losses [samples].
+        cause: the cause in `bench.diagnose.causes` if the formula is wrong, else "".
+    """
 
     name: str
     takes: str
@@ -30,12 +44,13 @@ class Formula:
 
 
 def log_softmax(outputs: np.ndarray) -> np.ndarray:
+    """Returns the logarithm of the softmax over the columns, [samples, columns]."""
     shifted = outputs - outputs.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def _binary(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Of logits, for every column."""
+    """Returns the sigmoid cross-entropy of logits for every column."""
     return np.maximum(outputs, 0) - outputs * labels + np.log1p(np.exp(-np.abs(outputs)))
 
 
@@ -49,12 +64,12 @@ def _rescaled(outputs: np.ndarray) -> np.ndarray:
 
 
 def _column(one_hot: np.ndarray) -> np.ndarray:
-    """Whole-number labels as a column, as if they had not been made one-hot."""
+    """Returns one-hot labels as a column of whole numbers."""
     return one_hot.argmax(axis=1).astype(float)[:, np.newaxis]
 
 
 def _moved(one_hot: np.ndarray, by: int) -> np.ndarray:
-    """`one_hot(labels + by)`: rows of zeros where that is no class."""
+    """Returns `one_hot(labels + by)`, with rows of zeros for labels that are not classes."""
     labels = one_hot.argmax(axis=1) + by
     moved = np.zeros_like(one_hot)
     inside = (labels >= 0) & (labels < one_hot.shape[1])
@@ -139,7 +154,7 @@ MULTICLASS = (
         "shifted_labels",
     ),
 )
-"""Of outputs [samples, classes] and one-hot labels."""
+"""Formulas for outputs [samples, classes] and one-hot labels."""
 
 BINARY = (
     Formula("sigmoid cross-entropy of logits", "logits", lambda z, y: _binary(z, y).mean(axis=1)),
@@ -151,14 +166,18 @@ BINARY = (
     Formula("squared error", "values", lambda z, y: np.square(z - y).mean(axis=1)),
     Formula("absolute error", "values", lambda z, y: np.abs(z - y).mean(axis=1)),
 )
-"""Of outputs [samples, 1] and labels [samples, 1]."""
+"""Formulas for outputs [samples, 1] and labels [samples, 1]."""
 
 
 def recognise(outputs: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Formula | None:
-    """The first formula whose losses [samples] are those given, for outputs [samples, columns], or None; None too where formulas
-    of logits and of probabilities agree, as for outputs that are all alike.
+    """Returns the first formula that gives these losses [samples] for outputs [samples, columns].
 
-    Only rows whose loss is neither 0 nor infinite are compared: a weight of 0 does not change a formula.
+    Rows whose loss is 0 or infinite are not compared, because a sample weight of 0 does not change
+    the formula.
+
+    Returns:
+        The formula. None if no formula fits, or if formulas of logits and of probabilities both
+        fit, as they do for outputs that are all equal.
     """
     if outputs.ndim != 2 or outputs.shape[1] == 0 or not len(losses) == len(outputs) == len(labels):
         return None
@@ -174,7 +193,10 @@ def recognise(outputs: np.ndarray, labels: np.ndarray, losses: np.ndarray) -> Fo
 
 
 def losses_of(formula: Formula, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-    """The losses [samples] by a formula, in float64; None for labels that are none of these outputs."""
+    """Returns the losses [samples] by a formula, in float64.
+
+    The result is None for labels that do not fit the outputs.
+    """
     targets = _targets(labels, outputs.shape[1])
     if targets is None:
         return None
@@ -193,7 +215,7 @@ def _agree(expected: np.ndarray, losses: np.ndarray) -> bool:
 
 
 def _targets(labels: np.ndarray, columns: int) -> np.ndarray | None:
-    """Labels as the formulas take them: one-hot, or a column."""
+    """Returns the labels as the formulas take them: one-hot, or as a column."""
     if columns == 1:
         return (
             labels.reshape(len(labels), -1).astype(np.float64)

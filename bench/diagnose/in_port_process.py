@@ -1,4 +1,4 @@
-"""One port, trained and watched in its own process, and what is found wrong with it."""
+"""The examination of one port in its own process: it is trained, watched and diagnosed."""
 
 from __future__ import annotations
 
@@ -6,166 +6,194 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.diagnose.diagnose_training import judged, training_record_of
+from bench.diagnose.diagnose_training import judge_training, training_record_of
 from bench.diagnose.diagnosis import Diagnosis
 from bench.diagnose.outputs import FinalState, explain_outputs, state_of
 from bench.diagnose.program import ProgramWatch, watch_program
 from bench.diagnose.rules.data import scale_of
 from bench.diagnose.rules.network import classes_of_outputs
-from bench.diagnose.training_record import GivenData, TrainingRecord
+from bench.diagnose.training_record import ContractData, TrainingRecord
 from bench.diagnose.training_watch import STRIDE, TrainingWatch, port_after, watch_training
 from bench.parity.inputs import Inputs, dataset_inputs, evaluation_batches
 from bench.parity.port import Port, PortBatch, Weights
 from bench.parity.ports.capture import HEAD, digest, session_port
-from bench.parity.ports.target import in_fresh_folder
+from bench.parity.ports.target import Target, in_fresh_folder
 from bench.parity.result import Explanation
 from bench.parity.rounding import same_bits
 from bench.process.reason import one_line
 from bench.task import Task, Trained, UserError
 
 FILE_SAMPLES = 64
+"""Number of samples of the file whose order and values are compared with those received."""
 
 
-def examine_contract(target, task: Task) -> Diagnosis:
-    """A module with `train(task, observer)`: trained as `task` says."""
+def examine_contract(target: Target, task: Task) -> Diagnosis:
+    """Examines a module with `train(task, observer)`: trains it as `task` says.
+
+    Raises:
+        UserError: the port cannot be examined.
+    """
     inputs = dataset_inputs(task.dataset, task.batch_size, FILE_SAMPLES // task.batch_size)
     probe = PortBatch({"signal": task.dataset.probe.signal}, task.dataset.probe.labels)
-    watcher = TrainingWatch(probe=probe)
+    watch = TrainingWatch()
     trained, error = None, ""
     try:
-        trained = watch_training(target.function, in_fresh_folder(task), watcher)
+        trained = watch_training(target.function, in_fresh_folder(task), probe, watch)
     except UserError:
         raise
-    except (
-        Exception
-    ) as problem:  # what it raised may be what is wrong: a NaN that Estimator's hook refuses
-        if watcher.port is None:
+    except Exception as problem:  # may be the symptom itself, as a NaN that Estimator refuses
+        if watch.network is None:
             raise
         error = one_line(problem)
-    if watcher.port is None:
-        return _by_outputs(target.name, watcher, trained, task)
-    slowed = watcher.slowed
-    watcher.last()
-    port = port_after(watcher, task)
+    if watch.network is None:
+        return _judge_outputs(target.name, watch, trained, task)
+    slowed = watch.slowed
+    watch.finish()
+    port = port_after(watch, watch.network, task)
     outputs, labels = _predicted(trained, task)
-    given = _given(task, inputs, watcher.weights[0] if watcher.weights else {})
-    watched = training_record_of(watcher, port, outputs, labels, given)
+    contract = _contract_data(task, inputs, watch.first_weights[0] if watch.first_weights else {})
+    record = training_record_of(watch, port, outputs, labels, contract)
     if not error:
-        watched = replace(watched, evaluated=_evaluated(watcher, port, task, watched))
+        record = replace(record, evaluated=_evaluated(watch, port, task, record))
     return replace(
-        judged(target.name, watched, port, inputs.batches[0], watcher, error),
+        judge_training(target.name, record, port, inputs.batches[0], watch, error),
         slowed=slowed,
-        ended=_ended(watcher, outputs, labels),
+        final_state=_final_state(watch, outputs, labels),
     )
 
 
 def _predicted(trained: Trained | None, task: Task) -> tuple[np.ndarray | None, np.ndarray]:
-    """The outputs that a training returned, and their labels: those of the whole evaluation split, or of its full batches."""
+    """Returns the outputs that a training returned, and their labels.
+
+    They are those of the whole evaluation split, or of its full batches.
+    """
     labels = task.dataset.evaluation_labels
     if trained is None:
         return None, labels
     if len(trained.outputs) not in (len(labels), len(labels) // task.batch_size * task.batch_size):
         raise UserError(
-            f"it returned outputs of {len(trained.outputs)} samples; the evaluation split has {len(labels)}"
+            f"the port returned outputs of {len(trained.outputs)} samples; the evaluation split "
+            f"has {len(labels)}"
         )
     return trained.outputs, labels[: len(trained.outputs)]
 
 
-def _by_outputs(name: str, watcher: TrainingWatch, trained, task: Task) -> Diagnosis:
-    """A training whose steps do not go through the doors one by one, as a loop within one call: what its outputs say."""
-    last = watcher.evaluations[-1]
-    ended = _ended(watcher, *_predicted(trained, task))
-    found = explain_outputs(ended)
-    facts = [
-        "its steps could not be watched one by one: judged by its outputs",
-        f"accuracy {last['accuracy']:.3f}, evaluation loss {last['loss']:.5g}",
+def _judge_outputs(
+    name: str, watch: TrainingWatch, trained: Trained | None, task: Task
+) -> Diagnosis:
+    """Judges a training by its outputs, because its steps could not be watched one by one.
+
+    A tuned loop, for example, runs all steps in one call.
+    """
+    final = _final_state(watch, *_predicted(trained, task))
+    if final is None:
+        raise UserError(
+            "the training cannot be judged: its steps could not be watched, and it returned no "
+            "outputs or reported no evaluation"
+        )
+    notes = [
+        "the steps could not be watched one by one: the outputs alone were judged",
+        f"the accuracy is {final.accuracy:.3f}, the evaluation loss {final.loss:.5g}",
     ]
-    return Diagnosis(name, state_of(ended), found, facts, [], watcher.losses, ended)
+    found = explain_outputs(final)
+    return Diagnosis(name, state_of(final), found, notes, [], watch.losses, final)
 
 
-def _ended(
-    watcher: TrainingWatch, outputs: np.ndarray | None, labels: np.ndarray
+def _final_state(
+    watch: TrainingWatch, outputs: np.ndarray | None, labels: np.ndarray
 ) -> FinalState | None:
-    if not watcher.evaluations or outputs is None:
+    """Returns how a training ended; None if it reported no evaluation or returned no outputs."""
+    if not watch.evaluations or outputs is None:
         return None
-    last = watcher.evaluations[-1]
-    norm = watcher.looks[-1].gradient_norm if watcher.looks else None
-    return FinalState(
-        outputs, labels, last["loss"], last["accuracy"], norm, np.array(watcher.losses)
-    )
+    last = watch.evaluations[-1]
+    norm = watch.snapshots[-1].gradient_norm if watch.snapshots else None
+    return FinalState(outputs, labels, last["loss"], last["accuracy"], norm, np.array(watch.losses))
 
 
-def examine_function(target, inputs: Inputs, steps: int) -> Diagnosis:
-    """A function's port: trained step by step on given batches."""
+def examine_function(target: Target, inputs: Inputs, steps: int) -> Diagnosis:
+    """Examines a port that is a function: trains it for `steps` steps on batches of `inputs`."""
     port = target.port(inputs.batches[0], None)
-    watcher = TrainingWatch(probe=inputs.batches[0])
-    watcher.begin()
+    watch = TrainingWatch()
+    watch.begin()
     port.set_weights(port.initial_weights(1)[0])
-    watcher.see(port, None)
+    watch.see(port, inputs.batches[0], None)
     for step in range(steps):
         batch = inputs.batches[step % len(inputs.batches)]
-        watcher.kept.keep(next(iter(batch.features.values())), batch.labels)
-        watcher.step(port.step(batch, step))
-    watcher.last()
-    watched = replace(training_record_of(watcher, port, None, None, None), in_order=True)
-    return judged(target.name, watched, port, inputs.batches[0], watcher, "", inputs.batches)
+        watch.received.keep(next(iter(batch.features.values())), batch.labels)
+        watch.step(port.step(batch, step))
+    watch.finish()
+    record = replace(training_record_of(watch, port, None, None, None), fixed_order=True)
+    return judge_training(target.name, record, port, inputs.batches[0], watch, "", inputs.batches)
 
 
-def examine_program(target, most_s: float) -> Diagnosis:
-    """A program that trains by itself: run to its end, or for `most_s` seconds."""
-    watcher, error = ProgramWatch(most_s=most_s), ""
+def examine_program(target: Target, longest_s: float) -> Diagnosis:
+    """Examines a program that trains by itself: runs it to its end, or for `longest_s` seconds.
+
+    Raises:
+        UserError: its training cannot be watched, or was not seen.
+    """
+    watch, error = ProgramWatch(longest_s), ""
     try:
-        watch_program(target.function, watcher)
+        watch_program(target.function, watch)
     except UserError:
         raise
     except Exception as problem:
         error = one_line(problem)
-        if not watcher.losses:
-            found = _unfit(watcher)
+        if not watch.losses:
+            found = _outputs_refused(watch)
             if not found:
                 raise
-            return Diagnosis(target.name, "not trained", found, [f"it ended with {error}"], [], [])
-    if not watcher.losses:
-        raise UserError(
-            f"its training cannot be watched: {watcher.unseen}"
-            if watcher.unseen
-            else "its training was not seen: looked for are Model.fit, Estimator.train, and Session.run of an update. "
-            "For a loop of one's own, compile its model with its loss and its optimizer in a function that returns it, and "
-            "name that: FILE.py:FUNCTION"
-        )
-    watcher.last()
+            notes = [f"the program ended with {error}"]
+            return Diagnosis(target.name, "not trained", found, notes, [], [])
+    if watch.network is None or not watch.losses:
+        raise UserError(_why_unseen(watch))
+    watch.finish()
+    training = watch.session_training
     port = (
-        watcher.port
-        if watcher.model is not None
-        else session_port(watcher.network, watcher.weights[0], watcher.evaluating)
+        watch.network.port
+        if training is None
+        else session_port(training.network, watch.first_weights[0], watch.evaluating)
     )
-    watched = replace(
-        training_record_of(watcher, port, None, None, None),
-        evaluates=watcher.model is not None or bool(watcher.evaluating),
+    record = replace(
+        training_record_of(watch, port, None, None, None),
+        evaluation_known=training is None or bool(watch.evaluating),
     )
-    return judged(target.name, watched, port, watcher.examined[0], watcher, error, watcher.examined)
+    return judge_training(
+        target.name, record, port, watch.examined[0], watch, error, watch.examined
+    )
 
 
-def _unfit(watcher: ProgramWatch) -> list[Explanation]:
-    """What is wrong with outputs for labels that let no step be taken."""
-    if watcher.model is None or watcher.port is None:
+def _why_unseen(watch: ProgramWatch) -> str:
+    """Returns the message of a program whose training was not watched."""
+    if watch.unseen:
+        return f"its training cannot be watched: {watch.unseen}"
+    return (
+        "its training was not seen: Model.fit, Estimator.train and a Session.run of an update are "
+        "watched. For a training loop of your own, write a function that returns the model, "
+        "compiled with its loss and its optimizer, and name it: FILE.py:FUNCTION"
+    )
+
+
+def _outputs_refused(watch: ProgramWatch) -> list[Explanation]:
+    """Returns what is wrong with outputs that do not fit the labels, so that no step was done."""
+    if watch.model is None or watch.network is None:
         return []
-    probe = watcher.probe
-    watcher.kept.keep(next(iter(probe.features.values())), probe.labels)
-    outputs = watcher.port.forward(probe.features, False, 0)[-1].value
-    return classes_of_outputs(
-        TrainingRecord(np.array([]), watcher.kept.received(watcher), [], [], outputs, probe.labels)
-    )
+    probe = watch.network.probe
+    watch.received.keep(next(iter(probe.features.values())), probe.labels)
+    outputs = watch.network.port.forward(probe.features, False, 0)[-1].value
+    received = watch.received.received(watch)
+    return classes_of_outputs(TrainingRecord(np.array([]), received, [], [], outputs, probe.labels))
 
 
-def _given(task: Task, inputs: Inputs, began: Weights) -> GivenData:
+def _contract_data(task: Task, inputs: Inputs, initial: Weights) -> ContractData:
+    """Returns what the port received; `initial` are the weights that it began with."""
     signal = np.concatenate([batch.features["signal"] for batch in inputs.batches])
     kernels = {
-        name: any(same_bits(value, other) for other in began.values())
+        name: any(same_bits(value, other) for other in initial.values())
         for name, value in task.initial_weights().items()
         if value.ndim > 1
     }
-    return GivenData(
+    return ContractData(
         task.dataset.train.samples,
         task.dataset.evaluation.samples,
         task.batch_size,
@@ -176,24 +204,26 @@ def _given(task: Task, inputs: Inputs, began: Weights) -> GivenData:
 
 
 def _evaluated(
-    watcher: TrainingWatch, port: Port, task: Task, watched: TrainingRecord
+    watch: TrainingWatch, port: Port, task: Task, record: TrainingRecord
 ) -> tuple[float, float, float] | None:
-    """The loss of the last evaluation as reported, and as the port has it for features of the file and for scaled ones."""
-    scale = scale_of(watched)
-    if not watcher.evaluations or scale is None:
+    """Returns three losses of the last evaluation; None if it cannot be computed again.
+
+    The first is the loss reported. The others are computed by the port: for the features of the
+    file, and for features that are scaled like those it trained on.
+    """
+    scale = scale_of(record)
+    if not watch.evaluations or scale is None:
         return None
-    port.set_weights({variable.name: watcher.ended[variable.name] for variable in port.variables()})
+    port.set_weights(
+        {variable.name: watch.final_weights[variable.name] for variable in port.variables()}
+    )
     batches = evaluation_batches(task.dataset, task.batch_size)
-    found = []
+    computed = []
     for factor in (1.0, scale):
         scaled = [
             PortBatch({"signal": (batch.features["signal"] * np.float32(factor))}, batch.labels)
             for batch in batches
         ]
-        found.append(
-            np.average(
-                [port.loss(batch, False, 0).value for batch in scaled],
-                weights=[len(batch) for batch in scaled],
-            )
-        )
-    return watcher.evaluations[-1]["loss"], float(found[0]), float(found[1])
+        losses = [port.loss(batch, False, 0).value for batch in scaled]
+        computed.append(float(np.average(losses, weights=[len(batch) for batch in scaled])))
+    return watch.evaluations[-1]["loss"], computed[0], computed[1]

@@ -1,4 +1,4 @@
-"""The lines of a port's source that a cause is likely to be in, by the names that they have."""
+"""The source lines of a port that are likely to hold a cause, found by the names in them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.diagnose.causes import CAUSES
+from bench.diagnose.diagnosis import Diagnosis
 from bench.implementations import IMPLEMENTATIONS
 from bench.parity.result import Explanation
 
 MOST = 3
+"""Largest number of lines per cause."""
 
 
 def lines_of(explanations: list[Explanation], port: str) -> list[Explanation]:
-    """The explanations with the lines of the port to look at."""
+    """Returns the explanations with the port's lines to check."""
     sources = source_files(port)
     return [
         replace(found, lines=_lines(sources, CAUSES[found.cause].names)) for found in explanations
     ]
 
 
-def with_lines(diagnosis, port: str):
-    """A diagnosis whose explanations have lines."""
+def with_lines(diagnosis: Diagnosis, port: str) -> Diagnosis:
+    """Returns the diagnosis with lines in its explanations."""
     return replace(diagnosis, explanations=lines_of(diagnosis.explanations, port))
 
 
 def source_files(port: str) -> list[Path]:
-    """The files of a port named as `module:object`, `file.py:object` or a module; those of its package, if it is one."""
+    """Returns the source files of a port.
+
+    Args:
+        port: `module:object`, `file.py:object`, or a module; a package has several files.
+    """
     place = port.rpartition(":")[0] if ":" in port else port
     place = IMPLEMENTATIONS.get(place, place)
     if place.endswith(".py"):
@@ -45,7 +51,7 @@ def source_files(port: str) -> list[Path]:
 
 
 def _lines(files: list[Path], names: tuple[str, ...]) -> list[str]:
-    """Lines that use the first of the names which the files have, up to `MOST`."""
+    """Returns up to `MOST` lines that use the first of the names that occurs in the files."""
     uses = [(name, path, number, text) for path in files for name, number, text in _uses(path)]
     for wanted in names:
         found = dict.fromkeys(
@@ -57,26 +63,25 @@ def _lines(files: list[Path], names: tuple[str, ...]) -> list[str]:
 
 
 def _uses(path: Path) -> list[tuple[str, int, str]]:
-    """(name, line number, text) of every name, attribute and keyword in a file."""
+    """Returns (name, line number, line) of every name, attribute, keyword and string in a file."""
     text = path.read_text(errors="replace")
     try:
         tree = ast.parse(text)
     except SyntaxError:
         return []
-    lines, uses = text.splitlines(), []
-    for node in ast.walk(tree):
-        names = {ast.Name: "id", ast.Attribute: "attr", ast.keyword: "arg"}
-        if type(node) in names and getattr(node, "lineno", 0):
-            number = (
-                getattr(node, "end_lineno", node.lineno)
-                if isinstance(node, ast.Attribute)
-                else node.lineno
-            )
-            uses.append((getattr(node, names[type(node)]), number, lines[number - 1].strip()))
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and node.value.isidentifier()
-        ):
-            uses.append((node.value, node.lineno, lines[node.lineno - 1].strip()))
-    return uses
+    lines = text.splitlines()
+    uses = [use for use in map(_use, ast.walk(tree)) if use is not None]
+    return [(name, number, lines[number - 1].strip()) for name, number in uses]
+
+
+def _use(node: ast.AST) -> tuple[str, int] | None:
+    """Returns (name, line number) if a node of the syntax tree is or holds an identifier."""
+    if isinstance(node, ast.Name):
+        return node.id, node.lineno
+    if isinstance(node, ast.Attribute):
+        return node.attr, node.end_lineno or node.lineno
+    if isinstance(node, ast.keyword) and node.arg is not None:
+        return node.arg, node.lineno
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return (node.value, node.lineno) if node.value.isidentifier() else None
+    return None

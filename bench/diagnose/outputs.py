@@ -1,5 +1,7 @@
-"""What a finished training says of itself by its outputs alone: those of a cell's raw files, or of a port whose steps were not
-seen."""
+"""What the outputs of a finished training show by themselves.
+
+They come from a cell's raw files, or from a port whose steps could not be watched.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,21 @@ from bench.measure.saturation import EPSILON, NO_GRADIENT, alike, right
 from bench.parity.result import Explanation
 
 LOSS_TOLERANCE = 1e-4
+"""Relative tolerance of a loss that is computed again from the outputs."""
 
 
 @dataclass(frozen=True)
 class FinalState:
-    """How a training ended: outputs [samples, classes] as handed to the loss, `labels` [samples], the evaluation's `loss` and
-    `accuracy` as reported, the gradient norm on a fixed batch (None if unknown), and the losses of its steps."""
+    """How a training ended.
+
+    Attributes:
+        outputs: the input of the loss for the evaluation samples, [samples, classes].
+        labels: labels of the samples, [samples].
+        loss: loss of the last evaluation, as reported.
+        accuracy: accuracy of the last evaluation, as reported.
+        gradient_norm: norm of the gradient on a fixed batch; None if not known.
+        losses: losses of the training steps, [steps].
+    """
 
     outputs: np.ndarray
     labels: np.ndarray
@@ -31,87 +42,88 @@ class FinalState:
 
     @property
     def right(self) -> float:
-        """The accuracy of the outputs themselves, whatever was reported."""
+        """Accuracy of the outputs themselves, which the reported accuracy should equal."""
         return float(np.mean(self.outputs.argmax(axis=1) == self.labels))
 
 
 def near_chance(accuracy: float, labels: np.ndarray) -> bool:
-    """Whether it is next to that of always predicting the most frequent of these classes."""
+    """Returns whether an accuracy is close to that of always predicting the most frequent class."""
     share = float(np.unique(labels, return_counts=True)[1].max() / len(labels))
     return accuracy <= share + NEAR_CHANCE * (1 - share)
 
 
-def diverged(ended: FinalState) -> bool:
-    """Whether a loss or an output is not finite."""
+def diverged(final: FinalState) -> bool:
+    """Returns whether a loss or an output is not finite."""
     return not (
-        np.isfinite(ended.losses).all()
-        and np.isfinite(ended.outputs).all()
-        and np.isfinite(ended.loss)
+        np.isfinite(final.losses).all()
+        and np.isfinite(final.outputs).all()
+        and np.isfinite(final.loss)
     )
 
 
-def state_of(ended: FinalState) -> str:
-    """`trained`, `not trained` or `diverged`."""
+def state_of(final: FinalState) -> str:
+    """Returns `trained`, `not trained` or `diverged`."""
     return (
         "diverged"
-        if diverged(ended)
+        if diverged(final)
         else "not trained"
-        if near_chance(ended.accuracy, ended.labels)
+        if near_chance(final.accuracy, final.labels)
         else "trained"
     )
 
 
-def explain_outputs(ended: FinalState) -> list[Explanation]:
-    """The causes that outputs, loss and gradient tell apart, the likeliest first."""
-    if diverged(ended):
-        return loss_not_finite(ended.losses) or [
+def explain_outputs(final: FinalState) -> list[Explanation]:
+    """Returns the causes that show in outputs, loss and gradient, the likeliest first."""
+    if diverged(final):
+        return loss_not_finite(final.losses) or [
             explanation("rate_too_high", "curve", "an output is not finite")
         ]
-    return _activated(ended) or (_dead(ended) if near_chance(ended.accuracy, ended.labels) else [])
+    return _activated(final) or (_dead(final) if near_chance(final.accuracy, final.labels) else [])
 
 
-def _activated(ended: FinalState) -> list[Explanation]:
-    """Outputs that lie in [0, 1], whose loss is that of logits."""
-    outputs = ended.outputs.astype(np.float64)
+def _activated(final: FinalState) -> list[Explanation]:
+    """Finds outputs in [0, 1] with the loss of logits."""
+    outputs = final.outputs.astype(np.float64)
     if (
         outputs.shape[1] < 2
         or outputs.min() < 0
         or outputs.max() > 1
-        or (np.ptp(outputs) < 0.01 and not near_chance(ended.accuracy, ended.labels))
+        or (np.ptp(outputs) < 0.01 and not near_chance(final.accuracy, final.labels))
     ):
         return []
-    as_logits = float(-log_softmax(outputs)[np.arange(len(outputs)), ended.labels].mean())
-    if not np.isclose(as_logits, ended.loss, rtol=LOSS_TOLERANCE):
+    as_logits = float(-log_softmax(outputs)[np.arange(len(outputs)), final.labels].mean())
+    if not np.isclose(as_logits, final.loss, rtol=LOSS_TOLERANCE):
         return []
     saturated = float(np.mean((outputs < EPSILON) | (np.abs(outputs - 1) <= EPSILON)))
-    error = 1 - ended.accuracy
+    error = 1 - final.accuracy
     text = (
-        f"outputs lie in [0, 1] ({saturated:.0%} of them are 0 or 1), and the loss reported, {ended.loss:.6g}, is the softmax "
-        f"cross-entropy of them as if they were logits (loss - error rate = {ended.loss - error:.4f}; saturated and one-hot: "
-        f"{right(outputs.shape[1])}; all alike: {alike(outputs.shape[1])})"
+        f"the outputs are in [0, 1] ({saturated:.0%} of them are 0 or 1), and the reported loss, "
+        f"{final.loss:.6g}, is the softmax cross-entropy of the outputs taken as logits (loss - "
+        f"error rate = {final.loss - error:.4f}; saturated and one-hot: "
+        f"{right(outputs.shape[1])}; all equal: {alike(outputs.shape[1])})"
     )
-    if ended.gradient_norm is not None and ended.gradient_norm < NO_GRADIENT:
-        text += f"; the gradient's norm is {ended.gradient_norm:.1g}"
+    if final.gradient_norm is not None and final.gradient_norm < NO_GRADIENT:
+        text += f"; the norm of the gradient is {final.gradient_norm:.1g}"
     return [explanation("activated_outputs", "loss", text)]
 
 
-def _dead(ended: FinalState) -> list[Explanation]:
-    """All samples have the same outputs, and those are not saturated."""
-    size = float(np.abs(ended.outputs).max())
-    spread = float(np.ptp(ended.outputs, axis=0).max())
+def _dead(final: FinalState) -> list[Explanation]:
+    """Finds outputs that are the same for all samples and are not saturated."""
+    size = float(np.abs(final.outputs).max())
+    spread = float(np.ptp(final.outputs, axis=0).max())
     if spread > ALIKE_OUTPUTS * max(size, 1e-30):
         return []
     gradient = (
         ""
-        if ended.gradient_norm is None
-        else f"; the gradient's norm is {ended.gradient_norm:.2g}, that of the last biases"
+        if final.gradient_norm is None
+        else f"; the norm of the gradient, {final.gradient_norm:.2g}, is that of the last biases"
     )
-    first = ", ".join(f"{value:.4g}" for value in ended.outputs[0])
+    first = ", ".join(f"{value:.4g}" for value in final.outputs[0])
     return [
         explanation(
             "dead_relus",
             "gradients",
-            f"all {len(ended.outputs)} samples have the same outputs ({first}), not saturated, so "
-            f"nothing of the input arrives; loss {ended.loss:.5g}{gradient}",
+            f"all {len(final.outputs)} samples have the same outputs ({first}), which are not "
+            f"saturated: the input has no effect; the loss is {final.loss:.5g}{gradient}",
         )
     ]

@@ -1,4 +1,4 @@
-"""What a port shows of itself when it is asked: its modes and its loss, at given weights."""
+"""Probes of a port with fixed weights: its training and evaluation modes, and its loss."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from bench.parity.port import Activation, Loss, PortBatch, Weights
 from bench.parity.rounding import same_bits
 
 SAMPLES = 16
-"""Samples whose activations are looked at: those of 60,000 values take 1 MiB each."""
+"""Number of samples whose activations are computed: at 60,000 values a sample takes 1 MiB."""
 
 LINEAR = ("Add", "AddV2", "BiasAdd", "MatMul")
+"""Operations that a linear layer ends with."""
+
 MODERATE = 3.0
+"""Largest size of outputs that are far from saturated."""
 
 LAST = 6
-"""Activations before the loss among which its input is looked for."""
+"""Number of activations before the loss of which one may be its input."""
 
 
 @dataclass(frozen=True)
 class Modes:
-    """Activations when evaluating and when training, by place; whether either is drawn at random, place by place."""
+    """Activations of the same batch in evaluation mode and in training mode, each computed twice.
+
+    The second time has other random numbers.
+    """
 
     evaluation: list[Activation]
     training: list[Activation]
@@ -32,19 +38,24 @@ class Modes:
 
     @property
     def random_in_evaluation(self) -> bool:
+        """Whether the activations in evaluation mode are random."""
         return differ(self.evaluation, self.evaluation_again)
 
     @property
     def random_in_training(self) -> bool:
+        """Whether the activations in training mode are random."""
         return differ(self.training, self.training_again)
 
     @property
     def alike(self) -> bool:
-        """Whether training and evaluating are the same computation."""
+        """Whether training and evaluation mode compute the same."""
         return not differ(self.evaluation, self.training)
 
     def dropped(self) -> tuple[str, float] | None:
-        """The first operation that draws at random in training, and the share of the values it was given that it drops."""
+        """Returns the first operation that is random in training, and its share of dropped values.
+
+        Values that are 0 before the operation do not count.
+        """
         for before, first, again in zip(self.training, self.training[1:], self.training_again[1:]):
             if not same_bits(first.value, again.value):
                 alive = (
@@ -57,7 +68,7 @@ class Modes:
 
 
 def differ(first: list[Activation], second: list[Activation]) -> bool:
-    """Whether activations have other values anywhere."""
+    """Returns whether two lists of activations differ in any value."""
     values = [[activation.value for activation in side] for side in (first, second)]
     return len(first) != len(second) or any(
         not same_bits(one, other) for one, other in zip(*values)
@@ -65,7 +76,7 @@ def differ(first: list[Activation], second: list[Activation]) -> bool:
 
 
 def modes_of(view: View, weights: Weights, batch: PortBatch) -> Modes:
-    """Runs the network in both modes, twice with other random numbers."""
+    """Runs the network in both modes, each twice with different random numbers."""
     features = {name: value[:SAMPLES] for name, value in batch.features.items()}
     view.set_weights(weights)
     return Modes(
@@ -78,55 +89,40 @@ def modes_of(view: View, weights: Weights, batch: PortBatch) -> Modes:
 
 
 @dataclass(frozen=True)
-class LossFacts:
-    """`formula` with which the losses of samples come from the activation `of`, None where none is known; `loss` and
-    `labels` of the batch."""
+class RecognisedLoss:
+    """A loss whose formula is known.
 
-    loss: Loss
-    outputs: list[Activation]
-    labels: np.ndarray
-    formula: Formula | None
-    of: Activation | None
+    Attributes:
+        formula: the formula.
+        activation: the activation that it takes, [samples, columns].
+        losses: the losses of the samples, [samples].
+    """
 
-    @property
-    def last(self) -> Activation:
-        """What the loss takes, or, where that is not known, the last activation."""
-        return self.of if self.of is not None else self.outputs[-1]
-
-    @property
-    def takes(self) -> str:
-        """`logits`, `probabilities` or `values`, or nothing where the formula is not known."""
-        return self.formula.takes if self.formula is not None else ""
+    formula: Formula
+    activation: Activation
+    losses: np.ndarray
 
     @property
     def activated(self) -> str:
-        """The operation that made probabilities of what the loss takes, or nothing."""
-        return (
-            self.of.operation
-            if self.of is not None and self.of.operation in ("Sigmoid", "Softmax")
-            else ""
-        )
+        """The operation that makes probabilities of the outputs before the loss, or ""."""
+        operation = self.activation.operation
+        return operation if operation in ("Sigmoid", "Softmax") else ""
 
     @property
     def cause(self) -> str:
-        """What is wrong with it in itself, or nothing."""
-        if self.formula is None:
-            return ""
+        """The cause of what is wrong with the loss in itself, or ""."""
         if self.formula.cause:
             return self.formula.cause
-        if self.formula.takes == "logits" and (self.activated or self._looks_activated()):
+        probabilities = bool(self.activated) or self._looks_activated()
+        if self.formula.takes == "logits" and probabilities:
             return "activated_outputs"
-        if (
-            self.formula.takes == "probabilities"
-            and not self.activated
-            and not self._looks_activated()
-        ):
+        if self.formula.takes == "probabilities" and not probabilities:
             return "probabilities_expected"
         return ""
 
     def _looks_activated(self) -> bool:
-        """Whether what the loss takes lies in [0, 1] with rows that add up to 1."""
-        values = self.of.value
+        """Returns whether the values are in [0, 1] and add up to 1 in every row."""
+        values = self.activation.value
         return bool(
             values.min() >= 0
             and values.max() <= 1
@@ -135,9 +131,43 @@ class LossFacts:
         )
 
 
+@dataclass(frozen=True)
+class LossAnalysis:
+    """The loss of a batch, and its formula.
+
+    Attributes:
+        loss: the loss.
+        outputs: the last activations before it.
+        labels: labels of the batch.
+        recognised: the loss with its formula; None if no formula fits.
+    """
+
+    loss: Loss
+    outputs: list[Activation]
+    labels: np.ndarray
+    recognised: RecognisedLoss | None
+
+    @property
+    def last(self) -> Activation:
+        """The activation that the loss takes, or, if that is not known, the last one."""
+        return self.outputs[-1] if self.recognised is None else self.recognised.activation
+
+    @property
+    def takes(self) -> str:
+        """What the loss takes: `logits`, `probabilities`, `values`, or "" if not known."""
+        return "" if self.recognised is None else self.recognised.formula.takes
+
+    @property
+    def cause(self) -> str:
+        """The cause of what is wrong with the loss in itself, or ""."""
+        return "" if self.recognised is None else self.recognised.cause
+
+
 def moderation(view: View, weights: Weights, batch: PortBatch) -> float:
-    """By what outputs are to be multiplied to be of size `MODERATE` at most: formulas that differ for those agree for
-    saturated ones."""
+    """Returns the factor by which outputs are multiplied so that their size is at most `MODERATE`.
+
+    Different formulas give the same losses for saturated outputs, but not for moderate ones.
+    """
     view.set_weights(weights)
     last = view.ask("forward", view.batch(batch).features, False, 0)[-LAST:]
     linear = [
@@ -149,38 +179,44 @@ def moderation(view: View, weights: Weights, batch: PortBatch) -> float:
     return MODERATE / size if np.isfinite(size) and size > MODERATE else 1.0
 
 
-def loss_facts(view: View, weights: Weights, batch: PortBatch) -> LossFacts:
-    """The loss of a batch in evaluation mode, and which formula it is of which of the last activations."""
+def analyse_loss(view: View, weights: Weights, batch: PortBatch) -> LossAnalysis:
+    """Returns the loss of a batch in evaluation mode, with its formula."""
     view.set_weights(weights)
     batch = view.batch(batch)
     loss = view.ask("loss", batch, False, 0)
     outputs = view.ask("forward", batch.features, False, 0)[-LAST:]
     losses = loss.per_sample
-    for activation in reversed(outputs):
-        formula = recognise(activation.value, batch.labels, losses) if losses is not None else None
+    for activation in reversed(outputs) if losses is not None else ():
+        formula = recognise(activation.value, batch.labels, losses)
         if formula is not None:
-            return LossFacts(loss, outputs, batch.labels, formula, activation)
-    return LossFacts(loss, outputs, batch.labels, None, None)
+            recognised = RecognisedLoss(formula, activation, losses)
+            return LossAnalysis(loss, outputs, batch.labels, recognised)
+    return LossAnalysis(loss, outputs, batch.labels, None)
 
 
-def value_of_hidden_logits(facts: LossFacts) -> tuple[float, float] | None:
-    """If the value that is minimised is the loss of what comes before the outputs, and not of the outputs: both, (reported, of
-    the predictions)."""
-    losses = facts.loss.per_sample
-    if losses is None or facts.of is None or not np.isfinite(facts.loss.value):
+def value_of_hidden_logits(analysis: LossAnalysis) -> tuple[float, float] | None:
+    """Returns (loss that is minimised, loss of the predictions), if the two differ in a known way.
+
+    They do if the minimised loss is computed from an activation before the outputs. The result is
+    None in all other cases.
+    """
+    loss, recognised = analysis.loss, analysis.recognised
+    if recognised is None or not np.isfinite(loss.value):
         return None
-    rest = facts.loss.value - facts.loss.regularisation
+    losses = recognised.losses
+    rest = loss.value - loss.regularisation
     if np.isclose(rest, losses.mean(), rtol=1e-3, atol=1e-5) or np.isclose(
         rest, losses.sum(), rtol=1e-3, atol=1e-5
     ):
         return None
-    place = next(place for place, activation in enumerate(facts.outputs) if activation is facts.of)
-    for before in facts.outputs[:place]:
+    for before in analysis.outputs:
+        if before is recognised.activation:
+            break
         if (
-            before.value.shape == facts.of.value.shape
-            and recognise(before.value, facts.labels, losses) is None
+            before.value.shape == recognised.activation.value.shape
+            and recognise(before.value, analysis.labels, losses) is None
         ):
-            hidden = losses_of(facts.formula, before.value, facts.labels)
+            hidden = losses_of(recognised.formula, before.value, analysis.labels)
             if hidden is not None and np.isclose(rest, hidden.mean(), rtol=1e-3, atol=1e-5):
                 return rest, float(losses.mean())
     return None

@@ -1,6 +1,7 @@
-"""Watching a program that trains by itself: a script with `Model.fit`, with an Estimator, or with a loop over `Session.run`.
+"""Watching a program that trains by itself.
 
-Nobody reports its steps, so the loss of a batch is taken where it is computed.
+That is a script with `Model.fit`, with an Estimator, or with a loop over `Session.run`. It does not
+report its steps, so the loss of a batch is read where it is computed.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.client import session as session_module
 
-from bench.diagnose.training_watch import TrainingWatch
+from bench.diagnose.training_watch import SessionTraining, TrainingWatch
 from bench.parity.inputs import part
 from bench.parity.port import PortBatch
 from bench.parity.ports.api_hooks import (
@@ -29,94 +29,108 @@ from bench.parity.ports.api_hooks import (
 )
 from bench.parity.ports.capture import session_port
 from bench.parity.ports.keras import KerasPort
+from bench.patched import patched
 from bench.process.reason import one_line
 
 PROBE = 32
+"""Number of samples of which snapshots are taken."""
+
 EXAMINED = 512
-"""Samples of the training data whose outputs are judged at the end."""
+"""Number of training samples whose outputs are judged at the end."""
 
 
 class _EnoughSteps(BaseException):
-    """Ends a program that was watched for long enough. No program's `except Exception` stops it."""
+    """Ends a program that was watched for long enough.
+
+    It is no `Exception`, so that a program cannot catch it by accident.
+    """
 
 
-@dataclass
 class ProgramWatch(TrainingWatch):
-    """Watches the first network that a program trains, for `most_s` seconds at most. `examined` are samples of its training
-    data; `model` is what is watched if Keras trains it, `session` if a session does; `unseen` says why it cannot be."""
+    """Watches the first network that a program trains.
 
-    most_s: float = 300.0
-    examined: list[PortBatch] = field(default_factory=list)
-    model: tf.keras.Model | None = None
-    session: object = None
-    unseen: str = ""
-    batch_losses: list[float] = field(default_factory=list)
+    Attributes:
+        examined: batches of training samples whose outputs are judged at the end.
+        model: the model that is watched, if Keras trains it.
+        unseen: why the model cannot be watched; "" if it can.
+        batch_losses: losses of the batches since the last step was reported.
+    """
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def __init__(self, longest_s: float) -> None:
+        """Watches for at most `longest_s` seconds."""
+        super().__init__()
         self.training = True
+        self.examined: list[PortBatch] = []
+        self.model: tf.keras.Model | None = None
+        self.unseen = ""
+        self.batch_losses: list[float] = []
+        self._longest_s = longest_s
         self._started = self.clock()
 
     def step(self, loss: float, steps: int = 1) -> None:
         super().step(loss, steps)
-        if self.clock() - self._started > self.most_s:
+        if self.clock() - self._started > self._longest_s:
             raise _EnoughSteps
 
     def examine(self, batch: PortBatch) -> None:
-        """Keeps samples of the batches that come, until there are enough."""
+        """Keeps samples of the batches to come, until there are `EXAMINED` of them."""
         wanted = EXAMINED - sum(map(len, self.examined))
         if wanted > 0:
             self.examined.append(part(batch, 0, wanted))
 
 
-def watch_program(program: Callable[[], object], watcher: ProgramWatch) -> None:
-    """Runs a program under the eyes of `watcher`, to its end or until that has seen enough."""
-    with _watched_fit(watcher), _watched_sessions(watcher):
+def watch_program(program: Callable[[], object], watch: ProgramWatch) -> None:
+    """Runs a program to its end, or for the time that `watch` has, and watches its training."""
+    with _watched_fit(watch), _watched_sessions(watch):
         try:
             program()
         except (_EnoughSteps, SystemExit):
             pass
         finally:
-            _ended(watcher)
+            _keep_final_weights(watch)
 
 
 @contextmanager
-def _watched_fit(watcher: ProgramWatch) -> Iterator[None]:
+def _watched_fit(watch: ProgramWatch) -> Iterator[None]:
     signature = inspect.signature(tf.keras.Model.fit)
 
     def fit(model, *arguments, **options):
-        given = signature.bind(model, *arguments, **options)
-        if watcher.model is None and watcher.session is None and model._is_compiled:
-            watcher.model = model
+        bound = signature.bind(model, *arguments, **options)
+        unseen = watch.model is None and watch.session_training is None
+        if unseen and model._is_compiled:
+            watch.model = model
             try:
-                _watch_model(watcher, model, given.arguments)
-            except Exception as problem:  # what is wrong with it, `fit` will say in its own words
-                watcher.unseen = one_line(problem)
-        if watcher.model is model and not watcher.unseen:
-            callbacks = tf.nest.flatten(given.arguments.get("callbacks") or [])
-            given.arguments["callbacks"] = [_Steps(watcher), *callbacks]
-        return originals["fit"](*given.args, **given.kwargs)
+                _watch_model(watch, model, bound.arguments)
+            except Exception as problem:  # `fit` raises an error of its own if the model is wrong
+                watch.unseen = one_line(problem)
+        if watch.model is model and not watch.unseen:
+            callbacks = tf.nest.flatten(bound.arguments.get("callbacks") or [])
+            bound.arguments["callbacks"] = [_Steps(watch), *callbacks]
+        return originals["fit"](*bound.args, **bound.kwargs)
 
     with replaced(fit=fit) as originals:
         yield
 
 
-def _watch_model(watcher: ProgramWatch, model: tf.keras.Model, given: dict) -> None:
-    """Sees a model before its first step, and puts itself between the model and its losses."""
-    first, given["x"] = _first_batch(given["x"], given.get("y"), EXAMINED)
-    watcher.probe = part(first, 0, PROBE)
-    watcher.examined = [first] if len(first.features) > 1 else []
-    watcher.see(KerasPort(model, None, watcher.probe), None)
+def _watch_model(watch: ProgramWatch, model: tf.keras.Model, arguments: dict) -> None:
+    """Starts to watch a model before its first step: its samples and its losses.
+
+    `arguments` are those of `fit`, by name; `x` may be replaced by an equal iterator.
+    """
+    first, arguments["x"] = _first_batch(arguments["x"], arguments.get("y"), EXAMINED)
+    probe = part(first, 0, PROBE)
+    watch.examined = [first] if len(first.features) > 1 else []
+    watch.see(KerasPort(model, None, probe), probe, None)
     train_step, compute_loss = model.train_step, model.compute_loss
     stepping = []
 
     def keep(x, y):
-        watcher.kept.keep(x, y)
+        watch.received.keep(x, y)
         if len(first.features) == 1:
-            watcher.examine(PortBatch(dict.fromkeys(first.features, x), y))
+            watch.examine(PortBatch(dict.fromkeys(first.features, x), y))
 
     def note(loss):
-        watcher.batch_losses.append(float(loss))
+        watch.batch_losses.append(float(loss))
 
     def watched_step(data):
         x, y, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
@@ -140,21 +154,24 @@ def _watch_model(watcher: ProgramWatch, model: tf.keras.Model, given: dict) -> N
 
 
 class _Steps(tf.keras.callbacks.Callback):
-    """Reports every step, with the losses of its batches; `logs` has their mean over the epoch."""
+    """Reports every step with the losses of its batches; `logs` has only their mean so far."""
 
-    def __init__(self, watcher: ProgramWatch):
+    def __init__(self, watch: ProgramWatch) -> None:
         super().__init__()
-        self.watcher = watcher
+        self.watch = watch
 
     def on_train_batch_end(self, batch, logs=None):
-        losses = self.watcher.batch_losses[:] or [logs["loss"]]
-        self.watcher.batch_losses.clear()
+        losses = self.watch.batch_losses[:] or [logs["loss"]]
+        self.watch.batch_losses.clear()
         for loss in losses:
-            self.watcher.step(float(loss))
+            self.watch.step(float(loss))
 
 
 def _first_batch(x, y, size: int) -> tuple[PortBatch, object]:
-    """The first batch of what `fit` is given, of `size` samples if that is arrays, and what is to be given to it now."""
+    """Returns the first batch of `fit`'s data, and the data that `fit` is called with instead.
+
+    The batch of arrays has `size` samples. Only iterators are replaced, by one that starts again.
+    """
     if isinstance(x, tf.data.Dataset):
         first = next(iter(x))
     elif isinstance(x, tf.keras.utils.Sequence):
@@ -173,8 +190,11 @@ def _first_batch(x, y, size: int) -> tuple[PortBatch, object]:
 
 
 @contextmanager
-def _watched_sessions(watcher: ProgramWatch) -> Iterator[None]:
-    """Sessions, and the Estimators that train in them. A loss that a program does not fetch is known from its optimizer."""
+def _watched_sessions(watch: ProgramWatch) -> Iterator[None]:
+    """Watches sessions, and the Estimators that train in them.
+
+    If a program does not fetch its loss, the loss is known from its optimizer.
+    """
     losses: dict = {}
     optimizer_class, session_class = tf.compat.v1.train.Optimizer, session_module.BaseSession
     compute_gradients, close = optimizer_class.compute_gradients, session_class.close
@@ -185,51 +205,57 @@ def _watched_sessions(watcher: ProgramWatch) -> Iterator[None]:
         return compute_gradients(optimizer, loss, *arguments, **options)
 
     def noted_close(session):
-        if session is watcher.session:
-            _ended(watcher)
+        training = watch.session_training
+        if training is not None and training.session is session:
+            _keep_final_weights(watch)
         close(session)
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
-        def plainly():
-            return original(session, fetches, feed_dict, *arguments, **options)
-
-        if watcher.looking or watcher.model is not None or watcher.session not in (None, session):
-            return plainly()
         graph, fed = session.graph, feed_dict or {}
-        if not trains(graph, fetches):
-            if predicts(graph, fetches):
-                watcher.evaluating.update(settings(graph, fed))
-            return plainly()
-        if watcher.session is None:
-            with_loss = [losses[graph], fetches] if graph in losses else [fetches]
-            watcher.network, watcher.data = (
-                network_of(graph, with_loss, fed),
-                data_tensors(graph, with_loss, fed),
-            )
+        if not _is_watched(watch, session) or not trains(graph, fetches):
+            if _is_watched(watch, session) and predicts(graph, fetches):
+                watch.evaluating.update(settings(graph, fed))
+            return original(session, fetches, feed_dict, *arguments, **options)
+        first = watch.session_training is None
+        with_loss = [losses[graph], fetches] if graph in losses else [fetches]
+        training = watch.session_training or SessionTraining(
+            session, network_of(graph, with_loss, fed), data_tensors(graph, with_loss, fed)
+        )
         named = {variable.op.name: variable for variable in variables(graph)}
-        before = original(session, named) if watcher.session is None else None
+        initial = original(session, named) if first else {}
         result, values, loss = original(
-            session, (fetches, watcher.data, watcher.network.loss), feed_dict, *arguments, **options
+            session,
+            (fetches, training.data, training.network.loss),
+            feed_dict,
+            *arguments,
+            **options,
         )
         batch = PortBatch({"signal": values[0]}, values[1])
-        if watcher.session is None:
-            watcher.session, watcher.probe = session, part(batch, 0, PROBE)
-            watcher.see(session_port(watcher.network, before, {}), lambda: before)
-            watcher.live_from(lambda: original(session, named))
-        watcher.kept.keep(*values)
-        watcher.examine(batch)
-        watcher.step(float(loss))
+        if first:
+            watch.session_training = training
+            port = session_port(training.network, initial, {})
+            network = watch.see(port, part(batch, 0, PROBE), lambda: initial)
+            network.live_weights = lambda: original(session, named)
+        watch.received.keep(*values)
+        watch.examine(batch)
+        watch.step(float(loss))
         return result
 
-    optimizer_class.compute_gradients, session_class.close = noted_gradients, noted_close
-    try:
-        with replaced(run=run):
-            yield
-    finally:
-        optimizer_class.compute_gradients, session_class.close = compute_gradients, close
+    noted = {"compute_gradients": noted_gradients}
+    closing = {"close": noted_close}
+    with patched(optimizer_class, noted), patched(session_class, closing), replaced(run=run):
+        yield
 
 
-def _ended(watcher: ProgramWatch) -> None:
-    """Keeps the weights of the end, while its session is open."""
-    if watcher.session is not None and not watcher.session._closed:
-        watcher.ended = watcher.now()
+def _is_watched(watch: ProgramWatch, session) -> bool:
+    """Returns whether a session may be the one that trains the watched network."""
+    if watch.taking_snapshot or watch.model is not None:
+        return False
+    return watch.session_training is None or watch.session_training.session is session
+
+
+def _keep_final_weights(watch: ProgramWatch) -> None:
+    """Keeps the weights that training has reached, while their session is open."""
+    training = watch.session_training
+    if training is not None and watch.network is not None and not training.session._closed:
+        watch.final_weights = watch.network.weights()

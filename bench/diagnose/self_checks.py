@@ -1,4 +1,4 @@
-"""Without a reference: what is wrong with a port by what it shows of itself when it is asked."""
+"""Checks without a reference: what is wrong with a port, found by running it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from bench.diagnose.causes import explanation
 from bench.diagnose.pairwise.loss import describe
 from bench.diagnose.pairwise.metrics import predictions
-from bench.diagnose.probes import LINEAR, LossFacts, Modes, value_of_hidden_logits
+from bench.diagnose.probes import LINEAR, LossAnalysis, Modes, value_of_hidden_logits
 from bench.diagnose.training_record import TrainingRecord
 from bench.parity.pairing import View
 from bench.parity.port import PortBatch, Variable, Weights
@@ -15,25 +15,33 @@ from bench.parity.ports.capture import Listener
 from bench.parity.result import Explanation
 
 MOST_DROPPED = 0.65
-"""Share of values: Srivastava et al. 2014, JMLR 15:1929, drop half of hidden units and a fifth of inputs."""
+"""Largest share of values that dropout should drop.
+
+Srivastava et al. 2014, JMLR 15:1929, drop half of the hidden units and a fifth of the inputs.
+"""
 
 FAR_STEPS = (0, 10, 100, 1000, 10_000, 100_000)
+"""Steps at which the learning rate is read."""
+
 LOSS_TOLERANCE = 1e-3
+"""Relative tolerance of a loss."""
 
 
-def of_loss(facts: LossFacts, saturated: LossFacts) -> list[Explanation]:
-    """What is wrong with a loss by its own numbers, at the initial weights and where outputs saturate."""
-    hidden = value_of_hidden_logits(facts)
+def of_loss(analysis: LossAnalysis, saturated: LossAnalysis) -> list[Explanation]:
+    """Returns what is wrong with a loss, at the initial weights and with saturated outputs."""
+    hidden = value_of_hidden_logits(analysis)
     if hidden is not None:
         return [
             explanation(
                 "loss_of_hidden_logits",
                 "loss",
-                f"the loss that is minimised is {hidden[0]:.6g}; that of the "
-                f"predictions is {hidden[1]:.6g}",
+                f"the loss that is minimised is {hidden[0]:.6g}; the loss of the predictions is "
+                f"{hidden[1]:.6g}",
             )
         ]
-    found = [explanation(facts.cause, "loss", describe(facts, saturated))] if facts.cause else []
+    recognised, found = analysis.recognised, []
+    if recognised is not None and recognised.cause:
+        found.append(explanation(recognised.cause, "loss", describe(recognised, saturated)))
     losses = np.atleast_1d(
         saturated.loss.value if saturated.loss.per_sample is None else saturated.loss.per_sample
     )
@@ -44,57 +52,55 @@ def of_loss(facts: LossFacts, saturated: LossFacts) -> list[Explanation]:
             explanation(
                 "log_of_zero",
                 "loss",
-                f"with outputs 1000 times as large, {wrong.sum()} of {len(losses)} losses are "
+                f"if the outputs are multiplied by 1000, {wrong.sum()} of {len(losses)} losses are "
                 f"{losses[wrong][0]}",
             )
         )
-    if facts.formula is not None and _is_sum(facts):
+    if recognised is not None and _is_sum(analysis.loss.value, recognised.losses):
         found.append(
             explanation(
                 "sum_for_mean",
                 "loss",
-                f"the loss of {len(facts.labels)} samples, {facts.loss.value:.5g}, is the sum "
-                f"of theirs; their mean is {facts.loss.per_sample.mean():.5g}",
+                f"the loss of {len(analysis.labels)} samples, {analysis.loss.value:.5g}, is the "
+                f"sum of their losses; the mean is {recognised.losses.mean():.5g}",
             )
         )
-    if _regularised_for_nothing(facts):
+    if _regularised_for_nothing(analysis):
         found.append(
             explanation(
                 "regularisation_not_added",
                 "loss",
-                f"regularisation of {facts.loss.regularisation:.5g} is collected; "
-                f"the loss of {facts.loss.value:.5g} is that of the samples alone",
+                f"regularisation losses of {analysis.loss.regularisation:.5g} are collected, but "
+                f"the loss of {analysis.loss.value:.5g} is that of the samples alone",
             )
         )
     return found
 
 
-def _is_sum(facts: LossFacts) -> bool:
-    total = float(facts.loss.per_sample.sum(dtype=np.float64))
-    return (
-        len(facts.labels) > 1
-        and total != 0
-        and bool(np.isclose(facts.loss.value, total, rtol=LOSS_TOLERANCE))
-    )
+def _is_sum(value: float, losses: np.ndarray) -> bool:
+    """Returns whether a loss is the sum of the samples' losses [samples]."""
+    total = float(losses.sum(dtype=np.float64))
+    return len(losses) > 1 and total != 0 and bool(np.isclose(value, total, rtol=LOSS_TOLERANCE))
 
 
-def _regularised_for_nothing(facts: LossFacts) -> bool:
-    losses = facts.loss.per_sample
+def _regularised_for_nothing(analysis: LossAnalysis) -> bool:
+    """Returns whether regularisation losses exist that the loss does not contain."""
+    losses = analysis.loss.per_sample
     return (
         losses is not None
-        and facts.loss.regularisation > LOSS_TOLERANCE * abs(facts.loss.value)
-        and bool(np.isclose(facts.loss.value, losses.mean(), rtol=1e-5))
+        and analysis.loss.regularisation > LOSS_TOLERANCE * abs(analysis.loss.value)
+        and bool(np.isclose(analysis.loss.value, losses.mean(), rtol=1e-5))
     )
 
 
-def of_modes(modes: Modes, variables: list[Variable], watched: TrainingRecord) -> list[Explanation]:
-    """What is wrong with training mode against evaluation mode."""
+def of_modes(modes: Modes, variables: list[Variable], record: TrainingRecord) -> list[Explanation]:
+    """Returns what is wrong with the training mode or the evaluation mode."""
     if modes.random_in_evaluation:
         return [
             explanation(
                 "dropout_in_evaluation",
                 "forward",
-                "evaluated twice, the same batch gives other outputs",
+                "two evaluations of the same batch give different outputs",
             )
         ]
     dropped = modes.dropped()
@@ -103,7 +109,7 @@ def of_modes(modes: Modes, variables: list[Variable], watched: TrainingRecord) -
             explanation(
                 "dropout_rate_inverted",
                 "forward",
-                f"{dropped[0]} drops {dropped[1]:.0%} of what it is given",
+                f"{dropped[0]} drops {dropped[1]:.0%} of its input values",
             )
         ]
     statistics = [variable.name for variable in variables if not variable.trainable]
@@ -112,26 +118,24 @@ def of_modes(modes: Modes, variables: list[Variable], watched: TrainingRecord) -
             explanation(
                 "mode_not_passed",
                 "forward",
-                f"it has moving statistics ({statistics[0]}), but computes the same in "
-                "training as in evaluation",
+                f"the network has moving statistics ({statistics[0]}), but computes the same in "
+                "training mode and in evaluation mode",
             )
         ]
-    still = [
-        kernel.name for kernel in watched.kernels if not kernel.trainable and kernel.moved == 0
-    ]
+    still = [kernel.name for kernel in record.kernels if not kernel.trainable and kernel.moved == 0]
     if still and not modes.alike:
         return [
             explanation(
                 "statistics_not_updated",
                 "update",
-                f"{', '.join(still)} did not move in {len(watched.losses)} steps",
+                f"{', '.join(still)} did not change in {len(record.losses)} steps",
             )
         ]
     return []
 
 
 def of_update(view: View, weights: Weights, batch: PortBatch) -> list[Explanation]:
-    """Whether a schedule's steps are counted."""
+    """Finds a learning rate schedule whose steps are not counted."""
     view.set_weights(weights)
     rates = view.ask("learning_rates", list(FAR_STEPS), batch)
     if rates is None or np.ptp(rates) == 0:
@@ -143,33 +147,33 @@ def of_update(view: View, weights: Weights, batch: PortBatch) -> list[Explanatio
             explanation(
                 "steps_not_counted",
                 "update",
-                f"the learning rate falls from {rates[0]:.4g} to {rates[-1]:.4g} over "
-                f"{FAR_STEPS[-1]:,} steps, but after a step 0 are counted",
+                f"the schedule goes from a learning rate of {rates[0]:.4g} to {rates[-1]:.4g} over "
+                f"{FAR_STEPS[-1]:,} steps, but after one step its counter is still 0",
             )
         ]
     return []
 
 
-def of_evaluations(listener: Listener, watched: TrainingRecord) -> list[Explanation]:
-    """Whether the last evaluation reported is that of the outputs it ended with."""
+def of_evaluations(listener: Listener, record: TrainingRecord) -> list[Explanation]:
+    """Finds a reported accuracy that is not the accuracy of the final outputs."""
     if (
         not listener.evaluations
-        or watched.outputs is None
-        or watched.accuracy is None
-        or watched.outputs.shape[1] != 2
+        or record.outputs is None
+        or record.accuracy is None
+        or record.outputs.shape[1] != 2
     ):
         return []
     reported = listener.evaluations[-1]
-    if np.isclose(reported["accuracy"], watched.accuracy, atol=1e-6):
+    if np.isclose(reported["accuracy"], record.accuracy, atol=1e-6):
         return []
-    for cause, predicted in predictions(watched.outputs).items():
-        if np.isclose(reported["accuracy"], np.mean(predicted == watched.labels), atol=1e-6):
+    for cause, predicted in predictions(record.outputs).items():
+        if np.isclose(reported["accuracy"], np.mean(predicted == record.labels), atol=1e-6):
             return [
                 explanation(
                     cause,
                     "metrics",
-                    f"the accuracy reported, {reported['accuracy']:.4f}, is not that of the outputs, "
-                    f"{watched.accuracy:.4f}",
+                    f"the reported accuracy, {reported['accuracy']:.4f}, is not that of the "
+                    f"outputs, {record.accuracy:.4f}",
                 )
             ]
     return []

@@ -1,4 +1,4 @@
-"""What is known of one training after it was watched: plain records, for rules to judge."""
+"""The records of a training that was watched: plain data for the rules to judge."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ from bench.parity.port import Received
 
 
 @dataclass(frozen=True)
-class Look:
-    """The network after `step` steps, on a fixed batch: norms of every trainable variable and of its gradient; the share of
-    dead units of every ReLU, those that no sample gets through; and the outputs, [samples, columns]."""
+class Snapshot:
+    """The network after `step` steps, measured on a fixed batch.
+
+    Attributes:
+        step: number of training steps done.
+        weight_norms: norm of every trainable variable.
+        gradient_norms: norm of every trainable variable's gradient.
+        dead: for every ReLU, the share of its units that are 0 for all samples.
+        outputs: outputs of the network, [samples, columns].
+    """
 
     step: int
     weight_norms: dict[str, float]
@@ -22,20 +29,29 @@ class Look:
 
     @property
     def gradient_norm(self) -> float:
-        """Over all variables."""
+        """Norm of the gradient over all variables."""
         return float(np.sqrt(sum(norm**2 for norm in self.gradient_norms.values())))
 
     @property
     def saturated(self) -> float:
-        """The share of outputs that are 0 or 1 to float32's last place."""
+        """Share of the outputs that are 0 or 1 to float32's last place."""
         eps = np.finfo(np.float32).eps
         return float(np.mean((np.abs(self.outputs) < eps) | (np.abs(self.outputs - 1) < eps)))
 
 
 @dataclass(frozen=True)
 class KernelHistory:
-    """A variable's beginning, and how far it got: `deviation` and `constant` of its initial values; `moved` is the largest change
-    of any of its values over the run, relative to the largest of them; `step` that of the first step as norms."""
+    """The initial values of a variable, and how far training moved it.
+
+    Attributes:
+        name: name of the variable.
+        shape: its shape.
+        trainable: whether gradients train it.
+        deviation: standard deviation of its initial values.
+        constant: whether its initial values are all equal.
+        moved: largest change of a value over the training, relative to the largest initial value.
+        step: norm of the first step's change, relative to the norm of the initial values.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -47,15 +63,25 @@ class KernelHistory:
 
     @property
     def he_deviation(self) -> float:
-        """He et al. 2015, ICCV, equation 10: the root of 2 over the inputs of a unit."""
+        """Standard deviation of He's initialiser: sqrt(2 / inputs of a unit).
+
+        He et al. 2015, ICCV, equation 10.
+        """
         return float(np.sqrt(2 / np.prod(self.shape[:-1])))
 
 
 @dataclass(frozen=True)
-class GivenData:
-    """What a training was given: number of training and of evaluation samples, and batch size; the first values of the file's
-    first samples ([samples, values]) and their digests, in the file's order; the names of initial kernels, and whether it
-    began with them."""
+class ContractData:
+    """What a port of the contract received for its training: its data and its initial weights.
+
+    Attributes:
+        samples: number of training samples.
+        evaluation_samples: number of evaluation samples.
+        batch_size: samples per batch.
+        heads: first values of the first samples of the file, [samples, values].
+        order: digests of these samples, in the order of the file.
+        kernels: for every initial kernel, whether the training began with it.
+    """
 
     samples: int
     evaluation_samples: int
@@ -67,36 +93,48 @@ class GivenData:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """One training: losses of its steps as it reported them, what it received, looks at its network, and at the end its outputs
-    [samples, columns] for `labels` [samples]; `given` is None where it brought its own data. `evaluated` is the loss of its last
-    evaluation as it was reported, as it is for the features of the file, and as it is for those scaled like the ones it
-    trained on."""
+    """One training, as it was watched.
+
+    Attributes:
+        losses: losses of its steps as it reported them, [steps].
+        received: the samples that its steps received.
+        snapshots: snapshots of its network, the last after the last step.
+        kernels: histories of its variables.
+        outputs: outputs at the end of the training, [samples, columns]; None if not known.
+        labels: labels of these outputs, [samples, ...]; None if not known.
+        contract: what the contract gave to the port; None for ports with data of their own.
+        evaluated: loss of the last evaluation: as reported, as computed for the features of the
+            file, and as computed for features scaled like those it trained on.
+        fixed_order: whether the order of the samples is ours, not the port's.
+        evaluation_known: whether the evaluation mode of the network is known.
+        takes: what the loss takes: `logits`, `probabilities`, `values`, or "" if not known.
+        activation: the operation whose output the loss takes.
+    """
 
     losses: np.ndarray
     received: Received
-    looks: list[Look]
+    snapshots: list[Snapshot]
     kernels: list[KernelHistory]
     outputs: np.ndarray | None
     labels: np.ndarray | None
-    given: GivenData | None = None
+    contract: ContractData | None = None
     evaluated: tuple[float, float, float] | None = None
-    in_order: bool = False
-    """Whether the order of its samples is not its own."""
-    evaluates: bool = True
-    """Whether it is known how it evaluates."""
+    fixed_order: bool = False
+    evaluation_known: bool = True
     takes: str = ""
-    """What its loss takes: `logits`, `probabilities` or `values`, or nothing where that is not known."""
     activation: str = ""
-    """The operation that makes what its loss takes."""
 
     @property
     def targets(self) -> np.ndarray:
-        """The labels its outputs are for, or else those received."""
+        """Labels of the outputs, or, if they are not known, the labels received."""
         return self.received.labels if self.labels is None else self.labels
 
     @property
     def regression(self) -> bool:
-        """Whether labels are values to be approached: not whole numbers, or more than two of them for one output."""
+        """Whether the labels are values to be approached.
+
+        They are if they are not whole numbers, or if a single output has more than two of them.
+        """
         targets = self.targets.reshape(len(self.targets), -1)
         if not np.all(targets == np.round(targets)):
             return True
@@ -105,8 +143,10 @@ class TrainingRecord:
 
     @property
     def entropy(self) -> float | None:
-        """Of the labels received, in nats: the loss of predicting their shares. ln K for K balanced classes; None where they are
-        not classes."""
+        """Entropy of the labels received, in nats: the loss of predicting the classes' shares.
+
+        It is ln K for K balanced classes, and None if the labels are not classes.
+        """
         classes = _classes(self.received.labels)
         if classes is None or self.regression:
             return None
@@ -115,14 +155,17 @@ class TrainingRecord:
 
     @property
     def last_losses(self) -> np.ndarray:
-        """Of the last tenth of the steps, 5 at least."""
+        """Losses of the last tenth of the steps, of at least 5."""
         return self.losses[-max(5, len(self.losses) // 10) :]
 
     @property
     def accuracy(self) -> float | None:
-        """Of the final outputs: the share of samples whose label has the largest, or, of one column, is on its side of 0 (of
-        logits) or of the middle between both labels. None for a regression, for labels of several classes at once, and
-        where outputs are not known."""
+        """Share of samples whose class is predicted by the final outputs.
+
+        Several columns predict the class of the largest; one column is compared with 0 if it is a
+        logit, else with the middle between both labels. The accuracy is None for a regression, for
+        labels with several classes per sample, and if the outputs are not known.
+        """
         classes = _classes(self.targets)
         if (
             self.outputs is None
@@ -139,7 +182,7 @@ class TrainingRecord:
 
     @property
     def chance(self) -> float:
-        """The accuracy of always predicting the most frequent class."""
+        """Accuracy of always predicting the most frequent class."""
         classes = _classes(self.targets)
         return (
             float(np.unique(classes, return_counts=True)[1].max() / len(classes))
@@ -149,7 +192,10 @@ class TrainingRecord:
 
     @property
     def gained(self) -> float | None:
-        """Of what can be gained over a constant prediction, the share that was: of accuracy, or, in a regression, of variance."""
+        """Share of what can be gained over a constant prediction that the training gained.
+
+        The gain is one of accuracy, or, in a regression, of explained variance.
+        """
         if not self.regression:
             return (
                 None
@@ -169,7 +215,10 @@ class TrainingRecord:
 
 
 def _classes(labels: np.ndarray) -> np.ndarray | None:
-    """The class of every sample, from whole numbers or one-hot rows; None where a sample can have several."""
+    """Returns the class of every sample, from whole numbers or one-hot rows.
+
+    None means that a sample can have several classes.
+    """
     flat = labels.reshape(len(labels), -1)
     if flat.shape[1] == 1:
         return flat[:, 0]

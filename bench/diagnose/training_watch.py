@@ -1,7 +1,8 @@
-"""Watching one training through the doors of its API, in the process of the port.
+"""Watching one training by hooks in its API, in the port's own process.
 
-A look at the network costs time. Looks are due at steps 0, 1, 2, 4, 8 and so on, and are taken as long as they cost no more
-than `SHARE` of the time of the training so far, so that the training is slowed by no more than that.
+A snapshot of the network costs time. Snapshots are due at steps 0, 1, 2, 4, 8 and so on. They are
+taken as long as their cost is at most `SHARE` of the training's time so far, so that they do not
+slow the training by more.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+import tensorflow as tf
 
 from bench.diagnose.probes import SAMPLES
-from bench.diagnose.training_record import Look
+from bench.diagnose.training_record import Snapshot
 from bench.parity.inputs import part
 from bench.parity.port import Port, PortBatch, Weights
 from bench.parity.ports.api_hooks import (
@@ -33,107 +35,144 @@ from bench.parity.ports.capture import (
     keep_steps,
     session_port,
 )
+from bench.parity.ports.graph import Network
 from bench.parity.ports.keras import KerasPort
 from bench.task import Evaluation, Probe, Task
 
 SHARE = 0.03
+"""Largest share of the training's time that snapshots may take."""
+
 STRIDE = 64
-"""Values of a sample that its digest is made of, so that large samples cost no more than small ones."""
+"""Number of values that a sample's digest is computed from, so that large samples cost no more."""
 
 
 @dataclass
+class WatchedNetwork:
+    """The network of a training that is watched.
+
+    Attributes:
+        port: a port of the network.
+        probe: the samples of which snapshots are taken.
+        live_weights: reads the weights that the training has reached; None if they are the port's.
+    """
+
+    port: Port
+    probe: PortBatch
+    live_weights: Callable[[], Weights] | None
+
+    def weights(self) -> Weights:
+        """Returns the weights that the training has reached."""
+        return self.port.weights() if self.live_weights is None else self.live_weights()
+
+    def snapshot(self, step: int, weights: Weights) -> Snapshot:
+        """Returns a snapshot of the network with these weights, after `step` steps."""
+        if self.live_weights is not None:
+            self.port.set_weights(weights)
+        return take_snapshot(self.port, self.probe, step)
+
+
+@dataclass(frozen=True)
+class SessionTraining:
+    """A training by `Session.run`: its session, its network, and the tensors (signal, labels)."""
+
+    session: tf.compat.v1.Session
+    network: Network
+    data: list
+
+
 class TrainingWatch(Listener):
-    """An observer of a training that also sees the network itself. `port` is the network once training began; `weights` are the
-    first two that were looked at, `ended` the last."""
+    """An observer of a training that also takes snapshots of the network.
 
-    probe: PortBatch | None = None
-    clock: Callable[[], float] = time.perf_counter
-    port: Port | None = None
-    looks: list[Look] = field(default_factory=list)
-    kept: ReceivedBatches = field(default_factory=lambda: ReceivedBatches(STRIDE))
-    estimator: object = None
-    network: object = None
-    data: list = field(default_factory=list)
-    evaluating: dict = field(default_factory=dict)
-    weights: list[Weights] = field(default_factory=list)
-    ended: Weights = field(default_factory=dict)
-    spent_s: float = 0.0
+    Attributes:
+        network: the network, once the training has begun.
+        snapshots: the snapshots taken.
+        received: the samples that the steps received.
+        first_weights: weights of the first two snapshots.
+        final_weights: the last weights that were read.
+        estimator: the Estimator that trains, if one does.
+        session_training: how a session trains, if one does.
+        evaluating: what a session feeds besides data when it evaluates, by tensor name.
+        taking_snapshot: whether a snapshot is being taken; it may run sessions of its own.
+        spent_s: time spent on snapshots after step 2, in seconds.
+    """
 
-    def __post_init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         super().__init__()
-        self.looking = False
-        self._live: Callable[[], Weights] | None = None
+        self.clock = clock
+        self.network: WatchedNetwork | None = None
+        self.snapshots: list[Snapshot] = []
+        self.received = ReceivedBatches(STRIDE)
+        self.first_weights: list[Weights] = []
+        self.final_weights: Weights = {}
+        self.estimator: object = None
+        self.session_training: SessionTraining | None = None
+        self.evaluating: dict[str, np.ndarray] = {}
+        self.taking_snapshot = False
+        self.spent_s = 0.0
         self._steps = 0
         self._due = 0
         self._began = 0.0
-        self._look_s = 0.0
+        self._snapshot_s = 0.0
 
-    def see(self, port: Port, live: Callable[[], Weights] | None) -> None:
-        """The network is known: `live` gives its weights, None if the port has them itself. Looks before the first step."""
-        self.port, self._live = port, live
+    def see(
+        self, port: Port, probe: PortBatch, live_weights: Callable[[], Weights] | None
+    ) -> WatchedNetwork:
+        """Starts to watch a network, and takes the snapshot before its first step."""
+        network = self.network = WatchedNetwork(port, probe, live_weights)
         self._began = self.clock()
-        if self.probe is not None:
-            self._look()
-
-    def live_from(self, live: Callable[[], Weights]) -> None:
-        """The weights have moved: to another session, or on from where they were seen."""
-        self._live = live
+        self._take_snapshot(network)
+        return network
 
     def step(self, loss: float, steps: int = 1) -> None:
         super().step(loss, steps)
-        if self._steps == 0 and self.port is not None:
+        if self._steps == 0 and self.network is not None:
             self._began = self.clock() - self.spent_s
         self._steps += steps
         elapsed = self.clock() - self._began
-        due = self._steps >= self._due and self.port is not None and self.probe is not None
-        if due and (self._steps <= 2 or self.spent_s + self._look_s <= SHARE * elapsed):
-            self._look()
+        affordable = self._steps <= 2 or self.spent_s + self._snapshot_s <= SHARE * elapsed
+        if self.network is not None and self._steps >= self._due and affordable:
+            self._take_snapshot(self.network)
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
         super().evaluation(evaluation, probe)
-        if self.port is not None:  # now: a session is closed by the time its training has returned
-            with contextlib.suppress(RuntimeError):  # or by the time of the evaluation already
-                self.ended = self.now()
+        if self.network is not None:  # read now: the session is closed when training returns
+            with contextlib.suppress(RuntimeError):  # the session may be closed already
+                self.final_weights = self.network.weights()
 
-    def last(self) -> None:
-        """The look after the last step."""
-        if self._live is None and self.port is not None:
-            self.ended = self.port.weights()
-        if self.ended and self.looks and self.looks[-1].step < self._steps:
-            if self._live is not None:
-                self.port.set_weights(self.ended)
-            self.looks.append(look(self.port, self.probe, self._steps))
+    def finish(self) -> None:
+        """Takes the snapshot after the last step."""
+        network = self.network
+        if network is None:
+            return
+        if network.live_weights is None:
+            self.final_weights = network.port.weights()
+        if self.final_weights and self.snapshots and self.snapshots[-1].step < self._steps:
+            self.snapshots.append(network.snapshot(self._steps, self.final_weights))
 
-    def now(self) -> Weights:
-        """The weights that training has reached."""
-        return self._live() if self._live is not None else self.port.weights()
-
-    def _look(self) -> None:
+    def _take_snapshot(self, network: WatchedNetwork) -> None:
         began = self.clock()
-        self.looking = True  # a look runs sessions of its own
-        self.ended = self.now()
-        if self._live is not None:
-            self.port.set_weights(self.ended)
-        if len(self.weights) < 2:
-            self.weights.append(self.ended)
-        self.looks.append(look(self.port, self.probe, self._steps))
-        self.looking = False
+        self.taking_snapshot = True
+        self.final_weights = network.weights()
+        if len(self.first_weights) < 2:
+            self.first_weights.append(self.final_weights)
+        self.snapshots.append(network.snapshot(self._steps, self.final_weights))
+        self.taking_snapshot = False
         self._due = max(1, 2 * self._steps)
-        self._look_s = self.clock() - began
+        self._snapshot_s = self.clock() - began
         if self._steps > 2:
-            self.spent_s += self._look_s
+            self.spent_s += self._snapshot_s
         else:
-            self._began += self._look_s
+            self._began += self._snapshot_s
 
     @property
     def slowed(self) -> float:
-        """The share of the training's time that looks took, but for those at its start."""
+        """Share of the training's time that snapshots took, without those of its first steps."""
         elapsed = self.clock() - self._began
         return self.spent_s / max(elapsed - self.spent_s, 1e-9)
 
 
-def look(port: Port, batch: PortBatch, step: int) -> Look:
-    """The port's network now."""
+def take_snapshot(port: Port, batch: PortBatch, step: int) -> Snapshot:
+    """Returns a snapshot of the port's network with its present weights."""
     batch = part(batch, 0, SAMPLES)
     weights = port.weights()
     gradients = port.gradients(batch, 0)
@@ -146,7 +185,7 @@ def look(port: Port, batch: PortBatch, step: int) -> Look:
         if activation.operation.startswith("Relu")
     }
     flat = [activation.value for activation in activations if activation.value.ndim == 2]
-    return Look(
+    return Snapshot(
         step,
         {name: _norm(weights[name]) for name in gradients},
         {name: 0.0 if value is None else _norm(value) for name, value in gradients.items()},
@@ -160,57 +199,65 @@ def _norm(values: np.ndarray) -> float:
 
 
 def watch_training(
-    train: Callable[[Task | None, Listener], object], task: Task | None, watcher: TrainingWatch
+    train: Callable[[Task, Listener], object], task: Task, probe: PortBatch, watch: TrainingWatch
 ):
-    """Runs `train` to its end under the eyes of `watcher`; what it returns."""
+    """Runs `train` to its end and watches it; returns its result."""
 
     def fit(model, *arguments, **options):
-        keep_steps(model, watcher.kept)
-        if watcher.port is None and model.inputs is not None:
-            watcher.see(KerasPort(model, None, None), None)
+        keep_steps(model, watch.received)
+        if watch.network is None and model.inputs is not None:
+            watch.see(KerasPort(model, None, None), probe, None)
         return originals["fit"](model, *arguments, **options)
 
     def estimator_train(estimator, *arguments, **options):
-        watcher.estimator = estimator
+        watch.estimator = estimator
         return originals["estimator_train"](estimator, *arguments, **options)
 
     def run(original, session, fetches, feed_dict=None, *arguments, **options):
-        if watcher.looking:
+        if watch.taking_snapshot:
             return original(session, fetches, feed_dict, *arguments, **options)
-        if not (watcher.training and trains(session.graph, fetches)):
-            if watcher.training and predicts(session.graph, fetches):
-                watcher.evaluating.update(settings(session.graph, feed_dict or {}))
+        graph, fed = session.graph, feed_dict or {}
+        if not (watch.training and trains(graph, fetches)):
+            if watch.training and predicts(graph, fetches):
+                watch.evaluating.update(settings(graph, fed))
             return original(session, fetches, feed_dict, *arguments, **options)
-        if watcher.network is None or watcher.network.graph is not session.graph:
-            network = watcher.network = network_of(session.graph, fetches, feed_dict or {})
-            named = {variable.op.name: variable for variable in variables(session.graph)}
-            watcher.data = data_tensors(session.graph, fetches, feed_dict or {})
-            if watcher.port is None:
-                values = original(session, named)
-                watcher.see(
-                    session_port(network, values, {}), lambda: values_of(original, session, named)
-                )
-            else:
-                watcher.live_from(lambda: values_of(original, session, named))
+        training = watch.session_training
+        if training is None or training.network.graph is not graph:
+            training = SessionTraining(
+                session, network_of(graph, fetches, fed), data_tensors(graph, fetches, fed)
+            )
+            watch.session_training = training
+            _see_session(watch, original, training, probe)
         result, values = original(
-            session, (fetches, watcher.data), feed_dict, *arguments, **options
+            session, (fetches, training.data), feed_dict, *arguments, **options
         )
-        watcher.kept.keep(*values)
+        watch.received.keep(*values)
         return result
 
     with replaced(fit=fit, estimator_train=estimator_train, run=run) as originals:
-        return train(task, watcher)
+        return train(task, watch)
 
 
-def values_of(run, session, named: dict) -> Weights:
-    """The live weights of a session, by name."""
-    return run(session, named)
+def _see_session(
+    watch: TrainingWatch, run: Callable, training: SessionTraining, probe: PortBatch
+) -> None:
+    """Watches the network of a session; a network that is watched already moves to this session."""
+    named = {variable.op.name: variable for variable in variables(training.network.graph)}
+
+    def live_weights() -> Weights:
+        return run(training.session, named)
+
+    if watch.network is None:
+        watch.see(session_port(training.network, live_weights(), {}), probe, live_weights)
+    else:
+        watch.network.live_weights = live_weights
 
 
-def port_after(watcher: TrainingWatch, task: Task | None) -> Port:
-    """The port as parity would have caught it, at the weights that training began with."""
-    if isinstance(watcher.port, KerasPort):
-        return watcher.port
-    if watcher.estimator is not None and task is not None:
-        return estimator_port(watcher.estimator, task)
-    return session_port(watcher.network, watcher.weights[0], watcher.evaluating)
+def port_after(watch: TrainingWatch, network: WatchedNetwork, task: Task) -> Port:
+    """Returns the port as parity would have captured it, with its initial weights."""
+    if isinstance(network.port, KerasPort) or watch.session_training is None:
+        return network.port
+    if watch.estimator is not None:
+        return estimator_port(watch.estimator, task)
+    training = watch.session_training
+    return session_port(training.network, watch.first_weights[0], watch.evaluating)

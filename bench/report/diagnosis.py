@@ -51,7 +51,7 @@ def diagnosis_lines(diagnosis: Diagnosis) -> str:
     """Returns the text that `python -m bench diagnose` prints."""
     states = {"trained": "it trains", "not trained": "it does not train", "diverged": "it diverges"}
     head = f"{diagnosis.port}: {states[diagnosis.state]}"
-    parts = [head, "\n".join(f"- {fact}" for fact in diagnosis.facts)]
+    parts = [head, "\n".join(f"- {note}" for note in diagnosis.notes)]
     if diagnosis.explanations:
         parts.append(as_lines(diagnosis.explanations))
     elif diagnosis.state != "trained":
@@ -71,11 +71,11 @@ def cell_causes(cells: Iterable[StoredCell]) -> pd.DataFrame:
         record = cell.record
         if not record.measured:
             continue
-        ended = final_state(cell)
-        state = state_of(ended)
+        final = final_state(cell)
+        state = state_of(final)
         if state == "trained":
             continue
-        found = explain_outputs(ended)
+        found = explain_outputs(final)
         rows.append(
             {
                 "implementation": record.implementation,
@@ -150,10 +150,10 @@ def draw_diagnosis(diagnosis: Diagnosis, path: Path) -> None:
         range(1, len(diagnosis.losses) + 1), diagnosis.losses, linewidth=1, color="#1f77b4"
     )
     panels[0].set(title="loss of the step", xlabel="step", yscale="log")
-    steps = [look.step for look in diagnosis.looks]
+    steps = [snapshot.step for snapshot in diagnosis.snapshots]
     panels[1].plot(
         steps,
-        [max(look.gradient_norm, 1e-12) for look in diagnosis.looks],
+        [max(snapshot.gradient_norm, 1e-12) for snapshot in diagnosis.snapshots],
         marker="o",
         color="#d62728",
     )
@@ -162,12 +162,12 @@ def draw_diagnosis(diagnosis: Diagnosis, path: Path) -> None:
     )
     panels[2].plot(
         steps,
-        [look.saturated for look in diagnosis.looks],
+        [snapshot.saturated for snapshot in diagnosis.snapshots],
         marker="o",
         label="outputs at 0 or 1",
         color="#9467bd",
     )
-    dead = [max(look.dead.values(), default=0.0) for look in diagnosis.looks]
+    dead = [max(snapshot.dead.values(), default=0.0) for snapshot in diagnosis.snapshots]
     panels[2].plot(steps, dead, marker="s", label="dead units, worst layer", color="#7f7f7f")
     panels[2].set(title="shares", xlabel="step", xscale="symlog", ylim=(-0.03, 1.03))
     panels[2].legend(frameon=False)

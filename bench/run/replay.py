@@ -99,7 +99,7 @@ def _weight(dataset: str) -> int:
 
 def _training(source: Source, dataset: str, outputs: str, name: str) -> dict:
     diagnosis = diagnose(name, DiagnosisSetting(dataset=dataset, outputs=outputs, source=source))
-    ended = diagnosis.ended
+    ended = diagnosis.final_state
     if ended is None:
         raise UserError(f"the training of {name} with {outputs} on {dataset} left no outputs")
     wrong_first = sorted(range(len(ended.labels)), key=lambda sample: ended.labels[sample])[

@@ -164,14 +164,14 @@ def _diagnosed(module: str, dataset: str, seed: int) -> dict:
         diagnosis = diagnose(module, DiagnosisSetting(dataset=dataset, seed=seed))
     except UserError as error:
         return {"state": "error", "causes": "", "evidence": str(error)}
-    found = diagnosis.explanations
+    found, final = diagnosis.explanations, diagnosis.final_state
     return {
         "state": diagnosis.state,
         "causes": " ".join(entry.cause for entry in found),
         "evidence": found[0].evidence if found else "",
-        "accuracy": diagnosis.ended.accuracy if diagnosis.ended else None,
-        "loss": diagnosis.ended.loss if diagnosis.ended else None,
-        "right": diagnosis.ended.right if diagnosis.ended else None,
+        "accuracy": final.accuracy if final else None,
+        "loss": final.loss if final else None,
+        "right": final.right if final else None,
         "slowed": diagnosis.slowed,
         "seconds": diagnosis.seconds,
     }

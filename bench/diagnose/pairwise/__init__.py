@@ -1,1 +1,1 @@
-"""What a difference between two ports comes from, stage by stage: hypotheses, each tried on the ports' own numbers."""
+"""What explains a difference of two ports: hypotheses for each stage, tried on their numbers."""

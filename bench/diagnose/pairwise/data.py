@@ -1,4 +1,4 @@
-"""What the training steps of two ports received, and what explains that it differs."""
+"""Samples that the training steps of two ports received: what explains a difference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.parity.stages.structure import same_samples
 
 
 def explain_data(reference: Received, candidate: Received) -> list[Explanation]:
-    """Causes of a difference in the data stage."""
+    """Returns the causes of a difference in the data stage."""
     for hypothesis in (_dropped, _order, _values, _labels):
         found = hypothesis(reference, candidate)
         if found:
@@ -27,8 +27,8 @@ def _dropped(reference: Received, candidate: Received) -> list[Explanation]:
             explanation(
                 "partial_batch_dropped",
                 "data",
-                f"every batch of the candidate has {whole} samples; the reference's "
-                f"last of an epoch has {min(reference.sizes)}",
+                f"every batch of the candidate has {whole} samples; the last batch of an epoch of "
+                f"the reference has {min(reference.sizes)}",
             )
         ]
     return []
@@ -46,7 +46,7 @@ def _order(reference: Received, candidate: Received) -> list[Explanation]:
                     "input_restarts",
                     "data",
                     f"both epochs of the candidate have the same {len(first)} samples in "
-                    "the same order, the reference's first",
+                    "the order of the reference's first epoch",
                 )
             ]
         return [
@@ -64,7 +64,7 @@ def _order(reference: Received, candidate: Received) -> list[Explanation]:
                 "batches_shuffled",
                 "data",
                 f"{together:.0%} of the candidate's batches have the same samples in both "
-                f"epochs, the reference's {neighbours(reference):.0%}",
+                f"epochs; for the reference it is {neighbours(reference):.0%}",
             )
         ]
     runs, expected = runs_of_labels(candidate)
@@ -73,13 +73,15 @@ def _order(reference: Received, candidate: Received) -> list[Explanation]:
             explanation(
                 "buffer_too_small",
                 "data",
-                f"labels of the candidate change {runs:.0%} of the times from one sample "
-                f"to the next; shuffled they would {expected:.0%} at least",
+                f"the candidate's label changes from one sample to the next in {runs:.0%} of the "
+                f"cases; shuffled samples change it in at least {expected:.0%}",
             )
         ]
     return [
         explanation(
-            "order_differs", "data", "the same samples in another order, new in every epoch"
+            "order_differs",
+            "data",
+            "both ports have the same samples, in a different order in every epoch",
         )
     ]
 
@@ -98,22 +100,20 @@ def _values(reference: Received, candidate: Received) -> list[Explanation]:
             explanation(
                 "features_differ",
                 "data",
-                f"first values {ours[0, :4].tolist()} against {theirs[0, :4].tolist()}: no "
-                "multiple and no shift of them",
+                f"the candidate's first values are {theirs[0, :4].tolist()}, the reference's are "
+                f"{ours[0, :4].tolist()}: no factor and no shift explains the difference",
             )
         ]
     if abs(factor - 1) > 1e-3:
-        evaluations = [
-            side.evaluations[0]["loss"] if side.evaluations else None
-            for side in (reference, candidate)
-        ]
-        if None not in evaluations and np.isclose(*evaluations, rtol=1e-4):
+        sides = (reference, candidate)
+        losses = [side.evaluations[0]["loss"] for side in sides if side.evaluations]
+        if len(losses) == 2 and np.isclose(losses[0], losses[1], rtol=1e-4):
             return [
                 explanation(
                     "scaled_in_training_only",
                     "data",
-                    f"the candidate trains on features {factor:.6g} times the "
-                    f"reference's, but both evaluate the same weights to a loss of {evaluations[0]:.6g}",
+                    f"the candidate trains on features {factor:.6g} times the reference's, but "
+                    f"both evaluations of the same weights give a loss of {losses[0]:.6g}",
                 )
             ]
         return [

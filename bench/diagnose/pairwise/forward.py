@@ -1,4 +1,4 @@
-"""Activations of two ports at equal weights, and what explains that they differ."""
+"""Activations of two ports with equal weights: what explains a difference."""
 
 from __future__ import annotations
 
@@ -13,9 +13,14 @@ from bench.parity.result import Explanation
 from bench.parity.rounding import ULP
 
 FEWER_BITS = (2.0**-14, 2.0**-7)
-"""Relative errors of numbers with 8 (bfloat16) to 11 bits (float16, TF32), sums of which err less than one alone."""
+"""Range of the relative errors of numbers with 8 bits (bfloat16) to 11 bits (float16, TF32).
+
+Sums of such numbers have smaller errors than single ones.
+"""
 
 WINDOWS = ("MaxPool", "AvgPool", "Conv2D", "Conv3D", "Conv1D", "Max", "Mean")
+"""Operations that have windows with padding and strides."""
+
 ACTIVATIONS = (
     "Relu",
     "Relu6",
@@ -32,7 +37,7 @@ ACTIVATIONS = (
 
 
 def explain_forward(pairing: Pairing) -> list[Explanation]:
-    """Causes of a difference in the forward stage."""
+    """Returns the causes of a difference in the forward stage."""
     batch = pairing.inputs.batches[0]
     reference, candidate = (
         modes_of(view, pairing.weights, batch) for view in (pairing.reference, pairing.candidate)
@@ -50,8 +55,8 @@ def _dropout_in_evaluation(reference: Modes, candidate: Modes) -> list[Explanati
             explanation(
                 "dropout_in_evaluation",
                 "forward",
-                "evaluated twice, the same batch gives the candidate other outputs, "
-                "the reference the same",
+                "two evaluations of the same batch give different outputs in the candidate, and "
+                "equal ones in the reference",
             )
         ]
     return []
@@ -65,12 +70,12 @@ def _mode(reference: Modes, candidate: Modes) -> list[Explanation]:
     if reference.alike or not candidate.alike:
         return []
     what = (
-        "drops nothing in training"
+        "drops no values in training mode"
         if reference.random_in_training
-        else "computes the same in training as in evaluation"
+        else "computes the same in training mode and in evaluation mode"
     )
     return [
-        explanation("mode_not_passed", "forward", f"the candidate {what}, the reference does not")
+        explanation("mode_not_passed", "forward", f"the candidate {what}; the reference does not")
     ]
 
 
@@ -83,7 +88,8 @@ def _rate(reference: Modes, candidate: Modes) -> list[Explanation]:
         explanation(
             "dropout_rate_inverted" if inverted else "dropout_rate",
             "forward",
-            f"{theirs[0]} drops {theirs[1]:.0%}, the reference {ours[1]:.0%}",
+            f"{theirs[0]} drops {theirs[1]:.0%} of its input values; the reference drops "
+            f"{ours[1]:.0%}",
         )
     ]
 
@@ -95,7 +101,7 @@ def _training(reference: Modes, candidate: Modes) -> list[Explanation]:
 def _computation(
     reference: list[Activation], candidate: list[Activation], mode: str
 ) -> list[Explanation]:
-    """What the first operation computes otherwise whose input agrees."""
+    """Explains the first operation that differs although its input agrees."""
     pairs = align_activations(reference, candidate)
     for row, column in pairs:
         ours, theirs = (
@@ -110,13 +116,16 @@ def _computation(
         if error <= 64 * ULP * size:
             continue
         name, operation = candidate[column].name, candidate[column].operation
-        where = f"in {mode} mode {name} is the first to differ, by {error / size:.2g} of its size"
+        where = (
+            f"in {mode} mode, {name} is the first operation that differs, by {error / size:.2g} of "
+            "its size"
+        )
         if FEWER_BITS[0] <= error / size <= FEWER_BITS[1] and _looks_rounded(ours, theirs):
             return [
                 explanation(
                     "low_precision",
                     "forward",
-                    f"{where}, as numbers of {-np.log2(error / size):.0f} bits would",
+                    f"{where}, as numbers with {-np.log2(error / size):.0f} bits do",
                 )
             ]
         if operation in ACTIVATIONS or reference[row].operation in ACTIVATIONS:
@@ -124,13 +133,12 @@ def _computation(
                 explanation(
                     "other_activation",
                     "forward",
-                    f"{where}: {operation} against {reference[row].operation}",
+                    f"{where}: it is {operation} in the candidate and "
+                    f"{reference[row].operation} in the reference",
                 )
             ]
         if operation in WINDOWS or (operation == "BiasAdd" and theirs.ndim > 2):
-            return [
-                explanation("padding_or_stride", "forward", f"{where}; what goes into it agrees")
-            ]
+            return [explanation("padding_or_stride", "forward", f"{where}; its input agrees")]
         if operation in ("FusedBatchNormV3", "Rsqrt", "Mul", "AddV2", "Sub"):
             return [explanation("normalisation_differs", "forward", where)]
         return []
@@ -138,7 +146,10 @@ def _computation(
 
 
 def _looks_rounded(ours: np.ndarray, theirs: np.ndarray) -> bool:
-    """Whether errors scatter around 0 as rounding does, and are no multiple of the values."""
+    """Returns whether the errors scatter around 0, as rounding errors do.
+
+    They do not if they are a multiple of the values.
+    """
     error = (theirs - ours).ravel()
     slope = float(error @ ours.ravel() / (ours.ravel() @ ours.ravel()))
     left = error - slope * ours.ravel()

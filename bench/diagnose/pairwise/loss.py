@@ -1,25 +1,32 @@
-"""Losses of two ports at equal weights, and what explains that they differ."""
+"""Losses of two ports with equal weights: what explains a difference."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bench.diagnose.causes import explanation
-from bench.diagnose.probes import LossFacts, loss_facts, moderation, value_of_hidden_logits
+from bench.diagnose.probes import (
+    LossAnalysis,
+    RecognisedLoss,
+    analyse_loss,
+    moderation,
+    value_of_hidden_logits,
+)
 from bench.measure.saturation import right
 from bench.parity.pairing import SATURATING, Pairing, View
 from bench.parity.result import Explanation
 
 LOSS_TOLERANCE = 1e-3
+"""Relative tolerance of a loss."""
 
 
 def explain_loss(pairing: Pairing) -> list[Explanation]:
-    """Causes of a difference in the loss stage."""
+    """Returns the causes of a difference in the loss stage."""
     batch = pairing.inputs.batches[0]
     views = (pairing.reference, pairing.candidate)
     moderate = pairing.with_outputs(moderation(pairing.reference, pairing.weights, batch))
-    reference, candidate = (loss_facts(view, moderate, batch) for view in views)
-    saturated = [loss_facts(view, pairing.with_outputs(SATURATING), batch) for view in views]
+    reference, candidate = (analyse_loss(view, moderate, batch) for view in views)
+    saturated = [analyse_loss(view, pairing.with_outputs(SATURATING), batch) for view in views]
     return (
         _hidden(reference, candidate)
         or _not_finite(reference, candidate)
@@ -32,7 +39,7 @@ def explain_loss(pairing: Pairing) -> list[Explanation]:
     )
 
 
-def _hidden(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
+def _hidden(reference: LossAnalysis, candidate: LossAnalysis) -> list[Explanation]:
     values = value_of_hidden_logits(candidate)
     if values is None or value_of_hidden_logits(reference) is not None:
         return []
@@ -40,16 +47,18 @@ def _hidden(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
         explanation(
             "loss_of_hidden_logits",
             "loss",
-            f"the candidate reports a loss of {values[0]:.6g}; that of its "
-            f"predictions is {values[1]:.6g}",
+            f"the candidate minimises a loss of {values[0]:.6g}; the loss of its predictions is "
+            f"{values[1]:.6g}",
         )
     ]
 
 
-def _not_finite(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
+def _not_finite(reference: LossAnalysis, candidate: LossAnalysis) -> list[Explanation]:
     ours, theirs = (
-        np.atleast_1d(facts.loss.value if facts.loss.per_sample is None else facts.loss.per_sample)
-        for facts in (reference, candidate)
+        np.atleast_1d(
+            analysis.loss.value if analysis.loss.per_sample is None else analysis.loss.per_sample
+        )
+        for analysis in (reference, candidate)
     )
     wrong = (
         np.isfinite(ours) & ~np.isfinite(theirs)
@@ -67,66 +76,61 @@ def _not_finite(reference: LossFacts, candidate: LossFacts) -> list[Explanation]
         explanation(
             "log_of_zero",
             "loss",
-            f"{wrong.sum()} of {len(theirs)} losses are {theirs[wrong][0]} where outputs reach "
-            f"{largest:.4g}; the reference's are finite",
+            f"{wrong.sum()} of {len(theirs)} losses of the candidate are {theirs[wrong][0]} with "
+            f"outputs of up to {largest:.4g}; the reference's losses are finite",
         )
     ]
 
 
 def _wrong_formula(
-    reference: LossFacts, candidate: LossFacts, saturated: LossFacts
+    reference: LossAnalysis, candidate: LossAnalysis, saturated: LossAnalysis
 ) -> list[Explanation]:
-    cause = candidate.cause
-    if not cause or cause == reference.cause:
+    recognised = candidate.recognised
+    if recognised is None or recognised.cause in ("", reference.cause):
         return []
-    return [explanation(cause, "loss", describe(candidate, saturated))]
+    return [explanation(recognised.cause, "loss", describe(recognised, saturated))]
 
 
-def describe(facts: LossFacts, saturated: LossFacts | None = None) -> str:
-    """What a loss is found to be, with numbers."""
-    values = facts.of.value
+def describe(recognised: RecognisedLoss, saturated: LossAnalysis) -> str:
+    """Returns the evidence for the formula of a loss; `saturated` is of saturated outputs."""
+    values = recognised.activation.value
     text = (
-        f"the losses of {len(values)} samples are those of {facts.formula.name}, of what {facts.of.name} gives "
-        f"({values.min():.4g} to {values.max():.4g})"
+        f"the losses of {len(values)} samples are those of {recognised.formula.name}, computed "
+        f"from {recognised.activation.name} (values {values.min():.4g} to {values.max():.4g})"
     )
-    if facts.cause != "activated_outputs":
+    if recognised.cause != "activated_outputs":
         return text
     numbers = ""
-    if (
-        saturated is not None
-        and saturated.loss.per_sample is not None
-        and saturated.labels.ndim == 1
-    ):
+    if saturated.loss.per_sample is not None and saturated.labels.ndim == 1 and values.shape[1] > 1:
         wrong = float(np.mean(saturated.outputs[-1].value.argmax(axis=1) != saturated.labels))
-        if values.shape[1] > 1:
-            numbers = f"; saturated, loss - error rate = {saturated.loss.per_sample.mean() - wrong:.4f} ({right(values.shape[1])})"
-    return f"outputs lie in [0, 1], and the loss treats them as logits: {text}{numbers}"
+        numbers = (
+            "; with saturated outputs, loss - error rate = "
+            f"{saturated.loss.per_sample.mean() - wrong:.4f} ({right(values.shape[1])})"
+        )
+    return f"the outputs are in [0, 1], but the loss takes logits: {text}{numbers}"
 
 
-def _multiple(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
-    """The same losses, otherwise added up."""
-    if not _same_formula(reference, candidate):
+def _multiple(reference: LossAnalysis, candidate: LossAnalysis) -> list[Explanation]:
+    """Finds losses of the same samples that are combined differently."""
+    per_sample = reference.loss.per_sample
+    if per_sample is None or not _same_formula(reference, candidate):
         return []
     ours, theirs = (
-        facts.loss.value - facts.loss.regularisation for facts in (reference, candidate)
+        analysis.loss.value - analysis.loss.regularisation for analysis in (reference, candidate)
     )
     if not ours or np.isclose(ours, theirs, rtol=LOSS_TOLERANCE):
         return []
     samples, factor = len(reference.labels), theirs / ours
-    weighed = int(np.count_nonzero(reference.loss.per_sample))
+    weighted = int(np.count_nonzero(per_sample))
     numbers = f"the candidate's loss is {factor:.6g} times the reference's"
     if np.isclose(factor, samples, rtol=LOSS_TOLERANCE):
-        return [
-            explanation(
-                "sum_for_mean", "loss", f"{numbers}, which has {samples} samples in a batch"
-            )
-        ]
-    if weighed < samples and np.isclose(factor, samples / weighed, rtol=LOSS_TOLERANCE):
+        return [explanation("sum_for_mean", "loss", f"{numbers}; a batch has {samples} samples")]
+    if weighted < samples and np.isclose(factor, samples / weighted, rtol=LOSS_TOLERANCE):
         return [
             explanation(
                 "mean_over_nonzero",
                 "loss",
-                f"{numbers}: {samples} samples, of which {weighed} have a weight",
+                f"{numbers}; of {samples} samples, {weighted} have a weight above 0",
             )
         ]
     extra = regularisation_of(reference) or regularisation_of(candidate)
@@ -134,14 +138,14 @@ def _multiple(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
 
 
 def _multiple_in_training(pairing: Pairing, views: tuple[View, View]) -> list[Explanation]:
-    """At the weights compared, where losses weigh as they do in training."""
+    """Finds the same with the weights compared, where sample weights are those of training."""
     return _multiple(
-        *(loss_facts(view, pairing.weights, pairing.inputs.batches[0]) for view in views)
+        *(analyse_loss(view, pairing.weights, pairing.inputs.batches[0]) for view in views)
     )
 
 
-def _same_formula(reference: LossFacts, candidate: LossFacts) -> bool:
-    """Whether the samples' losses are the same up to a factor."""
+def _same_formula(reference: LossAnalysis, candidate: LossAnalysis) -> bool:
+    """Returns whether the samples' losses are equal up to a factor."""
     ours, theirs = reference.loss.per_sample, candidate.loss.per_sample
     if ours is None or theirs is None or not ours.any():
         return False
@@ -153,12 +157,12 @@ def _same_formula(reference: LossFacts, candidate: LossFacts) -> bool:
     )
 
 
-def _regularisation(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
+def _regularisation(reference: LossAnalysis, candidate: LossAnalysis) -> list[Explanation]:
     ours, theirs = regularisation_of(reference), regularisation_of(candidate)
     if np.isclose(ours, theirs, rtol=LOSS_TOLERANCE, atol=1e-7):
         return []
     numbers = (
-        f"{theirs:.6g} of the candidate's loss is regularisation, {ours:.6g} of the reference's"
+        f"regularisation is {theirs:.6g} of the candidate's loss and {ours:.6g} of the reference's"
     )
     if abs(theirs) < LOSS_TOLERANCE * abs(ours) or abs(ours) < LOSS_TOLERANCE * abs(theirs):
         return [explanation("regularisation_not_added", "loss", numbers)]
@@ -169,25 +173,24 @@ def _regularisation(reference: LossFacts, candidate: LossFacts) -> list[Explanat
     return [explanation("regularisation_differs", "loss", numbers)]
 
 
-def regularisation_of(facts: LossFacts) -> float:
-    """What the value that is minimised has besides the samples' mean loss."""
-    if facts.loss.per_sample is None:
-        return facts.loss.regularisation
-    rest = facts.loss.value - float(facts.loss.per_sample.mean(dtype=np.float64))
-    return rest if abs(rest) > 1e-5 * max(1.0, abs(facts.loss.value)) else 0.0
+def regularisation_of(analysis: LossAnalysis) -> float:
+    """Returns the part of the minimised loss that is not the samples' mean loss."""
+    if analysis.loss.per_sample is None:
+        return analysis.loss.regularisation
+    rest = analysis.loss.value - float(analysis.loss.per_sample.mean(dtype=np.float64))
+    return rest if abs(rest) > 1e-5 * max(1.0, abs(analysis.loss.value)) else 0.0
 
 
-def _other_formula(reference: LossFacts, candidate: LossFacts) -> list[Explanation]:
-    if (
-        reference.formula is None
-        or candidate.formula is None
-        or reference.formula.name == candidate.formula.name
-    ):
+def _other_formula(reference: LossAnalysis, candidate: LossAnalysis) -> list[Explanation]:
+    if reference.recognised is None or candidate.recognised is None:
+        return []
+    ours, theirs = reference.recognised.formula.name, candidate.recognised.formula.name
+    if ours == theirs:
         return []
     return [
         explanation(
             "other_loss",
             "loss",
-            f"{candidate.formula.name} against the reference's {reference.formula.name}",
+            f"the candidate's loss is {theirs}; the reference's is {ours}",
         )
     ]

@@ -1,4 +1,4 @@
-"""Evaluations and reported losses of two ports, and what explains that they differ."""
+"""Evaluations and reported losses of two ports: what explains a difference."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from bench.process.group import call_in_child
 from bench.task import Task
 
 METRIC_TOLERANCE = 1e-5
-"""Of an evaluation's loss, relative: the mean over batches differs by 8e-5 and more, float32 sums by 1e-6."""
+"""Relative tolerance of an evaluation's loss.
+
+Means over batches differ from means over samples by 8e-5 or more, float32 sums by 1e-6.
+"""
 
 ACCUMULATED = 1e-4
+"""Relative tolerance of a mean over the epoch so far."""
 
 
 def explain_metrics(
@@ -46,14 +50,15 @@ def explain_metrics(
 def _evaluation(
     view: View, task: Task, ours: dict[str, float], theirs: dict[str, float]
 ) -> list[Explanation]:
-    """Explains by the reference's own outputs and losses on the evaluation split."""
+    """Explains a difference by the reference's outputs and losses on the evaluation split."""
     batches = call_in_child(evaluation_batches, task.dataset, task.batch_size)
     outputs = np.concatenate(
         [view.ask("forward", batch.features, False, 0)[-1].value for batch in batches]
     )
     labels = np.concatenate([batch.labels for batch in batches])
     numbers = (
-        f"accuracy {theirs['accuracy']:.4f} against {ours['accuracy']:.4f} of the same outputs"
+        f"for the same outputs, the candidate's accuracy is {theirs['accuracy']:.4f}, the "
+        f"reference's is {ours['accuracy']:.4f}"
     )
     counted = ours["true_positives"] != theirs["true_positives"]
     if counted or not np.isclose(ours["accuracy"], theirs["accuracy"], atol=1e-6):
@@ -66,7 +71,7 @@ def _evaluation(
                     explanation(
                         cause,
                         "metrics",
-                        f"{numbers}; it is that of predicting {_words(cause, predicted)}",
+                        f"{numbers}; the candidate predicts {_words(cause, predicted)}",
                     )
                 ]
         return []
@@ -76,15 +81,16 @@ def _evaluation(
             explanation(
                 "mean_of_batches",
                 "metrics",
-                f"evaluation loss {theirs['loss']:.6g} against {ours['loss']:.6g}: the mean "
-                f"over {len(batches)} batches, the last of {len(batches[-1])} samples",
+                f"the candidate's evaluation loss is {theirs['loss']:.6g}, the mean over "
+                f"{len(batches)} batches, of which the last has {len(batches[-1])} samples; the "
+                f"reference's is {ours['loss']:.6g}",
             )
         ]
     return []
 
 
 def predictions(outputs: np.ndarray) -> dict[str, np.ndarray]:
-    """Classes predicted from outputs [samples, 2] in the ways that are known to be wrong, by cause."""
+    """Returns the classes that known mistakes predict from outputs [samples, 2], by cause."""
     return {
         "accuracy_of_one_class": np.zeros(len(outputs), int),
         "accuracy_by_threshold": (outputs[:, -1] > THRESHOLD).astype(int),
@@ -93,9 +99,9 @@ def predictions(outputs: np.ndarray) -> dict[str, np.ndarray]:
 
 def _words(cause: str, predicted: np.ndarray) -> str:
     return (
-        f"class 1 where its output is above {THRESHOLD}"
+        f"class 1 if its output is above {THRESHOLD}"
         if cause == "accuracy_by_threshold"
-        else f"class {predicted[0]} always"
+        else f"class {predicted[0]} for every sample"
     )
 
 
@@ -109,8 +115,8 @@ def _running(reference: Received, candidate: Received, steps: int) -> list[Expla
             explanation(
                 "running_loss",
                 "metrics",
-                f"the loss that the candidate reports of step {steps} is {theirs[-1]:.6g}, "
-                f"the mean over the steps so far; that step's own is {ours[-1]:.6g}",
+                f"the candidate reports a loss of {theirs[-1]:.6g} for step {steps}, which is the "
+                f"mean over the steps so far; the loss of that step is {ours[-1]:.6g}",
             )
         ]
     return []

@@ -1,4 +1,4 @@
-"""Updates of two ports from equal weights by equal gradients, and what explains that they differ."""
+"""Updates of two ports from equal weights by equal gradients: what explains a difference."""
 
 from __future__ import annotations
 
@@ -13,22 +13,35 @@ from bench.parity.result import Explanation, Stage
 from bench.parity.stages.update import AFTER_CHANGE, learning_rate_steps
 
 UPDATE_TOLERANCE = 1e-3
+"""Relative tolerance of an update."""
+
+Slots = dict[str, list[tuple[str, np.ndarray]]]
+"""The optimizer's state: for every variable, a list of (role, value)."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a port: slots before it, gradients, and weights and slots after it, by the reference's names."""
+    """One training step of a port. Variables have the reference's names.
+
+    Attributes:
+        rates: learning rates at several steps; None if they cannot be read.
+        counted: number of steps counted after the step; None if the port does not count.
+        slots_before: the optimizer's state before the step.
+        gradients: gradients of the step.
+        slots: the optimizer's state after the step.
+        weights: weights after the step.
+    """
 
     rates: np.ndarray | None
     counted: int | None
-    slots_before: dict[str, list[tuple[str, np.ndarray]]]
-    gradients: Weights
-    slots: dict[str, list[tuple[str, np.ndarray]]]
+    slots_before: Slots
+    gradients: dict[str, np.ndarray | None]
+    slots: Slots
     weights: Weights
 
 
 def explain_update(pairing: Pairing, stage: Stage) -> list[Explanation]:
-    """Causes of a difference in the update stage."""
+    """Returns the causes of a difference in the update stage."""
     reference, candidate = pairing.measure(lambda view: {"step": _step(pairing, view)})
     ours, theirs = reference["step"], candidate["step"]
     names = [view.ask("optimizer") for view in (pairing.reference, pairing.candidate)]
@@ -40,7 +53,7 @@ def explain_update(pairing: Pairing, stage: Stage) -> list[Explanation]:
             explanation(
                 "other_optimizer",
                 "update",
-                f"{names[1].name} against the reference's {names[0].name}",
+                f"the candidate's optimizer is {names[1].name}, the reference's is {names[0].name}",
             )
         ]
     return (
@@ -52,7 +65,8 @@ def explain_update(pairing: Pairing, stage: Stage) -> list[Explanation]:
             explanation(
                 "optimizer_constants",
                 "update",
-                f"same learning rate, same gradients; {stage.difference}",
+                "learning rate and gradients are equal, but the updates differ: "
+                f"{stage.difference}",
             )
         ]
     )
@@ -70,7 +84,7 @@ def _step(pairing: Pairing, view: View) -> Step:
 
 
 def _statistics(pairing: Pairing, ours: Step, theirs: Step) -> list[Explanation]:
-    """What no gradient moves."""
+    """Explains a difference of variables that have no gradient."""
     for name, value in ours.weights.items():
         if name in ours.gradients or np.allclose(
             value, theirs.weights.get(name, value), rtol=UPDATE_TOLERANCE, atol=1e-6
@@ -83,16 +97,16 @@ def _statistics(pairing: Pairing, ours: Step, theirs: Step) -> list[Explanation]
                 explanation(
                     "statistics_not_updated",
                     "update",
-                    f"{name} stays where it was in the candidate, and moves by "
-                    f"{moved[0]:.4g} in the reference's first step",
+                    f"in the first step {name} does not change in the candidate, and changes by "
+                    f"{moved[0]:.4g} in the reference",
                 )
             ]
         return [
             explanation(
                 "statistics_differ",
                 "update",
-                f"{name} moves by {moved[1]:.4g} in the candidate's first step, by "
-                f"{moved[0]:.4g} in the reference's",
+                f"in the first step {name} changes by {moved[1]:.4g} in the candidate and by "
+                f"{moved[0]:.4g} in the reference",
             )
         ]
     return []
@@ -105,10 +119,10 @@ def _rates(ours: Step, theirs: Step) -> list[Explanation]:
         or np.allclose(ours.rates, theirs.rates, rtol=1e-5, atol=0)
     ):
         return []
-    constant = [np.ptp(step.rates) <= 1e-6 * abs(step.rates[0]) for step in (ours, theirs)]
+    constant = [bool(np.ptp(rates) <= 1e-6 * abs(rates[0])) for rates in (ours.rates, theirs.rates)]
     numbers = (
-        f"{theirs.rates[0]:.6g} at the start and {theirs.rates[-1]:.6g} at the end in the candidate, "
-        f"{ours.rates[0]:.6g} and {ours.rates[-1]:.6g} in the reference"
+        f"{theirs.rates[0]:.6g} at the start and {theirs.rates[-1]:.6g} at the end in the "
+        f"candidate, {ours.rates[0]:.6g} and {ours.rates[-1]:.6g} in the reference"
     )
     if constant[1] and not constant[0]:
         return [explanation("steps_not_counted", "update", f"the learning rate is {numbers}")]
@@ -117,7 +131,8 @@ def _rates(ours: Step, theirs: Step) -> list[Explanation]:
             explanation(
                 "learning_rate",
                 "update",
-                f"{theirs.rates[0]:.6g} in the candidate, {ours.rates[0]:.6g} in the reference",
+                f"the learning rate is {theirs.rates[0]:.6g} in the candidate and "
+                f"{ours.rates[0]:.6g} in the reference",
             )
         ]
     return [explanation("schedule_differs", "update", f"the learning rate is {numbers}")]
@@ -130,7 +145,7 @@ def _counted(ours: Step, theirs: Step) -> list[Explanation]:
         explanation(
             "steps_not_counted",
             "update",
-            "after a step the reference has counted 1, the candidate 0",
+            "after one step the reference's counter is 1, the candidate's is 0",
         )
     ]
 
@@ -150,8 +165,8 @@ def _slot_start(ours: Step, theirs: Step) -> list[Explanation]:
                 explanation(
                     "slot_start",
                     "update",
-                    f"slots of {name} start at {_list(starts[1])} in the candidate, at "
-                    f"{_list(starts[0])} in the reference",
+                    f"the optimizer's slots of {name} start at {_list(starts[1])} in the candidate "
+                    f"and at {_list(starts[0])} in the reference",
                 )
             ]
     return []
@@ -162,14 +177,15 @@ def _list(values: list[float]) -> str:
 
 
 def _clipping(ours: Step, theirs: Step) -> list[Explanation]:
-    """By what each variable's gradient was multiplied before it reached the optimizer, relative to the reference."""
+    """Explains gradients that are multiplied by a factor before they reach the optimizer."""
     factors: dict[str, float] = {}
     norms: dict[str, tuple[float, float]] = {}
     for name, gradient in ours.gradients.items():
         used = [_first_moment(step, name) for step in (ours, theirs)]
-        if gradient is None or any(value is None for value in used):
+        values_used = [value.astype(np.float64) for value in used if value is not None]
+        if gradient is None or len(values_used) < 2:
             return []
-        first, second = (float(np.linalg.norm(value.astype(np.float64))) for value in used)
+        first, second = (float(np.linalg.norm(value)) for value in values_used)
         if first > 0:
             factors[name] = second / first
             norms[name] = float(np.linalg.norm(gradient.astype(np.float64))), second
@@ -185,23 +201,25 @@ def _clipping(ours: Step, theirs: Step) -> list[Explanation]:
             explanation(
                 "clipping_per_variable",
                 "update",
-                f"gradients reach the candidate's optimizer multiplied, relative to "
-                f"the reference's, by {numbers}; several end at the same norm",
+                "relative to the reference, the gradients that reach the candidate's optimizer are "
+                f"multiplied by {numbers}; several of them have the same norm",
             )
         ]
     return [
         explanation(
             "clipping_differs",
             "update",
-            f"gradients reach the candidate's optimizer multiplied, relative to the "
-            f"reference's, by {numbers}",
+            "relative to the reference, the gradients that reach the candidate's optimizer are "
+            f"multiplied by {numbers}",
         )
     ]
 
 
 def _first_moment(step: Step, name: str) -> np.ndarray | None:
-    """A multiple of the gradient that the optimizer was given: what a slot that began at 0 holds after one step, or the
-    update where there are no slots."""
+    """Returns a multiple of the gradient that reached the optimizer; None if no slot holds it.
+
+    A slot that started at 0 holds it after one step.
+    """
     for (role, value), (_, before) in zip(
         step.slots.get(name, []), step.slots_before.get(name, [])
     ):
@@ -211,26 +229,26 @@ def _first_moment(step: Step, name: str) -> np.ndarray | None:
 
 
 def _momentum_form(stage: Stage) -> list[Explanation]:
-    if not stage.difference.what.startswith(AFTER_CHANGE):
+    if stage.difference is None or not stage.difference.what.startswith(AFTER_CHANGE):
         return []
     return [
         explanation(
             "momentum_form",
             "update",
-            f"alike up to a change of the learning rate; {stage.difference}",
+            f"the ports agree until the learning rate changes: {stage.difference}",
         )
     ]
 
 
 def _epsilon(pairing: Pairing, stage: Stage) -> list[Explanation]:
-    """Whether the ports part more by smaller gradients, as an epsilon makes them."""
+    """Finds updates that differ more for smaller gradients, as an epsilon makes them."""
     pairing.reference.set_weights(pairing.weights)
     gradients = {
         name: value
         for name, value in pairing.reference.ask("gradients", pairing.inputs.batches[0], 0).items()
         if value is not None
     }
-    parted = []
+    differences = []
     for scale in (1.0, 1e-6):
         scaled = {name: (value * scale).astype(value.dtype) for name, value in gradients.items()}
 
@@ -246,16 +264,15 @@ def _epsilon(pairing: Pairing, stage: Stage) -> list[Explanation]:
             np.concatenate([(side[name] - pairing.weights[name]).ravel() for name in scaled])
             for side in (ours, theirs)
         ]
-        parted.append(
-            float(np.linalg.norm(steps[1] - steps[0]) / max(np.linalg.norm(steps[0]), 1e-30))
-        )
-    if parted[1] > 3 * parted[0] and parted[1] > UPDATE_TOLERANCE:
+        size = float(np.linalg.norm(steps[0]))
+        differences.append(float(np.linalg.norm(steps[1] - steps[0])) / max(size, 1e-30))
+    if differences[1] > 3 * differences[0] and differences[1] > UPDATE_TOLERANCE:
         return [
             explanation(
                 "epsilon",
                 "update",
-                f"the updates differ by {parted[0]:.2g} of their size, by {parted[1]:.2g} where "
-                "gradients are a millionth as large",
+                f"the updates differ by {differences[0]:.2g} of their size, and by "
+                f"{differences[1]:.2g} if the gradients are a million times smaller",
             )
         ]
     return []

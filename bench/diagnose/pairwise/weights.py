@@ -1,4 +1,4 @@
-"""Variables and initial weights of two ports, and what explains that they differ."""
+"""Variables and initial weights of two ports: what explains a difference."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bench.parity.result import Explanation
 from bench.parity.rounding import same_bits
 
 WIDE = 3.0
-"""Kernels whose deviation is this many times the reference's are of another initialiser, not of another draw."""
+"""Smallest ratio of standard deviations that shows another initialiser, not another draw."""
 
 
 def explain_variables(match: Match) -> list[Explanation]:
-    """Causes of a difference in the variables stage."""
+    """Returns the causes of a difference in the variables stage."""
     if not match.complete:
         return [_unmatched(match.reference_only, match.candidate_only)]
     for pair in match.pairs:
@@ -24,7 +24,7 @@ def explain_variables(match: Match) -> list[Explanation]:
                 explanation(
                     "low_precision",
                     "variables",
-                    f"{pair.reference.name} is {pair.candidate.dtype} in the candidate, "
+                    f"{pair.reference.name} is {pair.candidate.dtype} in the candidate and "
                     f"{pair.reference.dtype} in the reference",
                 )
             ]
@@ -34,7 +34,7 @@ def explain_variables(match: Match) -> list[Explanation]:
                 explanation(
                     "not_trainable",
                     "variables",
-                    f"{pair.reference.name} is trained in the {where} only",
+                    f"{pair.reference.name} is trained only in the {where}",
                 )
             ]
     return []
@@ -48,8 +48,8 @@ def _unmatched(ours: list[Variable], theirs: list[Variable]) -> Explanation:
                 return explanation(
                     "padding_or_stride",
                     "variables",
-                    f"{mine.name} takes {first[0]} inputs, {other.name} of the "
-                    f"candidate {second[0]}: what comes before it is of another length",
+                    f"{mine.name} has {first[0]} inputs, the candidate's {other.name} has "
+                    f"{second[0]}: the layer before it has outputs of another length",
                 )
     named = [
         f"{side} {', '.join(variable.name for variable in variables)}"
@@ -65,7 +65,13 @@ def _unmatched(ours: list[Variable], theirs: list[Variable]) -> Explanation:
 def explain_initial(
     drawn: tuple[list[Weights], list[Weights]], match: Match, given: bool
 ) -> list[Explanation]:
-    """Causes of a difference in the initial weights, which were `given` to both or drawn by themselves."""
+    """Returns the causes of a difference in the initial weights.
+
+    Args:
+        drawn: initial weights of the reference and of the candidate, each a list of draws.
+        match: pairs of variables.
+        given: whether the task gave the weights to the ports; if not, each drew its own.
+    """
     reference, candidate = drawn[0][0], match.to_reference(drawn[1][0])
     pairs = [pair for pair in match.pairs if _is_drawn(reference[pair.reference.name])]
     other = [
@@ -79,7 +85,7 @@ def explain_initial(
             explanation(
                 "constant_initialiser",
                 "initial weights",
-                f"{_names(constant)}: all values are "
+                f"all initial values of {_names(constant)} are "
                 f"{candidate[constant[0].reference.name].flat[0]:g}",
             )
         ]
@@ -95,8 +101,8 @@ def explain_initial(
             explanation(
                 "initialiser_too_wide",
                 "initial weights",
-                "deviations are "
-                + ", ".join(f"{ratios[name]:.3g} times the reference's in {name}" for name in wide),
+                "standard deviations relative to the reference's: "
+                + ", ".join(f"{name} {ratios[name]:.3g}" for name in wide),
             )
         ]
     if given and other and len(other) < len(pairs):
@@ -104,9 +110,9 @@ def explain_initial(
             explanation(
                 "not_restored",
                 "initial weights",
-                f"{_names(other)} of the candidate "
-                f"{'has' if len(other) == 1 else 'have'} other values, of about the same size; the other "
-                f"{len(pairs) - len(other)} kernels are the reference's to the bit",
+                f"the values of the candidate's {_names(other)} differ from the reference's, and "
+                f"have about the same size; the other {len(pairs) - len(other)} kernels are equal "
+                "to the bit",
             )
         ]
     return (
@@ -114,7 +120,7 @@ def explain_initial(
             explanation(
                 "initialiser_differs",
                 "initial weights",
-                "deviations relative to the reference's: "
+                "standard deviations relative to the reference's: "
                 + ", ".join(f"{name} {ratio:.3g}" for name, ratio in ratios.items()),
             )
         ]
@@ -131,8 +137,8 @@ def _biases(match: Match, reference: Weights, candidate: Weights) -> list[Explan
                 explanation(
                     "initialiser_differs",
                     "initial weights",
-                    f"{pair.reference.name} starts at {theirs.flat[0]:g} "
-                    f"in the candidate, at {ours.flat[0]:g} in the reference",
+                    f"{pair.reference.name} starts at {theirs.flat[0]:g} in the candidate and at "
+                    f"{ours.flat[0]:g} in the reference",
                 )
             ]
     return []

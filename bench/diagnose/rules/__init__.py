@@ -1,5 +1,6 @@
-"""Without a reference: what is wrong with a training by its own record.
+"""Rules without a reference: what is wrong with a training, found in its own record.
 
-Few rules, each with the source of its threshold; `tests/test_rules.py` has both sides of every one. What `data` and `network`
-find is certain in itself and is said of any training; `symptoms` are said only of one that did not learn.
+The rules are few, and each names the source of its threshold; `tests/test_rules.py` tests both
+sides of every threshold. The rules in `data` and `network` find faults that are certain, and apply
+to any training. The rules in `symptoms` apply only to a training that did not learn.
 """

@@ -1,4 +1,4 @@
-"""What a training that did not learn shows. A sound one may show some of it too."""
+"""Symptoms of a training that did not learn. A sound training may show some of them too."""
 
 from __future__ import annotations
 
@@ -10,57 +10,82 @@ from bench.measure.saturation import NO_GRADIENT, alike, right
 from bench.parity.result import Explanation
 
 DEAD = 0.95
-"""Share of a layer's ReLUs that no sample gets through: SageMaker Debugger's dying ReLU has 0.5 of units at rest."""
+"""Smallest share of a layer's ReLUs that are 0 for all samples.
+
+SageMaker Debugger's rule of dying ReLUs has 0.5 of inactive units.
+"""
 
 ALIKE_OUTPUTS = 1e-3
-"""Spread of outputs over samples, relative to their size, below which the network does not look at its input."""
+"""Smallest spread of the outputs over samples, relative to their size."""
 
-THROWN = 0.3
-"""First step's size over its variable's: TheDeepChecker (2022) wants 0.1 at most; Adam at 0.001 measured 0.09 on sound kernels."""
+STEP_TOO_LARGE = 0.3
+"""Largest norm of the first step, relative to the variable's.
+
+TheDeepChecker (2022) allows 0.1. Adam at 0.001 measured 0.09 on sound kernels.
+"""
 
 GROWN = 4.0
-"""Loss over the smallest of those before: SageMaker Debugger's diverging loss is any growth, single batches scatter by 2."""
+"""Largest loss relative to the smallest loss before it.
 
-HARDLY = 1e-5
-"""First step's size over its variable's: TheDeepChecker wants 1e-4 at least; sound ones measured 1e-3 to 9e-2."""
+For SageMaker Debugger any growth is a diverging loss; single batches scatter by a factor of 2.
+"""
+
+STEP_TOO_SMALL = 1e-5
+"""Smallest norm of the first step, relative to the variable's.
+
+TheDeepChecker asks for 1e-4. Sound trainings measured 1e-3 to 9e-2.
+"""
 
 VANISHING = 1e-4
-"""First layer's gradient relative to its kernel over the last layer's: AUTOTRAINER (2021) has 1e-3 to 1e-4."""
+"""Smallest gradient of the first layer, relative to its kernel, over that of the last layer.
+
+AUTOTRAINER (2021) has 1e-3 to 1e-4.
+"""
 
 ONE_CLASS = 0.95
+"""Largest share of labels of one class."""
 
 LARGE = 10.0
-"""Deviation of features or targets: UMLAUT (2021) warns of inputs outside [-1, 1], LeCun et al. 1998 want a deviation of 1."""
+"""Largest standard deviation of features or targets.
+
+UMLAUT (2021) warns of inputs outside [-1, 1]; LeCun et al. 1998 recommend a deviation of 1.
+"""
 
 STILL_FALLING = 0.1
-"""Of the loss, over the last third of a training: sound trainings that ended measured 0.05 at most in theirs."""
+"""Largest relative fall of the loss from the middle third to the last third of a training.
+
+Sound trainings measured at most 0.05.
+"""
 
 
-def symptoms(watched: TrainingRecord) -> list[Explanation]:
-    """What a training that did not learn shows; the first is the likeliest."""
+def symptoms(record: TrainingRecord) -> list[Explanation]:
+    """Returns the symptoms of a training that did not learn, the likeliest cause first."""
     rules = (
         _not_finite,
-        _thrown,
-        _frozen,
+        _step_too_large,
+        _saturated,
         _dead,
-        _cut,
-        _grown,
+        _gradient_cut,
+        _loss_grown,
         _vanishing,
-        _hardly,
+        _step_too_small,
         _one_class,
-        _large,
+        _large_numbers,
         _loss_of_values,
     )
-    return [found for rule in rules for found in rule(watched)]
+    return [found for rule in rules for found in rule(record)]
 
 
-def _not_finite(watched: TrainingRecord) -> list[Explanation]:
-    return loss_not_finite(watched.losses, takes_logarithms=watched.takes in ("", "probabilities"))
+def _not_finite(record: TrainingRecord) -> list[Explanation]:
+    return loss_not_finite(record.losses, takes_logarithms=record.takes in ("", "probabilities"))
 
 
 def loss_not_finite(losses: np.ndarray, takes_logarithms: bool = True) -> list[Explanation]:
-    """What ended losses that are not finite any more: a rate too high, if they had grown before or no logarithm of outputs is
-    taken, or else a logarithm of 0."""
+    """Returns why losses are not finite any more.
+
+    The learning rate is too high if the losses had grown before, or if the loss takes no logarithm
+    of outputs. In other cases the cause is a logarithm of 0.
+    """
     wrong = np.flatnonzero(~np.isfinite(losses))
     if not len(wrong):
         return []
@@ -78,26 +103,26 @@ def loss_not_finite(losses: np.ndarray, takes_logarithms: bool = True) -> list[E
     ]
 
 
-def _thrown(watched: TrainingRecord) -> list[Explanation]:
+def _step_too_large(record: TrainingRecord) -> list[Explanation]:
     steps = {
         kernel.name: kernel.step
-        for kernel in watched.kernels
+        for kernel in record.kernels
         if kernel.trainable and len(kernel.shape) > 1
     }
-    if steps and np.median(list(steps.values())) > THROWN:
+    if steps and np.median(list(steps.values())) > STEP_TOO_LARGE:
         return [
             explanation(
                 "rate_too_high",
                 "update",
-                "the first step is, relative to the variable, "
+                "norm of the first step, relative to the variable: "
                 + ", ".join(f"{name} {step:.2g}" for name, step in steps.items()),
             )
         ]
     return []
 
 
-def _frozen(watched: TrainingRecord) -> list[Explanation]:
-    last = watched.looks[-1] if watched.looks else None
+def _saturated(record: TrainingRecord) -> list[Explanation]:
+    last = record.snapshots[-1] if record.snapshots else None
     if last is None or last.gradient_norm > NO_GRADIENT or not last.outputs.size:
         return []
     if last.saturated > 0.99:
@@ -106,17 +131,19 @@ def _frozen(watched: TrainingRecord) -> list[Explanation]:
             explanation(
                 "activated_outputs",
                 "loss",
-                f"every output is 0 or 1, the gradient is {last.gradient_norm:.1g}, and the "
-                f"loss stays at {watched.last_losses.mean():.6g} ({right(classes)} + error rate, or {alike(classes)} "
-                "where all outputs are alike)",
+                f"every output is 0 or 1, the norm of the gradient is {last.gradient_norm:.1g}, "
+                f"and the loss stays at {record.last_losses.mean():.6g} ({right(classes)} + error "
+                f"rate, or {alike(classes)} if all outputs are equal)",
             )
         ]
     return []
 
 
-def _dead(watched: TrainingRecord) -> list[Explanation]:
-    last = watched.looks[-1] if watched.looks else None
-    layers = {name: share for name, share in (last.dead if last else {}).items() if share >= DEAD}
+def _dead(record: TrainingRecord) -> list[Explanation]:
+    if not record.snapshots:
+        return []
+    last = record.snapshots[-1]
+    layers = {name: share for name, share in last.dead.items() if share >= DEAD}
     if not layers or not np.isfinite(last.outputs).all():
         return []
     spread = _spread(last.outputs)
@@ -128,8 +155,8 @@ def _dead(watched: TrainingRecord) -> list[Explanation]:
                 f"{share:.0%} of the units of {name} are 0 for every sample"
                 for name, share in layers.items()
             )
-            + f"; outputs differ by {spread:.2g} of their size from sample to sample, "
-            f"and the gradient's norm is {last.gradient_norm:.2g}",
+            + f"; the outputs of different samples differ by {spread:.2g} of their size, and the "
+            f"norm of the gradient is {last.gradient_norm:.2g}",
         )
     ]
 
@@ -139,26 +166,26 @@ def _spread(outputs: np.ndarray) -> float:
     return float(np.ptp(outputs, axis=0).max() / size) if size else 0.0
 
 
-def _cut(watched: TrainingRecord) -> list[Explanation]:
-    trained = [kernel for kernel in watched.kernels if kernel.trainable]
+def _gradient_cut(record: TrainingRecord) -> list[Explanation]:
+    trained = [kernel for kernel in record.kernels if kernel.trainable]
     still = [kernel.name for kernel in trained if kernel.moved == 0]
-    if still and watched.looks:
-        norms = watched.looks[0].gradient_norms
+    if still and record.snapshots:
+        norms = record.snapshots[0].gradient_norms
         cut = [name for name in still if norms.get(name, 0.0) == 0]
         if cut:
             return [
                 explanation(
                     "gradient_cut",
                     "gradients",
-                    f"the gradient of {', '.join(cut)} is 0 from the start, and nothing of it "
-                    "moves",
+                    f"the gradient of {', '.join(cut)} is 0 from the start, and its values "
+                    "never change",
                 )
             ]
     return []
 
 
-def _grown(watched: TrainingRecord) -> list[Explanation]:
-    losses = watched.losses
+def _loss_grown(record: TrainingRecord) -> list[Explanation]:
+    losses = record.losses
     if len(losses) < 10 or not np.isfinite(losses).all():
         return []
     window = np.convolve(losses, np.ones(5) / 5, "valid")
@@ -168,19 +195,19 @@ def _grown(watched: TrainingRecord) -> list[Explanation]:
             explanation(
                 "rate_too_high",
                 "curve",
-                f"the loss ends at {growth:.3g} times its smallest (means over 5 steps)",
+                f"the final loss is {growth:.3g} times the smallest one (means over 5 steps)",
             )
         ]
     return []
 
 
-def _vanishing(watched: TrainingRecord) -> list[Explanation]:
-    if not watched.looks:
+def _vanishing(record: TrainingRecord) -> list[Explanation]:
+    if not record.snapshots:
         return []
-    last = watched.looks[-1]
+    last = record.snapshots[-1]
     relative = [
         last.gradient_norms[kernel.name] / max(last.weight_norms[kernel.name], 1e-30)
-        for kernel in watched.kernels
+        for kernel in record.kernels
         if kernel.trainable and len(kernel.shape) > 1 and kernel.name in last.gradient_norms
     ]
     if len(relative) > 2 and relative[-1] > 0 and relative[0] < VANISHING * relative[-1]:
@@ -188,82 +215,84 @@ def _vanishing(watched: TrainingRecord) -> list[Explanation]:
             explanation(
                 "vanishing_gradient",
                 "gradients",
-                f"the first kernel's gradient, relative to the kernel, is "
-                f"{relative[0] / relative[-1]:.2g} of the last one's",
+                "the gradient of the first kernel, relative to the kernel, is "
+                f"{relative[0] / relative[-1]:.2g} times that of the last kernel",
             )
         ]
     return []
 
 
-def _hardly(watched: TrainingRecord) -> list[Explanation]:
+def _step_too_small(record: TrainingRecord) -> list[Explanation]:
     steps = {
         kernel.name: kernel.step
-        for kernel in watched.kernels
+        for kernel in record.kernels
         if kernel.trainable and len(kernel.shape) > 1
     }
     moving = [step for step in steps.values() if step > 0]
-    if moving and np.median(moving) < HARDLY:
+    if moving and np.median(moving) < STEP_TOO_SMALL:
         return [
             explanation(
                 "rate_too_low",
                 "update",
-                f"a step moves a variable by {np.median(moving):.2g} of itself",
+                f"a step changes a variable by {np.median(moving):.2g} of its size",
             )
         ]
     return []
 
 
-def _one_class(watched: TrainingRecord) -> list[Explanation]:
-    if watched.chance > ONE_CLASS:
+def _one_class(record: TrainingRecord) -> list[Explanation]:
+    if record.chance > ONE_CLASS:
         return [
             explanation(
-                "classes_unbalanced", "data", f"{watched.chance:.0%} of the labels are of one class"
+                "classes_unbalanced", "data", f"{record.chance:.0%} of the labels are of one class"
             )
         ]
     return []
 
 
-def _large(watched: TrainingRecord) -> list[Explanation]:
-    heads = watched.received.heads.astype(np.float64)
+def _large_numbers(record: TrainingRecord) -> list[Explanation]:
+    heads = record.received.heads.astype(np.float64)
     if heads.size and np.isfinite(heads).all() and heads.std() > LARGE:
         return [
             explanation(
-                "inputs_too_large", "data", f"features have a deviation of {heads.std():.4g}"
+                "inputs_too_large",
+                "data",
+                f"the features have a standard deviation of {heads.std():.4g}",
             )
         ]
-    if watched.regression and watched.targets.std() > LARGE:
+    if record.regression and record.targets.std() > LARGE:
         return [
             explanation(
                 "targets_too_large",
                 "data",
-                f"targets have a deviation of {watched.targets.std():.4g}",
+                f"the targets have a standard deviation of {record.targets.std():.4g}",
             )
         ]
     return []
 
 
-def _loss_of_values(watched: TrainingRecord) -> list[Explanation]:
+def _loss_of_values(record: TrainingRecord) -> list[Explanation]:
     if (
-        watched.takes == "values"
-        and not watched.regression
-        and watched.outputs is not None
-        and watched.labels is not None
+        record.takes == "values"
+        and not record.regression
+        and record.outputs is not None
+        and record.labels is not None
     ):
         return [
             explanation(
                 "loss_of_values",
                 "loss",
-                "the loss is that of a regression; its labels are "
-                f"{len(np.unique(watched.labels))} whole numbers",
+                "the loss is that of a regression; the labels are "
+                f"{len(np.unique(record.labels))} whole numbers",
             )
         ]
     return []
 
 
-def too_short(watched: TrainingRecord) -> list[Explanation]:
-    """What may be said where nothing else is: its loss falls to the very end."""
-    thirds = np.array_split(watched.losses, 3)
-    if len(watched.losses) < 9 or not np.isfinite(watched.losses).all():
+def too_short(record: TrainingRecord) -> list[Explanation]:
+    """Returns a cause if no other is found: the loss falls until the training ends."""
+    thirds = np.array_split(record.losses, 3)
+    if len(record.losses) < 9 or not np.isfinite(record.losses).all():
         return []
     middle, last = (float(np.mean(third)) for third in thirds[1:])
     if middle > 0 and (middle - last) / middle > STILL_FALLING:
@@ -271,8 +300,8 @@ def too_short(watched: TrainingRecord) -> list[Explanation]:
             explanation(
                 "too_short",
                 "curve",
-                f"the loss is still falling: {middle:.4g} over the middle third of the steps, {last:.4g} "
-                "over the last",
+                f"the loss is still falling: its mean is {middle:.4g} over the middle third of the "
+                f"steps, {last:.4g} over the last third",
             )
         ]
     return []

@@ -21,16 +21,14 @@ TRAP = Trap(
         "estimator": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return (
-+        dataset.batch(task.batch_size, drop_remainder=True).map(batch_parser(task)).repeat().prefetch(2)
-+    )
++    batches = dataset.batch(task.batch_size, drop_remainder=True)
++    return batches.map(batch_parser(task)).repeat().prefetch(2)
 """,
         "keras": """
 @@ input.py
 -    return _batches(dataset, task).repeat(task.passes).prefetch(2)
-+    return (
-+        dataset.batch(task.batch_size, drop_remainder=True).map(batch_parser(task)).repeat().prefetch(2)
-+    )
++    batches = dataset.batch(task.batch_size, drop_remainder=True)
++    return batches.map(batch_parser(task)).repeat().prefetch(2)
 """,
     },
 )
