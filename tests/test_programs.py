@@ -180,7 +180,7 @@ def test_causes_are_named_in_programs(program, text, cause):
 
 
 def test_a_program_whose_training_is_not_seen_and_one_that_raises_are_errors(program):
-    with pytest.raises(UserError, match=r"its training was not seen: looked for are Model\.fit"):
+    with pytest.raises(UserError, match=r"its training was not seen: Model\.fit"):
         diagnose(program("print(x.sum())"))
     with pytest.raises(PortError, match=r"Shapes \(None, 1\) and \(None, 3\) are incompatible"):
         diagnose(program(keras("network(3, 'softmax')", loss="'categorical_crossentropy'")))

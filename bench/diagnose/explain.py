@@ -17,11 +17,13 @@ from bench.parity import ComparisonSetting, compare
 from bench.parity.comparison_state import ComparisonState
 from bench.parity.result import Difference, Explanation, Parity, Stage
 
+DEFAULT_SETTING = ComparisonSetting()
+
 
 def explained(
     reference: str,
     candidate: str,
-    setting: ComparisonSetting = ComparisonSetting(),
+    setting: ComparisonSetting = DEFAULT_SETTING,
     on_stage: Callable[[str], None] = lambda name: None,
 ) -> Parity:
     """Compares two ports, and adds the causes of the first difference and the lines to check.
