@@ -1,4 +1,5 @@
-"""Training with Estimator on several machines or GPUs: `RunConfig` has a strategy, and a hook of the chief evaluates."""
+"""Training with Estimator on several machines or GPUs: `RunConfig` has a strategy, and a hook of
+the chief evaluates."""
 
 from __future__ import annotations
 
@@ -32,14 +33,16 @@ TEXT_BYTES = 64
 
 
 def train(task: Task, observer: Observer) -> Trained | None:
-    """Trains together with the other workers that `TF_CONFIG` names, each of which calls this, or without `TF_CONFIG` on all
-    GPUs of this machine. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+    """Trains together with the other workers that `TF_CONFIG` names; each of them calls this
+    function. Without `TF_CONFIG`, trains on all GPUs of this machine.
 
-    Goes on from the last checkpoint in `task.model_dir`.
+    The chief evaluates after every epoch, and predicts the evaluation split. The others return
+    None. Training goes on from the last checkpoint in `task.model_dir`.
 
     Raises:
-        UserError: the workers run different versions of TensorFlow, do not see the same checkpoint, or were told otherwise.
-        ConnectionError: another worker has died.
+        UserError: The workers have different versions of TensorFlow, see different checkpoints,
+            or have different options.
+        ConnectionError: Another worker has died.
     """
     strategy = build_strategy(task)
     watched = ProbeHook(task)
@@ -73,9 +76,8 @@ def train(task: Task, observer: Observer) -> Trained | None:
     hooks = [Comparison(done, task.steps), StepReport(observer)]
     if is_chief:
         hooks.append(EpochEnd(task, estimator, evaluate, EpochReport(watched, observer)))
-    if (
-        "TF_CONFIG" in os.environ
-    ):  # where `Estimator.train` is refused, and `train_and_evaluate` does not evaluate
+    # With `TF_CONFIG`, `Estimator.train` is refused, and `train_and_evaluate` does not evaluate.
+    if "TF_CONFIG" in os.environ:
         with Patience(task, done) as patience:
             training = tf.estimator.TrainSpec(
                 local_input, max_steps=task.steps, hooks=[patience, *hooks]
@@ -93,7 +95,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
 def build_strategy(task: Task) -> tf.distribute.Strategy:
     if "TF_CONFIG" not in os.environ:
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-        # Its default, collective operations, is for eager mode: in a session it may wait for ever.
+        # The default, collective operations, is for eager mode: in a session it may wait for ever.
         return tf.distribute.MirroredStrategy(
             [device.name for device in devices], tf.distribute.ReductionToOneDevice()
         )
@@ -103,11 +105,18 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
 
 @contextlib.contextmanager
 def end_after(seconds: int, complaint: str) -> Iterator[None]:
-    """Ends this process with a line if the block takes longer: the strategy waits for the others up to an hour, in C++ and with
-    Python's lock held, so that no exception gets through, and another process must say why."""
-    tell = "import select, sys; select.select([0], [], [], float(sys.argv[1]))[0] or sys.exit(sys.argv[2])"
+    """Ends this process, with a line on standard error, if the block takes longer than `seconds`.
+
+    The strategy waits for the others up to an hour, in C++, and holds Python's lock. So no
+    exception can end it, and another process must write the line.
+    """
+    program = (
+        "import select, sys\n"
+        "is_over = select.select([0], [], [], float(sys.argv[1]))[0]\n"
+        "is_over or sys.exit(sys.argv[2])"
+    )
     teller = subprocess.Popen(
-        [sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
+        [sys.executable, "-c", program, str(seconds), f"error: {complaint} within {seconds} s"],
         stdin=subprocess.PIPE,
     )
     with open(os.devnull, "w") as nowhere:
@@ -116,16 +125,17 @@ def end_after(seconds: int, complaint: str) -> Iterator[None]:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-            teller.communicate()  # its input ends, and so does it
+            teller.communicate()  # closes its input, which ends it
 
 
 def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
-    """({signal, weight}, label) of the same batches in the same order without end, from batch `skip` on: of every batch the
-    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+    """Returns ({signal, weight}, label) of the same batches in the same order, without end, from
+    batch `skip` on. Every batch is divided into shares, one for each of its `replicas`. The
+    elements are the shares of `count` replicas, from replica `first` on, one after the other.
 
-    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
-    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
-    dealt out before they are parsed.
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of
+    weight 0. With the weights, float32 [samples], the mean over all shares of mean(weight * loss)
+    is the mean over the batch. Records are divided before they are parsed.
     """
     records = (
         training_records(task)
@@ -157,7 +167,8 @@ def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int)
 
 
 def model_fn(features, labels, mode, params, watched):
-    """While training, the network for one replica's share, whose features have weights; else as by default."""
+    """Builds, for training, the network for the share of one replica, whose features have weights.
+    Other modes are as in the default profile."""
     if mode != tf.estimator.ModeKeys.TRAIN:
         return default_model_fn(features, labels, mode, params, watched)
     task = params["task"]
@@ -181,15 +192,20 @@ def load_weights(task: Task, scaffold: tf.train.Scaffold, session: tf.Session) -
 
 
 class Comparison(tf.train.SessionRunHook):
-    """Raises UserError, with who has what, if not all workers run the same TensorFlow and would do the same steps; and an
-    error, if a second session begins, which is one that waits for a worker that has died."""
+    """Raises UserError if the workers have different versions of TensorFlow or would do different
+    steps; says which worker has what.
+
+    Raises ConnectionError if a second session begins: that session would wait for a worker that has
+    died.
+    """
 
     def __init__(self, done: int, steps: int):
         self.own = f"TensorFlow {tf.version.VERSION} and steps {done}-{steps}"
         self.is_done = False
 
     def begin(self):
-        # In the graph, as a part of it: Estimator gives collective operations numbers that earlier ones would have, too.
+        # In the training graph: the collective operations of an earlier graph would get the same
+        # numbers as those of the training.
         def gather():
             context = tf.distribute.get_replica_context()
             place = tf.one_hot(
@@ -215,16 +231,21 @@ class Comparison(tf.train.SessionRunHook):
             ]
             texts = texts[:: len(texts) // len(members)]
             with contextlib.suppress(tf.errors.OpError):
-                session.run(self.texts)  # nobody leaves before all have seen it
+                session.run(self.texts)  # no worker ends before all have the texts
             raise UserError(
-                "all workers need the same version of TensorFlow, options, and folder of checkpoints: "
+                "all workers need the same version of TensorFlow, options, and folder of "
+                "checkpoints: "
                 + "; ".join(f"{member} has {text}" for member, text in zip(members, texts))
             )
 
 
 class Patience(tf.train.SessionRunHook):
-    """Ends this process with a line when a step takes longer than workers wait for each other: a session is not told of a machine
-    that has vanished without closing its connections. The first step, and that after an evaluation, may take ten times as long."""
+    """Ends this process, with a line on standard error, if a step takes longer than workers wait
+    for each other.
+
+    A session does not notice a machine that is gone without closing its connections. The first
+    step, and the step after an evaluation, may take ten times as long.
+    """
 
     def __init__(self, task: Task, done: int):
         self.task = task
@@ -271,7 +292,8 @@ class EpochEnd(tf.train.SessionRunHook):
 
     def after_create_session(self, session, coord):
         self.step = int(session.run(tf.train.get_global_step()))
-        if not self.step:  # with which a worker that has lost another gets as far as to the hooks
+        # With a checkpoint, a worker that has lost another one comes as far as to the hooks.
+        if not self.step:
             self.save(session)
 
     def after_run(self, run_context, run_values):

@@ -1,4 +1,5 @@
-"""Training with `fit` on several machines or GPUs: a distribution strategy, its own datasets, and checkpoints to go on from."""
+"""Training with `fit` on several machines or GPUs: a distribution strategy, datasets that are
+divided among the workers, and checkpoints to go on from."""
 
 from __future__ import annotations
 
@@ -22,29 +23,32 @@ VERSION_BYTES = 32
 
 
 def train(task: Task, observer: Observer) -> Trained | None:
-    """Trains together with the other workers that `TF_CONFIG` names, each of which calls this, or without `TF_CONFIG` on all
-    GPUs of this machine. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+    """Trains together with the other workers that `TF_CONFIG` names; each of them calls this
+    function. Without `TF_CONFIG`, trains on all GPUs of this machine.
 
-    Goes on from the last checkpoint in `task.model_dir`.
+    The chief evaluates after every epoch, and predicts the evaluation split. The others return
+    None. Training goes on from the last checkpoint in `task.model_dir`.
 
     Raises:
-        UserError: the workers run different versions of TensorFlow, do not see the same checkpoint, or were told otherwise.
-        tf.errors.UnavailableError: another worker has died.
+        UserError: The workers have different versions of TensorFlow, see different checkpoints,
+            or have different options.
+        tf.errors.UnavailableError: Another worker has died.
     """
     strategy = build_strategy(task)
     compare(strategy, "run different versions of TensorFlow", tf.version.VERSION)
     with strategy.scope():
         model = build_model(task)
-        model.optimizer.build(model.trainable_variables)  # what is restored before the first step
-    model.distribute_reduction_method = (
-        "first"  # by default Keras adds up what is already the mean over all workers
-    )
+        # Makes the optimizer's variables, so that they are restored before the first step.
+        model.optimizer.build(model.trainable_variables)
+    # By default Keras adds up losses that are already the mean over all workers.
+    model.distribute_reduction_method = "first"
     checkpoint = tf.train.Checkpoint(model=model, optimizer=model.optimizer)
     checkpoint.restore(tf.train.latest_checkpoint(str(task.model_dir)))
     done = int(model.optimizer.iterations.numpy())
     compare(
         strategy,
-        "would do different steps: they need the same options, and one folder for checkpoints that all see",
+        "would do different steps: they need the same options, and one folder for checkpoints that "
+        "all see",
         f"{done}-{task.steps}",
     )
 
@@ -56,17 +60,16 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
     is_chief = strategy.extended.should_checkpoint
     report = build_report(task, observer) if is_chief else None
-    with (
-        tempfile.TemporaryDirectory() as elsewhere
-    ):  # all must take part in saving, and only one may write there
+    # All workers must take part in saving, but only the chief may write to `task.model_dir`.
+    with tempfile.TemporaryDirectory() as elsewhere:
         manager = tf.train.CheckpointManager(
             checkpoint, str(task.model_dir) if is_chief else elsewhere, max_to_keep=None
         )
         if done < task.steps:
             model.fit(
                 strategy.distribute_datasets_from_function(local_dataset),
-                steps_per_epoch=task.steps
-                - done,  # one epoch to `fit`, which cannot begin within one
+                # One epoch for `fit`, which cannot begin in the middle of an epoch.
+                steps_per_epoch=task.steps - done,
                 callbacks=[LocalStepReport(observer), EpochEnd(task, manager, report)],
                 verbose=0,
             )
@@ -77,12 +80,13 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
 
 def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:
-    """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
-    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+    """Returns (signal, label, weight) of the same batches in the same order, without end, from
+    batch `skip` on. Every batch is divided into shares, one for each of its `replicas`. The
+    elements are the shares of `count` replicas, from replica `first` on, one after the other.
 
-    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
-    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
-    dealt out before they are parsed.
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of
+    weight 0. With the weights, float32 [samples], the mean over all shares of mean(weight * loss)
+    is the mean over the batch. Records are divided before they are parsed.
     """
     tf.random.set_seed(task.seed)
     records = (
@@ -108,7 +112,7 @@ def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int)
         return tf.data.Dataset.from_tensor_slices(tuple(shares))
 
     shares = records.flat_map(deal).map(lambda examples, weights: (*parse(examples), weights))
-    # Else the workers would ask each other in every step whether all have another share.
+    # Otherwise the workers would ask each other in every step whether all have another share.
     endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
     return shares.apply(endless).prefetch(2)
 
@@ -124,7 +128,8 @@ def build_model(task: Task) -> tf.keras.Model:
 
 
 def build_report(task: Task, observer: Observer) -> EpochReport:
-    """Evaluates a copy of the model that has no strategy: what a model with one does, all workers would have to do."""
+    """Returns a report that evaluates a copy of the model without a strategy. With one, all workers
+    would have to take part in the evaluation."""
     report = EpochReport(task, evaluation_dataset(task.dataset.evaluation, task), observer)
     report.set_model(build_model(task))
     report.on_train_begin()
@@ -141,11 +146,18 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
 
 @contextlib.contextmanager
 def end_after(seconds: int, complaint: str) -> Iterator[None]:
-    """Ends this process with a line if the block takes longer: the strategy waits for the others up to an hour, in C++ and with
-    Python's lock held, so that no exception gets through, and another process must say why."""
-    tell = "import select, sys; select.select([0], [], [], float(sys.argv[1]))[0] or sys.exit(sys.argv[2])"
+    """Ends this process, with a line on standard error, if the block takes longer than `seconds`.
+
+    The strategy waits for the others up to an hour, in C++, and holds Python's lock. So no
+    exception can end it, and another process must write the line.
+    """
+    program = (
+        "import select, sys\n"
+        "is_over = select.select([0], [], [], float(sys.argv[1]))[0]\n"
+        "is_over or sys.exit(sys.argv[2])"
+    )
     teller = subprocess.Popen(
-        [sys.executable, "-c", tell, str(seconds), f"error: {complaint} within {seconds} s"],
+        [sys.executable, "-c", program, str(seconds), f"error: {complaint} within {seconds} s"],
         stdin=subprocess.PIPE,
     )
     with open(os.devnull, "w") as nowhere:
@@ -154,11 +166,12 @@ def end_after(seconds: int, complaint: str) -> Iterator[None]:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-            teller.communicate()  # its input ends, and so does it
+            teller.communicate()  # closes its input, which ends it
 
 
 def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> None:
-    """Raises UserError, with who has what, if `value` is not the same for all workers."""
+    """Raises UserError if `value` is not the same for all workers; says which worker has which
+    value."""
     if "TF_CONFIG" not in os.environ:
         return
 
@@ -176,15 +189,18 @@ def compare(strategy: tf.distribute.Strategy, complaint: str, value: str) -> Non
     values = values[:: len(values) // len(members)]
     if len(set(values)) > 1:
         with contextlib.suppress(tf.errors.OpError):
-            strategy.run(gather)  # nobody leaves before all have seen it
+            strategy.run(gather)  # no worker ends before all have the values
         raise UserError(
             f"the workers {complaint}: " + ", ".join(map(" ".join, zip(members, values)))
         )
 
 
 class LocalStepReport(StepReport):
-    """Resets each replica's own metrics: without the strategy, Keras first adds up over all workers, outside of its compiled
-    step, what it is about to overwrite, which takes longer than the step."""
+    """Resets the metrics of each replica inside the strategy.
+
+    Outside of it, Keras first adds up over all workers the values that it then overwrites. It does
+    so outside of its compiled step, and this takes longer than the step.
+    """
 
     def on_train_begin(self, logs=None):
         strategy = self.model.distribute_strategy
@@ -192,12 +208,13 @@ class LocalStepReport(StepReport):
         super().on_train_begin(logs)
 
     def on_train_batch_begin(self, batch, logs=None):
-        if self.model.metrics:  # made in the first step
+        if self.model.metrics:  # these are made in the first step
             self.reset()
 
 
 class EpochEnd(tf.keras.callbacks.Callback):
-    """Saves when `task` says so, and after every epoch lets `report`, if there is one, evaluate its own model."""
+    """Saves when `task` says so. After every epoch, `report`, if there is one, evaluates its own
+    model."""
 
     def __init__(self, task: Task, manager: tf.train.CheckpointManager, report: EpochReport | None):
         super().__init__()
@@ -213,7 +230,7 @@ class EpochEnd(tf.keras.callbacks.Callback):
         if self.report and not rest:
             self.report.model.set_weights(self.model.get_weights())
             self.report.model.optimizer.iterations.assign(step)
-            with (
-                ThreadPoolExecutor(1) as outside
-            ):  # the strategy's scope, in which other models do not run, is this thread's
+            # Other models do not run in the scope of the strategy, which is only that of this
+            # thread.
+            with ThreadPoolExecutor(1) as outside:
                 outside.submit(self.report.on_epoch_end, epoch, {}).result()

@@ -1,4 +1,5 @@
-"""Training with sessions on several machines: variables on parameter servers, where the gradients of all workers meet."""
+"""Training with sessions on several machines: parameter servers have the variables, and collect the
+gradients of all workers."""
 
 from __future__ import annotations
 
@@ -12,21 +13,23 @@ from impl_lowlevel.network import build_network
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
 PARAMETER_SERVERS = 1
-"""That a cluster needs at least; each calls `train`, too."""
+"""Smallest number of parameter servers in a cluster. Each calls `train`, too."""
 
 PAUSE_S = 0.05
-"""Between two looks at how far another member is."""
+"""Seconds between two looks at the progress of another member."""
 
 
 def train(task: Task, observer: Observer) -> Trained | None:
-    """Trains together with the other members that `TF_CONFIG` names, each of which calls this: a chief, workers and parameter
-    servers. The chief evaluates after every epoch, and predicts the evaluation split; the others return None.
+    """Trains together with the other members that `TF_CONFIG` names: a chief, workers and parameter
+    servers. Each of them calls this function.
 
-    Goes on from the last checkpoint in `task.model_dir`, which only the chief looks into.
+    The chief evaluates after every epoch, and predicts the evaluation split. The others return
+    None. Training goes on from the last checkpoint in `task.model_dir`, which only the chief reads.
 
     Raises:
-        UserError: the members run different versions of TensorFlow or were told otherwise, or not all have come in time.
-        tf.errors.OpError: another member has died.
+        UserError: The members have different versions of TensorFlow or different options, or not
+            all have come in time.
+        tf.errors.OpError: Another member has died.
     """
     resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
     cluster, job, index = resolver.cluster_spec(), resolver.task_type, resolver.task_id
@@ -36,7 +39,7 @@ def train(task: Task, observer: Observer) -> Trained | None:
         index,
         config=tf.ConfigProto(
             operation_timeout_in_ms=1000 * task.peer_timeout_s,
-            device_count={"GPU": 0} if job == "ps" else {},  # which it would take the memory of
+            device_count={"GPU": 0} if job == "ps" else {},  # it would take the memory of a GPU
         ),
     )
     meeting = Meeting(task, cluster, f"/job:{job}/task:{index}")
@@ -58,8 +61,11 @@ def train(task: Task, observer: Observer) -> Trained | None:
 
 
 class Meeting:
-    """What the members tell one another, in variables on the first parameter server; `own` is a member's name, which is that of
-    its devices. However long one waits, one does so by short looks: a look at a server that has died fails."""
+    """Passes messages between the members, in variables on the first parameter server.
+
+    `own` is the name of this member, which is that of its devices. A member that waits looks again
+    and again, for a short time each: a look at a server that has died fails.
+    """
 
     def __init__(self, task: Task, cluster: tf.train.ClusterSpec, own: str):
         self.own = own
@@ -100,11 +106,13 @@ class Meeting:
             )
 
     def plans(self) -> dict[str, str]:
-        """Comes, and waits until all have; every member's version of TensorFlow, and how far it would train. A parameter server
-        waits twice as long: it is what the others look at.
+        """Joins the others, and waits until all have come. Returns the plan of every member: its
+        version of TensorFlow, and its number of steps.
+
+        A parameter server waits twice as long, because the others look at it.
 
         Raises:
-            UserError: not all have come in time.
+            UserError: Not all have come in time.
         """
         try:
             self.session.run(self.come)
@@ -121,11 +129,12 @@ class Meeting:
 
     def absence(self, members: list[str]) -> UserError:
         return UserError(
-            f"not all members of the cluster have come within {self.timeout_s} s: missing {', '.join(members)}"
+            f"not all members of the cluster have come within {self.timeout_s} s: "
+            f"missing {', '.join(members)}"
         )
 
     def announce(self, step: int) -> None:
-        """By the chief: nothing that the other workers must wait for is left to be done after this step."""
+        """Says, for the chief, that the other workers may go on after this step."""
         self.session.run(self.set_ready, {self.step: step})
 
     def wait_for_chief(self, step: int) -> None:
@@ -133,19 +142,20 @@ class Meeting:
             time.sleep(PAUSE_S)
 
     def leave(self) -> None:
-        """Needs the parameter servers no more."""
+        """Says that this member no longer needs the parameter servers."""
         self.session.run(self.set_left)
 
 
 def session_with(address: str, member: str, timeout_ms: int) -> tf.Session:
-    """On that member's server, and with no other: once one that a session is with has died, it could not be closed."""
+    """Returns a session on the server of that member only. A session that also uses other servers
+    cannot be closed after one of them has died."""
     config = tf.ConfigProto(operation_timeout_in_ms=timeout_ms, device_filters=[member])
     return tf.Session(f"grpc://{address}", config=config)
 
 
 def serve(task: Task, meeting: Meeting) -> None:
-    """A parameter server's part: lasts until all workers have left, and fails when one of them no longer answers. The first
-    server leaves last."""
+    """Does the part of a parameter server: waits until all workers have left, and fails when one of
+    them no longer answers. The first server leaves last."""
     left = set(meeting.workers)
     if meeting.own == meeting.servers[0]:
         left |= set(meeting.servers[1:])
@@ -159,9 +169,8 @@ def serve(task: Task, meeting: Meeting) -> None:
                 sessions[member].run(call)
                 heard[member] = time.monotonic()
             except tf.errors.OpError as error:
-                if (
-                    time.monotonic() - heard[member] > 2 * task.peer_timeout_s
-                ):  # the workers find out first, and close sessions
+                # The workers find out first, and close their sessions.
+                if time.monotonic() - heard[member] > 2 * task.peer_timeout_s:
                     raise error
         left -= {
             member for member, has_left in meeting.session.run(meeting.left).items() if has_left
@@ -176,7 +185,8 @@ def work(
     server: tf.distribute.Server,
     meeting: Meeting,
 ) -> Trained | None:
-    """A worker's part, of which the chief is the first: it also saves and evaluates, while the others wait."""
+    """Does the part of a worker. The first worker is the chief: it also saves and evaluates, while
+    the others wait."""
     number, workers = meeting.workers.index(meeting.own), len(meeting.workers)
     is_chief = number == 0
     with (
@@ -187,7 +197,8 @@ def work(
         batch = build_input(task, shared_dataset(task, workers, number, 1, skip))
         optimizer = tf.train.SyncReplicasOptimizer(build_optimizer(task), workers)
         model = build_model(task, batch, optimizer)
-        # Run within the chief's steps: in a queue runner's thread, as is usual, it would time out during an evaluation.
+        # The chief runs this in its steps. In the thread of a queue runner, as is usual, it would
+        # time out during an evaluation.
         synchronise = optimizer.get_chief_queue_runner().enqueue_ops if is_chief else []
         gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
         saver = tf.train.Saver(max_to_keep=None)
@@ -205,11 +216,13 @@ def work(
             model.input.signal: task.dataset.probe.signal,
             model.input.labels: task.dataset.probe.labels,
         }
-        # The same server by another name: by its own it is called directly, without any limit of time.
+        # The same server by another name: by its own name it is called directly, without a time
+        # limit.
         host, port = server.target.removeprefix("grpc://").rsplit(":", 1)
         target = f"grpc://{'127.0.0.1' if host == 'localhost' else 'localhost'}:{port}"
         if not is_chief:
-            meeting.wait_for_chief(0)  # weights count as initialised before they are loaded
+            # TensorFlow calls weights initialised before they are loaded.
+            meeting.wait_for_chief(0)
         with tf.train.MonitoredTrainingSession(
             target,
             is_chief,
@@ -233,18 +246,15 @@ def work(
                 loss, local_step, _ = session.run([model.loss, model.train_op, synchronise])
                 if local_step != step:
                     raise RuntimeError(
-                        f"{meeting.own} has taken part in step {local_step} twice, and another worker has not"
+                        f"{meeting.own} has taken part in step {local_step} twice, and another "
+                        "worker has not"
                     )
                 observer.step(float(loss))
                 is_end = step % task.steps_per_epoch == 0
                 if is_chief and (
                     is_end or (task.checkpoint_steps and step % task.checkpoint_steps == 0)
                 ):
-                    session.run_step_fn(
-                        lambda step_context: saver.save(
-                            step_context.session, str(task.model_dir / "checkpoint"), step
-                        )
-                    )
+                    save(session, saver, task, step)
                 if is_chief and is_end:
                     evaluation, _ = evaluate(model, session)
                     observer.evaluation(
@@ -262,8 +272,14 @@ def work(
     return None
 
 
+def save(session: tf.train.MonitoredSession, saver: tf.train.Saver, task: Task, step: int) -> None:
+    path = str(task.model_dir / "checkpoint")
+    session.run_step_fn(lambda step_context: saver.save(step_context.session, path, step))
+
+
 def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Model:
-    """The network twice, on the same variables: for this worker's share of a training batch, and for evaluation."""
+    """Builds the network twice, on the same variables: for this worker's share of a training batch,
+    and for the evaluation."""
     signal, labels, weights = batch.training.get_next()
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
         labels=labels, logits=build_network(signal, task.dataset.classes, task.outputs)
@@ -285,12 +301,13 @@ def build_model(task: Task, batch: Input, optimizer: tf.train.Optimizer) -> Mode
 def shared_dataset(
     task: Task, replicas: int, first: int, count: int, skip: tf.Tensor
 ) -> tf.data.Dataset:
-    """(signal, label, weight) of the same batches in the same order without end, from batch `skip` on: of every batch the
-    shares of `count` of its `replicas`, from replica `first` on, one after the other.
+    """Returns (signal, label, weight) of the same batches in the same order, without end, from
+    batch `skip` on. Every batch is divided into shares, one for each of its `replicas`. The
+    elements are the shares of `count` replicas, from replica `first` on, one after the other.
 
-    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of weight 0. The weights,
-    float32 [samples], make the mean over all shares of mean(weight * loss) the mean over the batch. Records are
-    dealt out before they are parsed.
+    Share i has the samples i, i + replicas, ... of the batch, which is filled up with samples of
+    weight 0. With the weights, float32 [samples], the mean over all shares of mean(weight * loss)
+    is the mean over the batch. Records are divided before they are parsed.
     """
     tf.set_random_seed(task.seed)
     records = (

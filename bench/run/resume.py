@@ -1,4 +1,4 @@
-"""What of an earlier run in a result folder is kept: all that is whole, ended by itself, and has
+"""Keeps results of an earlier run in a folder: all that are whole, ended by themselves, and have
 the same fingerprint."""
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from bench.results.rounds import (
 )
 
 BY_ITSELF = ("ok", "diverged")
-"""How cells end that would end so again."""
+"""Statuses of cells that would end the same way again."""
 
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Of a run: cells by name, rounds by dataset, comparisons by implementation and dataset."""
+    """The fingerprints of a run: cells by name, rounds by dataset, comparisons by implementation
+    and dataset."""
 
     cells: dict[str, str]
     rounds: dict[str, str]
@@ -37,7 +38,7 @@ class Fingerprints:
 
 @dataclass
 class KeptResults:
-    """What need not be measured again."""
+    """Results that need not be measured again."""
 
     cells: dict[str, CellRecord] = field(default_factory=dict)
     rounds: dict[str, list[VariantRecord]] = field(default_factory=dict)
@@ -55,8 +56,8 @@ class KeptResults:
 
 
 def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
-    """What of a folder has these fingerprints. Nothing is asked of clocks, nor of the files'
-    dates."""
+    """Returns the results in a folder that have these fingerprints. Dates of files do not
+    matter."""
     kept = KeptResults()
     for name, fingerprint in fingerprints.cells.items():
         try:
@@ -88,7 +89,7 @@ def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
 
 
 def remove_others(folder: Path, kept: KeptResults) -> None:
-    """Empties a folder of what is not kept, and of what reports made of it."""
+    """Removes from a folder all results that are not kept, and the reports."""
     stays = set(kept.files(folder))
     for name in FOLDERS:
         for path in (folder / name).glob("*"):
