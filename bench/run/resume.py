@@ -68,15 +68,12 @@ def find_kept(folder: Path, fingerprints: Fingerprints) -> KeptResults:
             kept.cells[name] = record
     for dataset in measured_datasets(folder):
         try:
-            fingerprint, records = (
-                read_rounds_fingerprint(folder, dataset),
-                read_variants(folder, dataset),
-            )
+            measured = read_rounds_fingerprint(folder, dataset)
+            records = read_variants(folder, dataset)
         except (OSError, RawFileError):
             continue
-        if fingerprint == fingerprints.rounds.get(dataset) and all(
-            record.status == "ok" for record in records
-        ):
+        is_whole = all(record.status == "ok" for record in records)
+        if is_whole and measured == fingerprints.rounds.get(dataset):
             kept.rounds[dataset] = records
     for compared in read_comparisons(folder, problems=[]):
         key = compared.implementation, compared.dataset
