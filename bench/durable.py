@@ -1,4 +1,7 @@
-"""Files that are whole and on the disk, or not there, whatever interrupts the writing: a kill, a power cut, a full disk."""
+"""Writes files that are either complete on the disk or not there.
+
+This holds whatever interrupts the writing: a kill, a power cut, a full disk.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ UNFINISHED = ".unfinished"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file or none: beside its place, synced, then renamed."""
+    """Writes a file as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """See `write_text`.
+    """Writes a complete file or none: under another name, synced to the disk, then renamed.
 
     Raises:
-        OSError: it cannot be written; what was there before is untouched.
+        OSError: it cannot be written. What was there before is untouched.
     """
     scratch = None
     try:
@@ -44,7 +47,7 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """A file's content, or the names in a folder, are on the disk."""
+    """Waits until a file's content, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -53,7 +56,10 @@ def sync(path: Path) -> None:
 
 
 def remove_unfinished(folders: Iterable[Path]) -> None:
-    """Removes what a killed process was writing; nobody else may write into the folders meanwhile."""
+    """Removes the files that a killed process was writing.
+
+    Nobody else may write into the folders meanwhile.
+    """
     for folder in folders:
         for path in folder.glob(f".*{UNFINISHED}"):
             path.unlink()

@@ -9,7 +9,10 @@ from tabulate import tabulate
 
 
 def spread(values: pd.Series, digits: int | Callable[[float], str]) -> str:
-    """`median [lowest, highest]`, or a dash where nothing was measured; with so many decimals, or as a function says."""
+    """Returns `median [lowest, highest]`, or a dash if there are no values.
+
+    `digits` is the number of decimals, or a function that makes text of a value.
+    """
     values = values.dropna().astype(float)
     if values.empty:
         return "-"
@@ -18,18 +21,25 @@ def spread(values: pd.Series, digits: int | Callable[[float], str]) -> str:
 
 
 def power(value: float) -> str:
-    """A size for which the power of ten matters; an exact zero is said to be one."""
+    """Returns a value to two digits with its power of ten, and an exact zero as 0."""
     return "0" if value == 0 else f"{value:.1e}"
 
 
 def as_markdown(text: str) -> str:
-    """Text that is neither a tag, a link or a picture, nor the end of a table's cell."""
+    """Returns text in which Markdown finds no tag, link, picture or end of a table's cell."""
     return text.replace("\\", "\\\\").replace("<", "&lt;").replace("](", "]\\(").replace("|", "\\|")
 
 
 def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None = None) -> str:
-    """A table in one of tabulate's styles, columns wrapped at `widths` characters; differences between runs are shown to two
-    digits. Of the styles `html` and `github`, text is escaped."""
+    """Returns a table as text.
+
+    Numbers that are float have two digits. In the styles `html` and `github`, text is escaped.
+
+    Args:
+        table: the table.
+        style: one of tabulate's styles.
+        widths: the number of characters at which each column is wrapped.
+    """
     shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
     if style == "github":
         shown = shown.map(

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ from bench.durable import write_text
 from bench.measure.saturation import NO_GRADIENT, right
 from bench.parity import STAGE_NAMES
 from bench.parity.result import Difference, Parity, Stage
+from bench.patched import patched
 from bench.report.answers import answers
 from bench.report.cost import cost_answer, cost_texts, tax_table, throughput_table
 from bench.report.findings import find, judge_all
@@ -22,7 +25,7 @@ from bench.report.write import write_report
 from bench.results.cells import CellRecord, write_cell
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
 from bench.results.imports import write_imports
-from bench.results.layout import FORMAT
+from bench.results.layout import FOLDERS, FORMAT
 from bench.results.outputs import class_outputs, outputs_table, write_outputs
 from bench.results.rounds import read_rounds
 from bench.results.run import Run
@@ -454,6 +457,27 @@ def damaged_run(folder):
     text = report_of(folder)
     assert "Left out" not in text
     assert "7.5 [7.0, 8.0]" in text
+
+
+def test_a_report_reads_every_raw_file_once(tmp_path):
+    damaged_run(tmp_path)
+    write_comparison(tmp_path, StoredComparison("keras", "lowlevel", "small", parity("bit")))
+    raw_files = {
+        *tmp_path.glob("*.json"),
+        *(path for name in FOLDERS for path in tmp_path.glob(f"{name}/*.[cj]s*")),
+    }
+    assert {path.parent.name for path in raw_files} == {
+        tmp_path.name, "parity", "rounds", "cells", "steps", "outputs"
+    }  # fmt: skip
+    opened, original = Counter(), Path.open
+
+    def counting(path, *arguments, **options):
+        opened[path] += 1
+        return original(path, *arguments, **options)
+
+    with patched(Path, {"open": counting}):
+        write_report(tmp_path)
+    assert {path: opened[path] for path in raw_files} == dict.fromkeys(raw_files, 1)
 
 
 @pytest.mark.parametrize(

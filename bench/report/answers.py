@@ -67,8 +67,8 @@ def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> A
     return Answer(
         question,
         "Yes, stage by stage.",
-        f"{len(comparisons)} comparisons of {len(STAGE_NAMES)} stages: {verdicts['bit']} same to the "
-        f"bit, {verdicts['rounding']} within rounding or a known difference.{later}",
+        f"{len(comparisons)} comparisons of {len(STAGE_NAMES)} stages: {verdicts['bit']} same to "
+        f"the bit, {verdicts['rounding']} within rounding or a known difference.{later}",
     )
 
 

@@ -1,4 +1,4 @@
-"""What an inspection of data says."""
+"""The result of an inspection of data, as JSON values and as text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from bench.data.sums import UNPROTECTED
 from bench.run.inspection import Inspection
 
 UNBALANCED = 0.9
-"""Share of one class above which always predicting it looks like learning."""
+"""Share of samples in one class, above which always predicting this class looks like learning."""
 
 HUGE = 2.0**24
-"""Whole numbers above it are not all different in float32."""
+"""Above this value, float32 cannot tell all whole numbers apart."""
 
 
 def as_record(inspection: Inspection) -> dict:
-    """For programs."""
+    """Returns the inspection as values for JSON."""
     found = inspection.scan
     return {
         "path": str(inspection.path),
@@ -35,7 +35,7 @@ def as_record(inspection: Inspection) -> dict:
 
 
 def inspection_lines(inspection: Inspection) -> str:
-    """For people."""
+    """Returns the inspection as text."""
     found = inspection.scan
     samples = len(found.labels)
     shares = ", ".join(
@@ -50,14 +50,15 @@ def inspection_lines(inspection: Inspection) -> str:
         f"classes      {len(found.classes)}: {shares}",
         f"duplicates   {found.duplicates:,} equal to an earlier sample",
         f"constant     {found.constant:,} hold one value",
-        f"saturation   one step of training can move a logit by about {inspection.logit_step:,.3g}; a sigmoid is flat from {SATURATED:.1f} on",
+        "saturation   one step of training can move a logit by about "
+        f"{inspection.logit_step:,.3g}; a sigmoid is flat from {SATURATED:.1f} on",
         f"SHA-256      {inspection.sha256}",
     ]
     return "\n".join([*lines, *(f"warning: {text}" for text in warnings(inspection))])
 
 
 def scale(inspection: Inspection) -> str:
-    """What the values look like."""
+    """Returns a description of the values."""
     found = inspection.scan
     typical = float(abs(found.examples).mean())
     kind = "whole numbers, as of a converter" if found.whole else "fractions"
@@ -69,28 +70,34 @@ def scale(inspection: Inspection) -> str:
 
 
 def warnings(inspection: Inspection) -> list[str]:
-    """What somebody who trains on it should know."""
+    """Returns what somebody who trains on the data should know."""
     found, texts = inspection.scan, []
     samples = len(found.labels)
     if inspection.logit_step > SATURATED:
         texts.append(
-            f"the scale ({float(abs(found.examples).mean()):.3g}) times the length ({found.length:,}) makes saturation likely: one step can "
-            f"move a logit by about {inspection.logit_step:,.3g}, and a sigmoid is flat from {SATURATED:.1f} on, so a port that activates its outputs "
-            f"freezes at once; values {inspection.logit_step / SATURATED:,.2g} times smaller would not do that"
+            f"the scale ({float(abs(found.examples).mean()):.3g}) times the length "
+            f"({found.length:,}) makes saturation likely: one step can move a logit by about "
+            f"{inspection.logit_step:,.3g}, and a sigmoid is flat from {SATURATED:.1f} on, so a "
+            "port that activates its outputs freezes at once; values "
+            f"{inspection.logit_step / SATURATED:,.2g} times smaller would not do that"
         )
-    if max(found.balance) > UNBALANCED * samples:
+    largest = max(found.balance)
+    if largest > UNBALANCED * samples:
         texts.append(
-            f"{max(found.balance) / samples:.1%} of the samples are of class {printable(found.classes[found.balance.index(max(found.balance))])}: "
+            f"{largest / samples:.1%} of the samples are of class "
+            f"{printable(found.classes[found.balance.index(largest)])}: "
             "always predicting it is as accurate"
         )
     few = [printable(name) for name, count in zip(found.classes, found.balance) if count < 2]
     if few:
         texts.append(
-            f"of class {', '.join(few)} there is a single sample; two are needed, one for evaluation"
+            f"of class {', '.join(few)} there is a single sample; two are needed, one for "
+            "evaluation"
         )
     if found.duplicates:
         texts.append(
-            f"{found.duplicates:,} samples are there twice, and may be in training and evaluation both"
+            f"{found.duplicates:,} samples are there twice, and may be in training and evaluation "
+            "both"
         )
     if found.constant:
         texts.append(
@@ -104,5 +111,5 @@ def warnings(inspection: Inspection) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """A text from a file without control characters, for the terminal."""
+    """Returns the start of a text from a file, without control characters, for the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:60]

@@ -1,4 +1,4 @@
-"""How comparisons of ports are shown: one by itself, and those of a run beside its cells."""
+"""Comparisons of ports as text and tables: one by itself, and those of a run beside its cells."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from bench.results.comparisons import StoredComparison
 STAMP = "not the same network"
 SHORT = {"bit": "bit", "rounding": "rounding", "different": "DIFFERENT", "not seen": "not seen"}
 LEGEND = (
-    "bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not visible in one of the "
-    "ports."
+    "bit: same to the bit. rounding: same within rounding, or a known difference. not seen: not "
+    "visible in one of the ports."
 )
 
 
 def stamp(frame: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
-    """A frame with a row per dataset and implementation, in which those that failed parity are marked in their name."""
+    """Returns a frame in which the names of implementations that failed parity say so.
+
+    It has the columns `dataset` and `implementation`.
+    """
     failed = {
         (compared.dataset, compared.implementation) for compared in comparisons if compared.differs
     }
@@ -31,7 +34,11 @@ def stamp(frame: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFr
 
 
 def with_parity(results: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
-    """The results with the column `parity`: `same` or `different` from the first implementation, empty if not compared."""
+    """Returns the results with the column `parity`.
+
+    It is `same` or `different`, compared with the first implementation, or empty if there is no
+    comparison.
+    """
     found = {
         (compared.dataset, compared.implementation): "different" if compared.differs else "same"
         for compared in comparisons
@@ -43,7 +50,7 @@ def with_parity(results: pd.DataFrame, comparisons: list[StoredComparison]) -> p
 
 
 def parity_table(comparisons: list[StoredComparison]) -> pd.DataFrame:
-    """A row a comparison, a column a stage."""
+    """Returns a table with one row per comparison and one column per stage."""
     rows = []
     for compared in comparisons:
         stages = (
@@ -62,14 +69,13 @@ def parity_table(comparisons: list[StoredComparison]) -> pd.DataFrame:
 
 
 def parity_texts(comparisons: list[StoredComparison]) -> list[str]:
-    """What is to be said of comparisons in words: first differences, failures, and known differences once."""
+    """Returns comparisons in words: first differences, failures, and each known difference once."""
     texts = []
     for compared in comparisons:
         pair = f"{compared.dataset}: {compared.implementation} against {compared.reference}"
         if compared.parity is None:
             texts.append(f"{pair} could not be compared: {compared.error}")
-        elif compared.differs:
-            stage = compared.parity.first_different
+        elif stage := compared.parity.first_different:
             why = compared.parity.explanations
             cause = (
                 f" Cause: {why[0].title} ({why[0].evidence}). Cure: {why[0].cure}."
@@ -91,14 +97,13 @@ def parity_texts(comparisons: list[StoredComparison]) -> list[str]:
 
 
 def stage_tables(comparisons: list[StoredComparison]) -> dict[str, pd.DataFrame]:
-    """Every comparison's stages in full."""
+    """Returns a table of all stages for every comparison, by title."""
     tables = {}
     for compared in comparisons:
         if compared.parity is not None:
             parity = compared.parity
-            tables[
-                f"{compared.dataset}: {compared.implementation} against {compared.reference}, on {parity.setting}"
-            ] = pd.DataFrame(
+            pair = f"{compared.implementation} against {compared.reference}"
+            tables[f"{compared.dataset}: {pair}, on {parity.setting}"] = pd.DataFrame(
                 [
                     {
                         "stage": stage.name,
@@ -114,7 +119,10 @@ def stage_tables(comparisons: list[StoredComparison]) -> dict[str, pd.DataFrame]
 
 
 def as_lines(parity: Parity) -> str:
-    """The answer of `python -m bench parity`: a line a stage, then the first difference, then what else is to be said."""
+    """Returns the text that `python -m bench parity` prints.
+
+    It has one line per stage, then the first difference, then all notes.
+    """
     rows = [(stage.name, VERDICTS[stage.verdict], stage.compared) for stage in parity.stages]
     parts = [
         f"{parity.candidate} against {parity.reference}, on {parity.setting}",
@@ -143,17 +151,18 @@ def as_lines(parity: Parity) -> str:
 
 def _first_difference(stage: Stage) -> str:
     difference = stage.difference
-    size = (
-        ""
-        if difference.ulps is None
-        else (
-            f"\n  size        {count(difference.ulps)} ULP, {count(difference.of_tolerance)} x the tolerance"
-        )
-    )
-    return (
-        f"First difference: {stage.name}\n  what        {difference.what}\n  reference   {difference.reference}\n"
-        f"  candidate   {difference.candidate}{size}"
-    )
+    if difference is None:
+        return f"First difference: {stage.name}"
+    lines = [
+        f"First difference: {stage.name}",
+        f"  what        {difference.what}",
+        f"  reference   {difference.reference}",
+        f"  candidate   {difference.candidate}",
+    ]
+    if difference.ulps is not None:
+        times = count(difference.of_tolerance)
+        lines.append(f"  size        {count(difference.ulps)} ULP, {times} x the tolerance")
+    return "\n".join(lines)
 
 
 def _largest(stage: Stage) -> list[str]:
@@ -163,8 +172,9 @@ def _largest(stage: Stage) -> list[str]:
 
 
 def _conclusion(parity: Parity) -> str:
-    if not parity.same:
-        return f"Not the same network: they part in stage '{parity.first_different.name}' ({parity.seconds:.0f} s)."
+    first = parity.first_different
+    if first is not None:
+        return f"Not the same network: they part in stage '{first.name}' ({parity.seconds:.0f} s)."
     unseen = [stage.name for stage in parity.stages if stage.verdict == "not seen"]
     exception = f", as far as can be seen: not {', '.join(unseen)}" if unseen else ""
     return f"The same network{exception} ({parity.seconds:.0f} s)."

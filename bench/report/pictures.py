@@ -1,4 +1,4 @@
-"""The curves as one PNG, for places where a page cannot go."""
+"""The curves as one PNG, for places that cannot show a page."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ import pandas as pd
 from bench.durable import write_bytes
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
+from matplotlib import pyplot as plt
 
 COLORS = ("#1b6ca8", "#e8871e", "#2e8b57", "#8b3a8b", "#a03030", "#555555")
 WIDTHS = (5.0, 3.0, 1.2)
-"""Curves that lie on one another are seen inside one another."""
+"""Line widths: of curves that lie on one another, the narrower one shows inside the wider."""
 
 
 def color_of(implementations: list[str]) -> dict[str, str]:
-    """One colour an implementation, the same in every picture."""
+    """Returns the colour of each implementation, which is the same in every picture."""
     return {name: COLORS[place % len(COLORS)] for place, name in enumerate(implementations)}
 
 
 def width_of(implementations: list[str]) -> dict[str, float]:
-    """Line widths, falling."""
+    """Returns the line width of each implementation, the widest first."""
     return {name: WIDTHS[min(place, len(WIDTHS) - 1)] for place, name in enumerate(implementations)}
 
 
 def draw_curves(curves: pd.DataFrame, path: Path) -> None:
-    """Evaluation loss and accuracy over epochs, per dataset; logits in full lines, activated in dashed ones."""
+    """Writes a picture of evaluation loss and accuracy over epochs, per dataset.
+
+    Full lines are cells with logits, dashed lines those with activated outputs.
+    """
     if (curves["profile"] == "default").any():  # tuned curves lie on them
         curves = curves[curves["profile"] == "default"]
     datasets = list(dict.fromkeys(curves["dataset"]))
@@ -80,5 +83,5 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
 
 
 def _plain(text: str) -> str:
-    """Text that matplotlib does not take for a formula."""
+    """Returns text that matplotlib does not take for a formula."""
     return text.replace("$", r"\$")

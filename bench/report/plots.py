@@ -25,7 +25,10 @@ CURVES = {
 
 
 def curve_plots(curves: pd.DataFrame) -> Iterable[tuple[str, go.Figure]]:
-    """(title, figure) of each quantity and dataset: a line a cell, full for logits, dashed for activated."""
+    """Yields the title and the figure of each quantity and dataset, with one line per cell.
+
+    Full lines are cells with logits, dashed lines those with activated outputs.
+    """
     for column, title in CURVES.items():
         for dataset, cells in curves.groupby("dataset", sort=False):
             yield f"{title}: {dataset}", _curves(cells, column)
@@ -63,7 +66,8 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
                 "width": widths[implementation],
                 "dash": "solid" if outputs == "logits" else "dash",
             },
-            hovertemplate="%{fullData.name}, seed %{meta}<br>epoch %{x}: %{customdata:.6g}<extra></extra>",
+            hovertemplate="%{fullData.name}, seed %{meta}<br>epoch %{x}: %{customdata:.6g}"
+            "<extra></extra>",
         )
         named.add(group)
     _lay_out(figure, "epoch")
@@ -91,7 +95,10 @@ PART_COLORS = {
 
 
 def throughput_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
-    """Bars of samples per second, a group an implementation and a colour a profile, with 95 % intervals; the floor as a line."""
+    """Returns bars of samples per second, with 95 % intervals, and the floor as a line.
+
+    Each implementation is a group of bars, each profile a colour.
+    """
     rows = throughput[
         (throughput["dataset"] == dataset) & ~throughput["profile"].isin([FLOOR, AGAIN])
     ]
@@ -128,7 +135,7 @@ def throughput_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
 
 
 def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
-    """The parts of a step in ms, stacked, a bar a variant."""
+    """Returns the parts of a step in ms, stacked, with one bar per variant."""
     rows = parts_of(throughput)
     rows = rows[rows["dataset"] == dataset] if len(rows) else rows
     figure = go.Figure()
@@ -151,8 +158,11 @@ def tax_plot(throughput: pd.DataFrame, dataset: str) -> go.Figure:
 
 
 def scaling_plot(scaling: pd.DataFrame, dataset: str) -> go.Figure:
-    """Samples per second by the number of workers, a line an implementation, with the range over seeds; dotted, what it would be
-    if every worker added as much as the first."""
+    """Returns samples per second over the number of workers, with the range over seeds.
+
+    There is one line per implementation. A dotted line shows the throughput if every worker added
+    as much as the first.
+    """
     rows = scaling[scaling["dataset"] == dataset]
     colors = color_of(list(dict.fromkeys(rows["implementation"])))
     figure = go.Figure()
@@ -187,7 +197,7 @@ def scaling_plot(scaling: pd.DataFrame, dataset: str) -> go.Figure:
 
 
 def escaped(text: str) -> str:
-    """Text of which plotly takes nothing for one of its tags or entities."""
+    """Returns text in which plotly finds no tags or entities."""
     return html.escape(text, quote=False)
 
 

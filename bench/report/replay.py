@@ -1,4 +1,7 @@
-"""The replayed case as a page to be read: symptom, search, cause, cure, and the first log checked against the formula."""
+"""The page about the replayed case: symptom, search, cause and cure.
+
+It checks the first log against the formula of a frozen loss.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ LOG = {
     "false_positives": 48,
     "loss": 0.79326165,
 }
-"""What the first author's evaluation printed after every epoch."""
+"""The numbers that the first author's evaluation printed after every epoch."""
 
 TRAINING = {
     "dataset": "str",
@@ -52,16 +55,16 @@ COMPARED = {
     "explanations": "list",
 }
 EXPLAINED = {"title": "str", "evidence": "str", "lines": "list[str]"}
-"""Fields of what was stored, as far as they are read."""
+"""The fields that are read of a training, a look at it, a comparison and a cause."""
 
 ULP = float(np.spacing(np.float32(LOG["loss"])))
 
 
 def write_replay(folder: Path) -> str:
-    """Writes replay.html from the raw measurements in `folder`; what it found, in words.
+    """Writes replay.html from the raw measurements in `folder`, and returns the findings in words.
 
     Raises:
-        UserError: there are none, or they cannot be used.
+        UserError: there are no measurements, or they cannot be used.
     """
     replayed = read_replayed(folder / FILE)
     trainings = pd.DataFrame(replayed["trainings"])
@@ -94,10 +97,10 @@ def write_replay(folder: Path) -> str:
 
 
 def read_replayed(path: Path) -> dict:
-    """What `bench.run.replay` stored.
+    """Returns what `bench.run.replay` stored.
 
     Raises:
-        UserError: there is nothing.
+        UserError: there is no such file.
         RawFileError: it cannot be used.
     """
     try:
@@ -131,7 +134,7 @@ def read_replayed(path: Path) -> dict:
 
 
 def log_checks() -> list[str]:
-    """The first author's loss, taken apart."""
+    """Compares the first author's loss with the formula."""
     samples = sum(
         LOG[count]
         for count in ("true_negatives", "false_negatives", "true_positives", "false_positives")
@@ -140,7 +143,8 @@ def log_checks() -> list[str]:
     expected = right(2).value + error
     agrees = abs(expected - LOG["loss"]) <= ULP
     return [
-        f"{samples} samples, error rate {error:.2f}; ln(1+1/e) + {error:.2f} = {expected:.8f}, reported {LOG['loss']:.8f}: "
+        f"{samples} samples, error rate {error:.2f}; ln(1+1/e) + {error:.2f} = {expected:.8f}, "
+        f"reported {LOG['loss']:.8f}: "
         + (
             f"the same to a unit in the last place of float32 ({ULP:.1e})"
             if agrees
@@ -150,7 +154,7 @@ def log_checks() -> list[str]:
 
 
 def outcome_table(trainings: pd.DataFrame) -> pd.DataFrame:
-    """How each training ended."""
+    """Returns how each training ended."""
     return trainings.assign(
         accuracy=trainings["accuracy"].map("{:.3f}".format),
         loss_=trainings["final_loss"].map("{:.6f}".format),
@@ -161,7 +165,7 @@ def outcome_table(trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def stages_table(comparisons: list[dict]) -> pd.DataFrame:
-    """The port against the low-level code, stage by stage."""
+    """Returns the comparisons with the low-level code, stage by stage."""
     return pd.DataFrame(
         [
             {"dataset": one["dataset"], "port": one["implementation"], **one["stages"]}
@@ -171,7 +175,7 @@ def stages_table(comparisons: list[dict]) -> pd.DataFrame:
 
 
 def gradients_table(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Gradient norms and saturation at the first and at the last look."""
+    """Returns gradient norms and saturation at the first and at the last look."""
     rows = []
     for _, one in trainings.iterrows():
         if one["looks"]:
@@ -192,7 +196,7 @@ def gradients_table(trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def predictions_table(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Outputs beside labels of the frozen port."""
+    """Returns some outputs of the frozen port beside their labels."""
     frozen = trainings[
         (trainings["dataset"] == "large") & (trainings["outputs"] == "activated")
     ].iloc[-1]
@@ -210,7 +214,7 @@ def predictions_table(trainings: pd.DataFrame) -> pd.DataFrame:
 
 
 def frozen_texts(trainings: pd.DataFrame) -> list[str]:
-    """The frozen losses of this replay, each against the sum of its rows' constants."""
+    """Compares the frozen losses of this replay with the sum of their rows' constants."""
     texts = []
     for _, one in trainings[
         (trainings["outputs"] == "activated") & (trainings["state"] != "trained")
@@ -218,14 +222,15 @@ def frozen_texts(trainings: pd.DataFrame) -> list[str]:
         rows = saturated_rows(np.array(one["evaluation_outputs"]), np.array(one["labels"]))
         if rows is not None:
             texts.append(
-                f"{one['implementation']}, {one['dataset']}: loss {one['final_loss']:.7f}; {rows.right} rows at 0.3132617, "
-                f"{rows.wrong} at 1.3132617 and {rows.alike} at 0.6931472 make {rows.loss:.7f}"
+                f"{one['implementation']}, {one['dataset']}: loss {one['final_loss']:.7f}; "
+                f"{rows.right} rows at 0.3132617, {rows.wrong} at 1.3132617 and {rows.alike} at "
+                f"0.6931472 make {rows.loss:.7f}"
             )
     return texts
 
 
 def cause_text(comparisons: list[dict]) -> str:
-    """What the comparison with the low-level code says, in all APIs and on both datasets."""
+    """Returns what the comparisons with the low-level code found, over APIs and datasets."""
     causes = {
         (one["explanations"][0]["title"] if one["explanations"] else "unknown")
         for one in comparisons
@@ -234,7 +239,10 @@ def cause_text(comparisons: list[dict]) -> str:
         next((stage for stage, verdict in one["stages"].items() if verdict == "different"), "none")
         for one in comparisons
     }
-    return f"compared with the low-level code, {len(comparisons)} ports part first at {', '.join(sorted(first))}: {'; '.join(sorted(causes))}"
+    return (
+        f"compared with the low-level code, {len(comparisons)} ports part first at "
+        f"{', '.join(sorted(first))}: {'; '.join(sorted(causes))}"
+    )
 
 
 def _losses(trainings: pd.DataFrame) -> go.Figure:

@@ -15,7 +15,7 @@ from bench.report.frames import in_order
 from bench.results.rounds import Rounds, VariantRecord
 
 GPU_COLUMNS = ("gpu_energy_j", "gpu_utilisation", "gpu_memory_mib")
-"""Columns about the GPU: medians over turns of its energy, utilisation and memory, by its driver."""
+"""Columns about the GPU: medians over turns of energy, utilisation and memory, by its driver."""
 
 COLUMNS = ["dataset", "implementation", "profile", "rounds", "samples_per_second", "low", "high"]
 """The first columns of a throughput frame."""

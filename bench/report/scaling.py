@@ -1,4 +1,4 @@
-"""What a run on clusters says: throughput by the number of workers, and what to expect of more."""
+"""Tables of a run on clusters: throughput by the number of workers, and what more would give."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ SCALING = "How does it scale?"
 EXPECTED = "What is expected of more workers?"
 
 SCALING_NOTE = (
-    "Scaling efficiency: throughput over workers x that of one worker, trainings of equal seeds paired, with its 95 % interval by "
-    "bootstrap over seeds (a dash: fewer than six). Bytes a step are computed from the number of parameters, not measured: all "
-    "members together, by parameter servers (sessions) or by a ring (the others). All workers share this machine's processors."
+    "Scaling efficiency: throughput over workers x that of one worker, trainings of equal seeds "
+    "paired, with its 95 % interval by bootstrap over seeds (a dash: fewer than six). Bytes a step "
+    "are computed from the number of parameters, not measured: all members together, by parameter "
+    "servers (sessions) or by a ring (the others). All workers share this machine's processors."
 )
 EXPECTED_NOTE = (
-    f"Expected: at most so much, by a model, not a measurement. The step of one worker as measured here, plus the exchange over links of "
-    f"{TEN_GIGABIT.bandwidth * 8 / 1e9:g} Gbit/s and {TEN_GIGABIT.latency * 1e6:g} us, each worker on a machine like this one with a batch of "
-    "its own; without the time of the software between, and nobody is slower than others."
+    "Expected: at most so much, by a model, not a measurement. The step of one worker as measured "
+    f"here, plus the exchange over links of {TEN_GIGABIT.bandwidth * 8 / 1e9:g} Gbit/s and "
+    f"{TEN_GIGABIT.latency * 1e6:g} us, each worker on a machine like this one with a batch of its "
+    "own; without the time of the software between, and nobody is slower than others."
 )
 
 
 def scaling_table(results: pd.DataFrame) -> pd.DataFrame:
-    """A row an implementation and number of workers, over seeds."""
+    """Returns one row per dataset, implementation and number of workers, over seeds."""
     rows = []
     for (dataset, implementation), cells in _clusters(results):
         one = cells[cells["workers"] == 1].set_index("seed")["samples_per_second"]
@@ -51,7 +53,10 @@ def scaling_table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def scaling_frame(results: pd.DataFrame) -> pd.DataFrame:
-    """Samples per second over seeds, a row a dataset, implementation and number of workers: `median`, `lowest`, `highest`."""
+    """Returns samples per second over seeds: `median`, `lowest` and `highest`.
+
+    There is one row per dataset, implementation and number of workers.
+    """
     return pd.DataFrame(
         [
             {
@@ -70,7 +75,7 @@ def scaling_frame(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def expected_table(results: pd.DataFrame) -> pd.DataFrame:
-    """The efficiency that more workers are expected to have."""
+    """Returns the efficiency to be expected of more workers."""
     rows = []
     for (dataset, implementation), cells in _clusters(results):
         one = cells[cells["workers"] == 1]
@@ -84,13 +89,17 @@ def expected_table(results: pd.DataFrame) -> pd.DataFrame:
                     "step ms, one worker": f"{step_s * 1e3:.2f}",
                     "parameters": f"{first['parameters']:,}",
                     **{
-                        f"{workers} workers": f"{expected_efficiency(step_s, first['parameters'], workers, servers, TEN_GIGABIT):.2f}"
-                        for servers in [first["parameter_servers"]]
+                        f"{workers} workers": f"{_expected(first, step_s, workers):.2f}"
                         for workers in MORE
                     },
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _expected(cell: pd.Series, step_s: float, workers: int) -> float:
+    servers = cell["parameter_servers"]
+    return expected_efficiency(step_s, cell["parameters"], workers, servers, TEN_GIGABIT)
 
 
 def _clusters(results: pd.DataFrame):
