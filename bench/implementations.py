@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from bench.task import Observer, Task, Trained, UserError
 
 CLUSTER = "cluster"
-"""The profile that trains on a cluster. In results, the number of workers follows it."""
+"""The profile that trains on a cluster. In results its name ends with the number of workers."""
 
 IMPLEMENTATIONS = {
     "lowlevel": "impl_lowlevel",
@@ -19,10 +19,12 @@ IMPLEMENTATIONS = {
 
 
 def resolve_implementations(names: Sequence[str], profile: str = "default") -> dict[str, str]:
-    """Returns name in tables to module, for names of ours and for any importable module.
+    """Returns the module of each implementation, by its name in tables.
+
+    A name is one of `IMPLEMENTATIONS`, or that of any importable module.
 
     Raises:
-        UserError: A module is not there, or does not have the profile.
+        UserError: there is no such module, or it does not have the profile.
     """
     modules = {name: IMPLEMENTATIONS.get(name, name) for name in names}
     for name, module in modules.items():
@@ -39,13 +41,13 @@ def resolve_implementations(names: Sequence[str], profile: str = "default") -> d
 
 
 def load_train(module: str, profile: str = "default") -> Callable[[Task, Observer], Trained]:
-    """Returns the function `train` of an implementation.
+    """Returns the function `train` of an implementation in a profile.
 
-    It is in the module itself or, if that is a package, in its module `train`. For the profiles
-    `tuned` and `cluster` it is in the module of that name.
+    The default profile has it in the module itself or, of a package, in its module `train`. Every
+    other profile has it in the module of the profile's name.
 
     Raises:
-        AttributeError, ImportError: There is none, or its own imports fail.
+        AttributeError, ImportError: there is no such function, or the module's own imports fail.
     """
     if profile != "default":
         return importlib.import_module(f"{module}.{profile}").train
@@ -56,13 +58,12 @@ def load_train(module: str, profile: str = "default") -> Callable[[Task, Observe
 
 
 def has_profile(module: str, profile: str) -> bool:
-    """Tells whether an implementation has this profile. All have the default one."""
+    """Returns whether an implementation has a profile. All have the default profile."""
     return profile == "default" or is_importable(f"{module}.{profile}")
 
 
 def is_importable(module: str) -> bool:
-    """Tells whether a module of that name can be found. It is not run, but its parent packages
-    are."""
+    """Returns whether a module can be found. It is not run, but its parent packages are."""
     try:
         return importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):

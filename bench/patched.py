@@ -1,4 +1,4 @@
-"""Replacing functions of another library for a while."""
+"""Replaces functions of another library for a while."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import wfdb
 from conftest import both_splits, run_module, write_record
 
 from bench.data.records import (
-    Part,
     Record,
+    RecordPart,
     Records,
     _beat_windows,
     _strip_windows,
@@ -71,7 +71,7 @@ def test_training_and_evaluation_do_not_overlap_and_cover_the_record(folder):
 @pytest.mark.fast
 def test_a_strip_needs_three_premature_beats_or_none(folder):
     record = read_record(folder / "100.hea")
-    part = Part(record, 0, record.header.length)
+    part = RecordPart(record, 0, record.header.length)
     premature = record.beats[record.positive]
     labels = dict(_strip_windows(part, 2000))
     for start in range(0, record.header.length - 2000 + 1, 900):
@@ -81,11 +81,11 @@ def test_a_strip_needs_three_premature_beats_or_none(folder):
 
 @pytest.mark.fast
 def test_the_recipe_changes_with_any_byte_of_the_records(folder, copy):
-    before = Records(folder).fingerprint(BEATS)
-    assert Records(copy).fingerprint(BEATS) == before
+    before = Records(folder).dataset_parameters(BEATS)
+    assert Records(copy).dataset_parameters(BEATS) == before
     with (copy / "100.hea").open("a") as header:
         header.write("# a remark\n")
-    assert Records(copy).fingerprint(BEATS) != before
+    assert Records(copy).dataset_parameters(BEATS) != before
 
 
 @pytest.mark.fast
@@ -226,19 +226,20 @@ def test_a_beat_belongs_to_the_part_that_holds_all_of_its_sample():
     beats = np.array([164, 165, 300, 435, 436])
     record = Record(HEADER, beats, np.array([True, True, False, True, True]))
     found = [
-        (int(start), int(label)) for start, label in _beat_windows(Part(record, 100, 500), 130)
+        (int(start), int(label))
+        for start, label in _beat_windows(RecordPart(record, 100, 500), 130)
     ]
     assert found == [(100, 1), (235, 0), (370, 1)]
 
 
 @pytest.mark.parametrize(("length", "starts"), [(500, [0, 500, 1000]), (1500, [0])])
 def test_a_part_is_cut_into_strips_to_its_end(length, starts):
-    part = Part(Record(HEADER, np.array([], int), np.array([], bool)), 0, 1500)
+    part = RecordPart(Record(HEADER, np.array([], int), np.array([], bool)), 0, 1500)
     assert [start for start, _ in _strip_windows(part, length)] == starts
 
 
 def test_long_strips_overlap():
-    part = Part(Record(HEADER, np.array([], int), np.array([], bool)), 0, 3800)
+    part = RecordPart(Record(HEADER, np.array([], int), np.array([], bool)), 0, 3800)
     assert [start for start, _ in _strip_windows(part, 2000)] == [0, 900, 1800]
 
 

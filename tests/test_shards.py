@@ -30,7 +30,7 @@ class Breaks:
     file: Path
     name: str = "synthetic"
 
-    def fingerprint(self, spec):
+    def dataset_parameters(self, spec):
         return {"source": "breaks"}
 
     def sizes(self, spec):

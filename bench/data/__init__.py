@@ -1,1 +1,1 @@
-"""Where samples come from: a synthetic source or WFDB records, written once as checked TFRecords."""
+"""Sources of samples, and the datasets made of them: TFRecords in a cache, with checksums."""

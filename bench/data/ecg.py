@@ -1,7 +1,8 @@
-"""A synthetic electrocardiogram: every beat a sum of Gaussians.
+"""A synthetic electrocardiogram (ECG), in which every beat is a sum of Gaussians.
 
-Source: McSharry et al. 2003, IEEE Trans. Biomed. Eng. 50:289 (the waves as Gaussians) and Clifford et al. 2010,
-Physiol. Meas. 31:5 (abnormal beats as other Gaussians). Amplitudes in mV, times in seconds.
+Source: McSharry et al. 2003, IEEE Trans. Biomed. Eng. 50:289 (waves as Gaussians) and Clifford et
+al. 2010, Physiol. Meas. 31:5 (abnormal beats as other Gaussians). Amplitudes are in mV, times in
+seconds.
 """
 
 from __future__ import annotations
@@ -22,19 +23,23 @@ NORMAL = np.array(
     ]
 )
 BEFORE, AFTER = 0.25, 0.55
-"""Seconds around the R wave outside which a beat is taken to be flat."""
+"""Seconds before and after the R wave in which a beat is computed; outside it is flat."""
 
 
 @dataclass(frozen=True)
 class Patient:
-    """The waves of one patient's two kinds of beat, [waves, 3] as in `NORMAL`."""
+    """The waves of a patient's normal and premature beats, both [waves, 3] as in `NORMAL`."""
 
     normal: np.ndarray
     premature: np.ndarray
 
 
 def draw_patient(generator: np.random.Generator) -> Patient:
-    """A patient with amplitudes ±20 %, centres ±10 ms and widths ±10 %, and one ectopic focus."""
+    """Draws a patient, whose premature beats all have the same shape.
+
+    The waves of a normal beat differ from `NORMAL` by ±20 % in amplitude, ±10 ms in place and ±10 %
+    in width.
+    """
     sigma = generator.uniform(18, 26)
     sign = -1 if generator.random() < 0.3 else 1
     premature = np.array([(1.5, 0, sigma), (-0.5, 2.6 * sigma, sigma), (-0.45, 300, 65)])
@@ -51,7 +56,13 @@ def _varied(waves: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 def beat_waveforms(
     times: np.ndarray, waves: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
-    """mV at `times`, seconds from the R wave, [beats, points]; each beat's waves vary by ±5 %."""
+    """Returns beats in mV, [beats, points]; the waves of each beat vary by ±5 %.
+
+    Args:
+        times: seconds from the R wave, [beats, points].
+        waves: [waves, 3] as in `NORMAL`.
+        generator: of the variation.
+    """
     amplitudes, centres, sigmas = np.moveaxis(
         waves * generator.uniform([0.95, 1, 0.95], [1.05, 1, 1.05], (len(times), *waves.shape)),
         2,
@@ -67,10 +78,11 @@ def beat_waveforms(
 def draw_rhythm(
     duration: float, premature: bool, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Times of the R waves in seconds, and which of the beats are premature.
+    """Returns the times of the R waves in seconds, and which of the beats are premature.
 
-    Heart rate 55-100 a minute, respiratory modulation 3 %, jitter 2 %. A premature beat comes after 0.55-0.75 of
-    an interval, and a compensatory pause follows; 5-30 % of the beats are premature, at least three.
+    The heart rate is 55-100 beats a minute, with a modulation of 3 % by breathing and a jitter of
+    2 %. A premature beat comes after 0.55-0.75 of an interval, and a compensatory pause follows.
+    With `premature`, 5-30 % of the beats are premature, and at least three.
     """
     interval = 60 / generator.uniform(55, 100)
     count = int(duration / interval * 1.3) + 8
@@ -99,7 +111,7 @@ def draw_rhythm(
 def strip(
     duration: float, points: int, patient: Patient, premature: bool, generator: np.random.Generator
 ) -> np.ndarray:
-    """mV of one strip, [points], without noise."""
+    """Returns a strip, which is a stretch of an ECG with many beats: mV [points], without noise."""
     rhythm, kinds = draw_rhythm(duration, premature, generator)
     span = np.arange(int(-BEFORE * FREQUENCY), int(AFTER * FREQUENCY))
     total = np.zeros(points)
@@ -112,7 +124,11 @@ def strip(
 
 
 def noise(samples: int, points: int, generator: np.random.Generator) -> np.ndarray:
-    """mV, [samples, points]: baseline wander to 0.15 mV at 0.2-0.3 Hz, mains hum 10-50 µV, white noise 10-30 µV."""
+    """Returns noise in mV, [samples, points].
+
+    It has baseline wander up to 0.15 mV at 0.2-0.3 Hz, mains hum of 10-50 µV at 50 Hz, and white
+    noise of 10-30 µV.
+    """
 
     def column(low, high):
         return generator.uniform(low, high, (samples, 1))

@@ -1,7 +1,8 @@
-"""Will activated outputs freeze on these samples? How far one step of Adam can move them.
+"""Estimates how far one step of Adam can move a logit: whether activated outputs will freeze.
 
-Adam's first step moves every weight by the learning rate (Kingma and Ba 2015, section 2.1). With the signs that the gradient gives them,
-these moves add up: a unit of dense1 moves by up to learning rate x ‖features‖₁, and a logit by the sum of that over its weights.
+Adam's first step changes every weight by the learning rate (Kingma and Ba 2015, section 2.1). With
+the signs of the gradient, these changes add up. A unit of dense1 changes by up to the learning rate
+x ‖features‖₁, and a logit by the sum of these changes x the absolute weights of dense2.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ SATURATED = -math.log(np.finfo(np.float32).eps)
 """Logit from which on a float32 sigmoid is next to 1 and has no slope left: 15.9."""
 
 SEED = 0
+"""Seed of the initial weights."""
+
 EXAMPLES = 32
+"""Number of samples that are looked at."""
 
 
 def logit_step(examples: np.ndarray, classes: int) -> float:
-    """How far the first step of training can move a logit of the standard network, as the median over samples; `examples` are
-    float32 [samples, length]."""
+    """Returns how far the first step can move a logit of the standard network: median over samples.
+
+    Args:
+        examples: float32 [samples, length].
+        classes: the number of logits of a sample.
+    """
     weights = initial_weights(examples.shape[1], classes, SEED)
     x = examples[:EXAMPLES, :, np.newaxis]
     for layer, stride in (("conv1", 4), ("conv2", 2)):
@@ -40,7 +48,17 @@ def logit_step(examples: np.ndarray, classes: int) -> float:
 
 
 def _windows(x: np.ndarray, size: int, stride: int, padding: float) -> np.ndarray:
-    """Windows of [samples, length, channels], padded as TensorFlow pads "same": [samples, windows, size x channels]."""
+    """Returns windows of `x` along its length, padded as TensorFlow pads "same".
+
+    Args:
+        x: [samples, length, channels].
+        size: the length of a window.
+        stride: the distance of two windows.
+        padding: the value that is added at both ends.
+
+    Returns:
+        [samples, windows, size x channels].
+    """
     length = x.shape[1]
     missing = max((math.ceil(length / stride) - 1) * stride + size - length, 0)
     padded = np.pad(

@@ -1,4 +1,4 @@
-"""Samples of noise, of any length: for sweeps, which time steps and learn nothing."""
+"""Datasets of noise, of any length: for sweeps, which measure time and learn nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from bench.data.source import Samples
 from bench.task import Batch, Dataset, Split
 
 AMPLITUDE = 200
-"""Counts, as of an ECG: 1 mV."""
+"""Largest value in counts: 1 mV, as in an ECG."""
 
 
 def noise_dataset(name: str, length: int, samples: int, batch_size: int, folder: Path) -> Dataset:
-    """A dataset in `folder`, not in the cache: `samples` for training and one batch for evaluation. Needs TensorFlow."""
+    """Writes a dataset of noise to `folder`, which is not the cache.
+
+    It has `samples` samples of `length` values for training, and one batch for evaluation. Needs
+    TensorFlow.
+    """
     generator = np.random.default_rng(length)
 
     def split(count: int) -> Samples:

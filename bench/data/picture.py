@@ -6,22 +6,30 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+from matplotlib import pyplot as plt
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  the backend is chosen before pyplot is imported
+from bench.data.source import COUNTS_PER_MV, FREQUENCY
+from bench.task import Dataset
 
-from bench.data.source import COUNTS_PER_MV, FREQUENCY  # noqa: E402
-from bench.task import Dataset  # noqa: E402
+matplotlib.use("Agg")  # it needs no screen
 
 EACH = 2
-CLASSES = 4
-SHOWN = 3600
-"""Values of one's own samples, and classes, that are drawn."""
+"""Samples of each class that are drawn."""
+
+MAX_CLASSES = 4
+"""Largest number of classes of a user's data that are drawn."""
+
+MAX_VALUES = 3600
+"""Largest number of values of a user's sample that are drawn."""
 
 
 def draw_samples(datasets: list[Dataset], path: Path, own: bool = False) -> None:
-    """A column a dataset, a row a sample, in mV over seconds; of long samples the first ten seconds. Data of one's `own`: as they
-    are, of the first classes."""
+    """Draws samples of each class of each dataset into the file `path`.
+
+    The picture has a column per dataset and a row per sample, in mV over seconds. Of long samples
+    it shows the first ten seconds. With `own`, there is one dataset, of a user's data: its values
+    are drawn without units, for the first classes only.
+    """
     if own:
         _draw_own(datasets[0], path)
         return
@@ -44,7 +52,8 @@ def draw_samples(datasets: list[Dataset], path: Path, own: bool = False) -> None
             ax.set_ylabel("mV")
             ax.grid(alpha=0.3)
             ax.set_title(
-                f"{dataset.name}, class {label}: {'with' if label else 'no'} premature ventricular beat",
+                f"{dataset.name}, class {label}: "
+                f"{'with' if label else 'no'} premature ventricular beat",
                 fontsize=10,
             )
         axes[-1, column].set_xlabel(
@@ -58,17 +67,19 @@ def draw_samples(datasets: list[Dataset], path: Path, own: bool = False) -> None
 def _draw_own(dataset: Dataset, path: Path) -> None:
     rows = [
         row
-        for label in range(min(dataset.classes, CLASSES))
+        for label in range(min(dataset.classes, MAX_CLASSES))
         for row in np.flatnonzero(dataset.probe.labels == label)[:EACH]
     ]
     figure, axes = plt.subplots(len(rows), 1, figsize=(8, 1.75 * len(rows)), squeeze=False)
     for ax, row in zip(axes[:, 0], rows):
-        shown = dataset.probe.signal[row, :SHOWN]
+        shown = dataset.probe.signal[row, :MAX_VALUES]
         ax.plot(shown, marker="." if len(shown) < 50 else None, linewidth=0.9)
         ax.set_title(f"{dataset.name}, class {dataset.probe.labels[row]}", fontsize=10)
         ax.grid(alpha=0.3)
     axes[-1, 0].set_xlabel(
-        "value" if dataset.length <= SHOWN else f"first {SHOWN:,} of {dataset.length:,} values"
+        "value"
+        if dataset.length <= MAX_VALUES
+        else f"first {MAX_VALUES:,} of {dataset.length:,} values"
     )
     _save(figure, path)
 

@@ -1,4 +1,4 @@
-"""A folder of WFDB records, as PhysioNet distributes them, as a source of samples."""
+"""A source of samples: a folder of WFDB records, as PhysioNet distributes them."""
 
 from __future__ import annotations
 
@@ -14,31 +14,39 @@ from bench.data.wfdb_files import Header, read_annotations, read_counts, read_he
 from bench.task import UserError
 
 PREMATURE = ("V",)
+"""Annotation symbols of premature ventricular beats."""
+
 BEATS = set("NLRBAaJSVrFejnE/fQ?")
 """Annotation symbols that mark a beat (WFDB Applications Guide, annotation codes)."""
 
 AT = {"beats": 130, "strips": 60_000}
-"""Where samples are cut out, and their usual length: around every beat, or everywhere."""
+"""Usual length of a sample by where it is cut out: `beats` around a beat, `strips` anywhere."""
 
 HELD_OUT = ((0.2, 0.3), (0.7, 0.8))
-"""Stretches of each record's duration that are for evaluation; no sample reaches over their ends. Two of them,
-away from the ends: rhythms drift over half an hour, and the last fifth alone is another classification task."""
+"""Parts of each record that are for evaluation, as shares of its duration.
+
+No sample reaches over their ends. There are two parts, away from the ends of a record, because
+rhythms drift over half an hour: the last fifth alone would be another classification task.
+"""
 
 STRIP_HOP = 900
-"""Values between the starts of two strips of one record, at most: long strips of one part overlap."""
+"""Largest distance between the starts of two strips of a record: long strips overlap."""
 
 PREMATURE_PER_STRIP = 3
+"""Smallest number of positive beats in a strip of class 1."""
+
 SEED = 0
 VERSION = 1
 """To be raised when the same records give other samples."""
 
 COUNTS = np.iinfo(np.int16)
 SUFFIXES = {".hea", ".dat", ".atr"}
+"""Suffixes of the files of a record."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A record without its signal: its beats' places, and which of them are positive."""
+    """A record without its signal: the places of its beats, and which of them are positive."""
 
     header: Header
     beats: np.ndarray
@@ -46,8 +54,8 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A stretch of one record, [start, end), out of which one split is cut."""
+class RecordPart:
+    """The values `start` to `end` (excluded) of a record, which belong to one split."""
 
     record: Record
     start: int
@@ -55,7 +63,10 @@ class Part:
 
 
 class Records:
-    """Beats or strips of all records of a folder, each record split by time; class 1 is with beats of `positive` symbols."""
+    """Beats or strips of all records of a folder. Every record is split by time.
+
+    Class 1 are the samples with beats of the symbols `positive`, class 0 those without.
+    """
 
     name = "wfdb"
 
@@ -68,11 +79,19 @@ class Records:
         frequency: float | None = FREQUENCY,
         option: str = "--records",
     ):
-        """Reads and checks every record; `at` is one of `AT`, by default what the dataset's length is usual for. `option` is
-        what the folder was given by.
+        """Reads and checks every record.
+
+        Args:
+            folder: the folder.
+            positive: annotation symbols of the beats of class 1.
+            at: one of `AT`; None takes the one that is usual for the length of the dataset.
+            channel: the number of the signal, from 0, or its name.
+            frequency: the sampling in Hz that all records must have; None allows any.
+            option: the option that named the folder, for messages.
 
         Raises:
-            UserError: the folder or one of its records cannot be used; the message says which and why.
+            UserError: the folder or one of its records cannot be used; the message says which and
+                why.
         """
         self.folder, self.positive, self.at, self.channel = folder, positive, at, channel
         self._where = f"{option} {folder}"
@@ -85,7 +104,7 @@ class Records:
         self.records = [read_record(header, positive, channel, frequency) for header in headers]
         self.digest = folder_digest(folder, SUFFIXES)
 
-    def fingerprint(self, spec: Spec) -> dict:
+    def dataset_parameters(self, spec: Spec) -> dict:
         return {
             "source": self.name,
             "version": VERSION,
@@ -111,8 +130,10 @@ class Records:
         return Samples(signal, labels[start:stop])
 
     def _windows(self, spec: Spec, split: str) -> tuple[list[tuple[Record, int]], np.ndarray]:
-        """Where the samples of a split begin, and their labels: as many as the spec asks for, or as the rarer class allows,
-        balanced and in random order."""
+        """Returns where the samples of a split begin, and their labels, in random order.
+
+        There are as many of each class: what the spec asks for, or what the rarer class allows.
+        """
         generator = np.random.default_rng([SEED, spec.length]).spawn(2)[SPLITS.index(split)]
         cut = _beat_windows if (self.at or _usual(spec)) == "beats" else _strip_windows
         windows = [
@@ -126,8 +147,9 @@ class Records:
             missing = [f"class {label}" for label in (0, 1) if not np.any(labels == label)]
             what = "training" if split == "train" else split
             raise UserError(
-                f"{self._where}: two classes are needed, but the {what} part holds no sample of {' or '.join(missing)} for "
-                f"{spec.name!r} (1 = with beats annotated {' or '.join(self.positive)}, 0 = without)"
+                f"{self._where}: two classes are needed, but the {what} part holds no sample of "
+                f"{' or '.join(missing)} for {spec.name!r} "
+                f"(1 = with beats annotated {' or '.join(self.positive)}, 0 = without)"
             )
         chosen = np.concatenate(
             [
@@ -145,28 +167,35 @@ def read_record(
     channel: str = "0",
     frequency: float | None = FREQUENCY,
 ) -> Record:
-    """One record, its signal checked against its own header; at any sampling if `frequency` is None.
+    """Reads a record, and checks its signal against its header.
+
+    Args:
+        path: the header file.
+        positive: annotation symbols of positive beats.
+        channel: the number of the signal, from 0, or its name.
+        frequency: the sampling in Hz that the record must have; None allows any.
 
     Raises:
-        UserError: a file is missing, cut short or disagrees with the header, a value is invalid or does not fit, or the sampling
-            is another one.
+        UserError: a file is missing, is cut short or disagrees with the header; a value is invalid
+            or does not fit; or the record has another sampling.
     """
     header = read_header(path, channel)
     read_signal(path.parent, header)
     places, symbols = read_annotations(path.parent, header)
     if frequency is not None and header.frequency != frequency:
         raise UserError(
-            f"{path.parent}: record {header.name} is sampled at {header.frequency:g} Hz; {frequency} Hz is needed"
+            f"{path.parent}: record {header.name} is sampled at {header.frequency:g} Hz; "
+            f"{frequency} Hz is needed"
         )
     is_beat = np.isin(symbols, list(BEATS | set(positive)))
     return Record(header, places[is_beat], np.isin(symbols[is_beat], positive))
 
 
 def read_signal(folder: Path, header: Header) -> np.ndarray:
-    """The signal of a record, int16 in counts of 1/200 of its unit with the baseline removed.
+    """Reads the signal of a record: int16 [length], in 1/200 of its unit, without the baseline.
 
     Raises:
-        UserError: as `read_counts` has it, or a value does not fit.
+        UserError: `read_counts` raises it, or a value does not fit into int16.
     """
     counts = np.round(
         (read_counts(folder, header) - header.baseline) * (COUNTS_PER_MV / header.gain)
@@ -175,14 +204,15 @@ def read_signal(folder: Path, header: Header) -> np.ndarray:
     if len(wrong):
         value, most = counts[wrong[0]] / COUNTS_PER_MV, COUNTS.max / COUNTS_PER_MV
         raise UserError(
-            f"{folder}: record {header.name}: signal {header.channel} is {value:g} of its unit at sample {wrong[0]} "
-            f"(counted from 0); up to {most:.0f} can be kept, in steps of 1/{COUNTS_PER_MV}: choose another signal"
+            f"{folder}: record {header.name}: signal {header.channel} is {value:g} of its unit at "
+            f"sample {wrong[0]} (counted from 0); up to {most:.0f} can be kept, in steps of "
+            f"1/{COUNTS_PER_MV}: choose another signal"
         )
     return counts.astype(np.int16)
 
 
-def parts_of(records: list[Record]) -> tuple[list[Part], list[Part]]:
-    """What every record gives to training and to evaluation."""
+def parts_of(records: list[Record]) -> tuple[list[RecordPart], list[RecordPart]]:
+    """Returns the parts of all records for training, and those for evaluation."""
     for_training, held_out = [], []
     for record in records:
         duration = record.header.length
@@ -191,7 +221,7 @@ def parts_of(records: list[Record]) -> tuple[list[Part], list[Part]]:
             *(int(share * duration) for stretch in HELD_OUT for share in stretch),
             duration,
         ]
-        parts = [Part(record, start, end) for start, end in zip(boundaries, boundaries[1:])]
+        parts = [RecordPart(record, start, end) for start, end in zip(boundaries, boundaries[1:])]
         for_training += parts[::2]
         held_out += parts[1::2]
     return for_training, held_out
@@ -201,15 +231,15 @@ def _usual(spec: Spec) -> str:
     return "beats" if spec.size == "small" else "strips"
 
 
-def _beat_windows(part: Part, length: int) -> Iterator[tuple[int, int]]:
-    """(start, label) of every beat with its R wave in the middle; label 1 is a positive one."""
+def _beat_windows(part: RecordPart, length: int) -> Iterator[tuple[int, int]]:
+    """Yields (start, label) of every beat, with its R wave in the middle; a positive one has 1."""
     starts = part.record.beats - length // 2
     inside = (starts >= part.start) & (starts + length <= part.end)
     return zip(starts[inside], part.record.positive[inside].astype(int))
 
 
-def _strip_windows(part: Part, length: int) -> Iterator[tuple[int, int]]:
-    """(start, label) of strips with at least three positive beats, or with none."""
+def _strip_windows(part: RecordPart, length: int) -> Iterator[tuple[int, int]]:
+    """Yields (start, label) of strips: 1 with at least three positive beats, 0 without any."""
     positive = part.record.beats[part.record.positive]
     for start in range(part.start, part.end - length + 1, min(length, STRIP_HOP)):
         count = np.sum((positive >= start) & (positive < start + length))

@@ -1,4 +1,4 @@
-"""One pass over samples: what there is, and whether it can be trained on."""
+"""One pass over samples: finds what there is, and whether a network can be trained on it."""
 
 from __future__ import annotations
 
@@ -8,24 +8,37 @@ from typing import BinaryIO
 
 import numpy as np
 
-from bench.data.formats.chunk import LABEL, LENGTH, Chunk, Unreadable
+from bench.data.formats.chunk import MAX_LABEL_CHARACTERS, MAX_LENGTH, Chunk, Unreadable
 
-CLASSES = 1000
-"""Different labels, at most: more are no classes."""
+MAX_CLASSES = 1000
+"""Largest number of different labels: more are not the names of classes."""
 
 COUNTS = np.iinfo(np.int16)
-EXAMPLES = 256
-"""Samples that are kept to be looked at, at most, with equal chances for all (Vitter 1985, ACM TOMS 11:37, algorithm R)."""
+MAX_EXAMPLES = 256
+"""Largest number of samples that are kept as examples. Every sample has the same chance.
+
+Source: Vitter 1985, ACM TOMS 11:37, algorithm R.
+"""
 
 EXAMPLES_BYTES = 2**26
-"""Of them, unless two take more."""
+"""Largest size of all examples together, unless two take more."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What was found. `classes` are the labels in their order, and `balance` how many samples have each; `low` and `high` are the
-    range of the values, which are all whole numbers if `whole`; `duplicates` samples are equal to an earlier one, `constant`
-    ones hold one value; `examples` float32 [2 to 256, length]; `labels` int64 [samples] are places in `classes`."""
+    """What a pass over samples found.
+
+    Attributes:
+        length: the number of values in a sample.
+        classes: the different labels, sorted.
+        balance: the number of samples of each class.
+        low, high: the smallest and the largest value.
+        whole: whether all values are whole numbers.
+        duplicates: the number of samples that are equal to an earlier one.
+        constant: the number of samples whose values are all equal.
+        examples: float32 [2 to 256, length], drawn at random.
+        labels: int64 [samples], the number of each sample's class in `classes`.
+    """
 
     length: int
     classes: list[str]
@@ -40,7 +53,7 @@ class Scan:
 
     @property
     def values(self) -> str:
-        """The type in which the values are stored: int16 if they fit, which is half the size."""
+        """Type in which the values are stored: int16 if they fit, which takes half the size."""
         return (
             "int16"
             if self.whole and COUNTS.min <= self.low and self.high <= COUNTS.max
@@ -53,24 +66,32 @@ def scan(
     rows: BinaryIO | None = None,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Scan:
-    """Looks at all samples, and writes their values as float32 to `rows`.
+    """Looks at all samples, and writes their values to `rows` as float32.
+
+    `on_progress` is told the share of the file that is done.
 
     Raises:
-        Unreadable: they differ in length, hold a value that is no number, or do not belong to two classes or more.
+        Unreadable: the samples differ in length, hold a value that is no number, or belong to fewer
+            than two classes.
     """
     generator = np.random.default_rng(0)
     names: dict[str, int] = {}
-    labels, digests, examples = [], [], []
+    labels: list[np.ndarray] = []
+    digests: list[np.ndarray] = []
+    examples: list[np.ndarray] = []
     length, count, constant, whole, low, high = 0, 0, 0, True, np.inf, -np.inf
     for chunk in chunks:
         signal = chunk.signal
         if count == 0:
             length = signal.shape[1]
-            if not 1 <= length <= LENGTH:
-                raise Unreadable(f"has samples of {length:,} values; 1 to {LENGTH:,} can be read")
+            if not 1 <= length <= MAX_LENGTH:
+                raise Unreadable(
+                    f"has samples of {length:,} values; 1 to {MAX_LENGTH:,} can be read"
+                )
         if signal.shape[1] != length:
             raise Unreadable(
-                f"has samples of {length} and of {signal.shape[1]} values; all must be of one length"
+                f"has samples of {length} and of {signal.shape[1]} values; "
+                "all must be of one length"
             )
         narrow = _as_float32(signal, count)
         labels.append(_places(chunk.labels, names, count))
@@ -111,34 +132,35 @@ def _as_float32(signal: np.ndarray, before: int) -> np.ndarray:
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
         raise Unreadable(
-            f"has {signal[row, column]} as value {column} of sample {before + row} (counted from 0): missing, or no number "
-            "that fits into float32"
+            f"has {signal[row, column]} as value {column} of sample {before + row} "
+            "(counted from 0): missing, or no number that fits into float32"
         )
     return narrow
 
 
 def _places(labels: np.ndarray, names: dict[str, int], before: int) -> np.ndarray:
-    """Labels as places in `names`, to which new ones are added."""
+    """Returns labels as numbers by `names`, to which it adds new labels."""
     found = np.empty(len(labels), np.int64)
     for row, label in enumerate(labels):
         name = _name(label)
         if not name:
             raise Unreadable(f"has no label for sample {before + row} (counted from 0)")
-        if len(name) > LABEL:
+        if len(name) > MAX_LABEL_CHARACTERS:
             raise Unreadable(
-                f"has a label of {len(name):,} characters for sample {before + row} (counted from 0); {LABEL:,} at "
-                "most can be read"
+                f"has a label of {len(name):,} characters for sample {before + row} "
+                f"(counted from 0); {MAX_LABEL_CHARACTERS:,} at most can be read"
             )
         found[row] = names.setdefault(name, len(names))
-        if len(names) > CLASSES:
+        if len(names) > MAX_CLASSES:
             raise Unreadable(
-                f"has more than {CLASSES:,} different labels, such as {name[:40]!r}; are they classes?"
+                f"has more than {MAX_CLASSES:,} different labels, such as {name[:40]!r}; "
+                "are they classes?"
             )
     return found
 
 
 def _name(label) -> str:
-    """A label as text, which no other has: integers and texts as they are, of floats 1.0 is `1`."""
+    """Returns a label as text, different for different labels; the float 1.0 is `1`."""
     if isinstance(label, bytes):
         return label.decode(errors="backslashreplace")
     if isinstance(label, (bool, np.bool_)):
@@ -151,7 +173,7 @@ def _name(label) -> str:
 
 
 def _in_order(names: list[str]) -> list[str]:
-    """By number, if they are numbers."""
+    """Sorts labels, by number if all of them are numbers."""
     try:
         numbers = {name: float(name) for name in names}
     except ValueError:
@@ -164,7 +186,7 @@ def _in_order(names: list[str]) -> list[str]:
 
 
 def _keep(examples: list, rows: np.ndarray, before: int, generator: np.random.Generator) -> None:
-    most = max(2, min(EXAMPLES, EXAMPLES_BYTES // rows[0].nbytes))
+    most = max(2, min(MAX_EXAMPLES, EXAMPLES_BYTES // rows[0].nbytes))
     for number, row in enumerate(rows, start=before):
         place = number if number < most else generator.integers(0, number + 1)
         if number < most:

@@ -1,7 +1,7 @@
 """The files of a split: shards of TFRecords, each drawn and written by a process of its own.
 
-A shard counts as made once its side file is there, an `.npz` of its labels, its SHA-256 and, of the first of the training
-split, the signal of its first batch.
+A shard is complete once its summary file exists. This is an `.npz` with the shard's labels, its
+SHA-256 and, for the first shard of the training split, the signal of the first batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.task import BATCH_SIZE
 
 @dataclass(frozen=True)
 class Shard:
-    """Samples `start` to `stop` of a split, in the file `name`."""
+    """Samples `start` to `stop` (excluded) of a split, in the file `name`."""
 
     split: str
     start: int
@@ -31,15 +31,21 @@ class Shard:
 
 @dataclass(frozen=True)
 class ShardSummary:
-    """What is remembered of a shard: `labels` int64 [samples], and the signal of up to a batch of first samples, `head`."""
+    """Summary of a shard.
+
+    Attributes:
+        labels: int64 [samples].
+        first_batch: signal [up to a batch, length] of the first training shard; else [0, length].
+        sha256: of the shard's file.
+    """
 
     labels: np.ndarray
-    head: np.ndarray
+    first_batch: np.ndarray
     sha256: str
 
 
 def shards_of(spec: Spec, sizes: dict[str, int]) -> list[Shard]:
-    """All shards of a dataset of so many samples by split."""
+    """Returns all shards of a dataset; `sizes` are its numbers of samples by split."""
     shards = []
     for split in SPLITS:
         starts = range(0, sizes[split], spec.shard_samples)
@@ -56,38 +62,38 @@ def shards_of(spec: Spec, sizes: dict[str, int]) -> list[Shard]:
 
 
 def write_shard(source: Source, spec: Spec, shard: Shard, folder: Path) -> None:
-    """Draws and writes one shard, whole or not at all. Needs TensorFlow.
+    """Draws and writes a shard and its summary, both completely or not at all. Needs TensorFlow.
 
     Raises:
         OSError: the folder cannot be written.
     """
     samples = source.draw(spec, shard.split, shard.start, shard.stop)
-    head = samples.signal[: BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
-    scratch, side = folder / f"{shard.name}.part", folder / f"{shard_summary_name(shard)}.part"
+    first = samples.signal[: BATCH_SIZE if shard.split == "train" and shard.start == 0 else 0]
+    scratch, summary = folder / f"{shard.name}.part", folder / f"{shard_summary_name(shard)}.part"
     try:
         write_tfrecords(scratch, samples, shard.start)
-        with side.open("wb") as file:
-            np.savez(file, labels=samples.labels, head=head, sha256=np.array(sha256(scratch)))
-        for written, name in ((scratch, shard.name), (side, shard_summary_name(shard))):
+        with summary.open("wb") as file:
+            np.savez(file, labels=samples.labels, head=first, sha256=np.array(sha256(scratch)))
+        for written, name in ((scratch, shard.name), (summary, shard_summary_name(shard))):
             sync(written)
             written.replace(folder / name)
         sync(folder)
     except BaseException:
-        for broken in (scratch, side):
+        for broken in (scratch, summary):
             broken.unlink(missing_ok=True)
         raise
 
 
 def shard_summary_name(shard: Shard) -> str:
-    """Name of a shard's side file."""
+    """Returns the name of a shard's summary file."""
     return f"{shard.name}.npz"
 
 
 def read_shard_summary(folder: Path, shard: Shard) -> ShardSummary:
-    """The side file of a shard that was made.
+    """Reads the summary of a shard.
 
     Raises:
-        OSError, ValueError, KeyError: there is none, or it is damaged.
+        OSError, ValueError, KeyError: there is no summary file, or it is damaged.
     """
     try:
         with np.load(folder / shard_summary_name(shard), allow_pickle=False) as arrays:
@@ -97,9 +103,16 @@ def read_shard_summary(folder: Path, shard: Shard) -> ShardSummary:
 
 
 def write_tfrecords(path: Path, samples: Samples, start: int = 0) -> None:
-    """One example a sample: `signal` as little-endian bytes (int16 is half the size and 30 times faster to write than a float
-    list), `label`, and `index`, the sample's place in its split, of which the first is `start`."""
-    import tensorflow as tf  # takes seconds, and a cached dataset does not need it
+    """Writes one `tf.train.Example` per sample.
+
+    Its features are `signal` as little-endian bytes, `label`, and `index`, the sample's place in
+    its split; the first sample has the place `start`. Bytes of int16 take half the size of a list
+    of floats, and are written 30 times faster.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    import tensorflow as tf  # it takes seconds to import, and a cached dataset does not need it
 
     def integer(value):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
@@ -126,7 +139,7 @@ def write_tfrecords(path: Path, samples: Samples, start: int = 0) -> None:
 
 
 def sha256(path: Path) -> str:
-    """Of a file, in hexadecimal."""
+    """Returns the SHA-256 of a file, in hexadecimal digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

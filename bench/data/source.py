@@ -1,4 +1,4 @@
-"""What every source of samples offers, and the two datasets asked of it."""
+"""What every source of samples offers, and the two datasets that are made of it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,21 @@ COUNTS_PER_MV = 200
 SPLITS = ("train", "evaluation")
 
 SHARD_BYTES = 2**27
-"""Of one file: large enough to be read at the disk's speed, small enough to be drawn in memory."""
+"""Largest size of a file: it is read at the disk's speed, and its samples fit into memory."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A dataset to be made: values a sample, of type int16 or float32, and how many samples for training and evaluation."""
+    """A dataset to be made.
+
+    Attributes:
+        name: its name.
+        length: the number of values in a sample.
+        train, evaluation: the number of samples of each split.
+        classes: the number of classes.
+        values: the type of the values on disk, int16 or float32.
+        shard_bytes: the largest size of a file.
+    """
 
     name: str
     length: int
@@ -33,22 +42,22 @@ class Spec:
 
     @property
     def row_bytes(self) -> int:
-        """Of one sample's values on disk."""
+        """Size of one sample's values on disk."""
         return self.length * np.dtype(self.values).itemsize
 
     @property
     def shard_samples(self) -> int:
-        """Samples in a whole shard."""
+        """Number of samples in a full shard."""
         return max(1, self.shard_bytes // self.row_bytes)
 
     @property
     def size(self) -> str:
-        """Which of `DATASETS` it is more like: for how long to train and to measure."""
+        """Which of `DATASETS` it resembles: this decides how long to train and to measure."""
         return "small" if self.length < LONG else "large"
 
 
 LONG = 10_000
-"""Values a sample."""
+"""Number of values from which on a sample counts as `large`."""
 
 DATASETS = {
     "small": Spec("small", length=130, train=4000, evaluation=1000),
@@ -64,48 +73,58 @@ QUICK_EPOCHS = {"small": 3, "large": 3}
 
 @dataclass(frozen=True)
 class Samples:
-    """`signal` int16 or float32 [samples, length], of ours in counts; `labels` int64 [samples], of ours 1 = with premature
-    ventricular beats."""
+    """Samples and their labels.
+
+    Attributes:
+        signal: int16 or float32 [samples, length]; that of an ECG is in counts.
+        labels: int64 [samples]; for an ECG, 1 = with premature ventricular beats.
+    """
 
     signal: np.ndarray
     labels: np.ndarray
 
 
 class Source(Protocol):
-    """Draws the samples of a dataset, the same for the same fingerprint."""
+    """Draws the samples of a dataset, the same samples for the same parameters."""
 
     @property
     def name(self) -> str:
         """Where the samples come from, in words."""
 
-    def fingerprint(self, spec: Spec) -> dict:
-        """All that decides what `draw` returns, as JSON values."""
+    def dataset_parameters(self, spec: Spec) -> dict:
+        """Returns all that decides what `draw` returns, as JSON values.
+
+        Their hash is part of the name under which the dataset is cached.
+        """
 
     def sizes(self, spec: Spec) -> dict[str, int]:
-        """How many samples there are of each split: as many as the spec asks for, or as there can be.
+        """Returns the number of samples of each split: what the spec asks for, or what there is.
 
         Raises:
             UserError: the samples cannot be drawn; the message says why.
         """
 
     def draw(self, spec: Spec, split: str, start: int, stop: int) -> Samples:
-        """Samples `start` to `stop` of a split, which is in random order: one shard, in a process of its own."""
+        """Returns samples `start` to `stop` of a split, which is in random order.
+
+        They are one shard. Every shard is drawn in a process of its own.
+        """
 
 
 def at_most(spec: Spec, limit: Spec) -> Spec:
-    """A dataset of no more samples than another."""
+    """Returns `spec` with at most as many samples in each split as `limit` has."""
     return replace(
         spec, train=min(spec.train, limit.train), evaluation=min(spec.evaluation, limit.evaluation)
     )
 
 
 def shuffled(signal: np.ndarray, labels: np.ndarray, generator: np.random.Generator) -> Samples:
-    """Samples in random order, checked for the range of int16."""
+    """Returns samples in random order, as int16 counts."""
     order = generator.permutation(len(labels))
     return Samples(as_counts(signal)[order], labels.astype(np.int64)[order])
 
 
 def as_counts(signal: np.ndarray) -> np.ndarray:
-    """int16, clipped to its range."""
+    """Returns a signal as int16, clipped to the range of that type."""
     limits = np.iinfo(np.int16)
     return np.clip(signal, limits.min, limits.max).astype(np.int16)

@@ -1,9 +1,12 @@
-"""Datasets on disk: TFRecords in a cache folder, named by the hash of their fingerprint, checked whenever they are used.
+"""Datasets on disk: TFRecords in a cache folder, which are checked whenever they are used.
 
-A folder of the cache holds `train-N-of-M.tfrecord`, `evaluation-N-of-M.tfrecord`, `arrays.npz` (the evaluation labels, and the
-first batch of the training split as the probe) and `manifest.json`, which records the fingerprint, the counts and the SHA-256 of
-each file. It is made beside its place and renamed into it, so a folder that exists is whole; what has been made of one that
-is not stays, and the next attempt goes on from there.
+The name of a dataset's folder ends with the hash of all its parameters. The folder holds
+`train-N-of-M.tfrecord`, `evaluation-N-of-M.tfrecord`, `arrays.npz` and `manifest.json`. The arrays
+are the labels for evaluation and the probe, which is the first batch for training. The manifest has
+the parameters, the numbers of samples, and the SHA-256 of each file.
+
+A folder is made under another name and then renamed, so a folder that exists is complete. Shards of
+an incomplete one are kept, and the next attempt goes on from there.
 """
 
 from __future__ import annotations
@@ -39,40 +42,40 @@ FORMAT = 2
 
 
 def cache_folder() -> Path:
-    """Where datasets are kept between runs."""
+    """Returns the folder in which datasets are kept between runs."""
     return platformdirs.user_cache_path("tf-port-bench")
 
 
 def folder_of(source: Source, spec: Spec) -> Path:
-    """The cache folder of a dataset, which may not exist yet."""
+    """Returns the folder of a dataset in the cache, which may not exist yet."""
     return cache_folder() / f"{spec.name}-{source.name}-{_digest(source, spec)}"
 
 
 def open_dataset(source: Source, spec: Spec) -> Dataset | None:
-    """The cached dataset, or None if there is none or its files are not what the manifest says."""
+    """Returns the cached dataset, or None if it is missing or its files do not fit the manifest."""
     folder = folder_of(source, spec)
     try:
         manifest = json.loads((folder / "manifest.json").read_text())
         with ThreadPoolExecutor() as pool:
-            if list(pool.map(lambda name: sha256(folder / name), manifest["sha256"])) != list(
-                manifest["sha256"].values()
-            ):
+            found = pool.map(lambda name: sha256(folder / name), manifest["sha256"])
+            if list(found) != list(manifest["sha256"].values()):
                 return None
         arrays = np.load(folder / "arrays.npz", allow_pickle=False)
-        splits = [
+        train, evaluation = (
             Split(
                 [str(folder / name) for name in manifest["files"][split]],
                 manifest["samples"][split],
             )
             for split in SPLITS
-        ]
+        )
         return Dataset(
             spec.name,
             spec.length,
             spec.classes,
             spec.values,
             _digest(source, spec),
-            *splits,
+            train,
+            evaluation,
             arrays["evaluation_labels"],
             Batch(arrays["probe_signal"].astype(np.float32), arrays["probe_labels"]),
         )
@@ -83,8 +86,11 @@ def open_dataset(source: Source, spec: Spec) -> Dataset | None:
 def make_dataset(
     source: Source, spec: Spec, on_progress: Callable[[float], None] = lambda share: None
 ) -> Dataset:
-    """The dataset, drawn and written now, in place of a damaged one that is there, unless another process has made it meanwhile;
-    its shards in processes of their own, one a core. `on_progress` is told the share that is done.
+    """Draws and writes a dataset, and returns it.
+
+    It replaces a damaged one. If another process has made the dataset in the meantime, it returns
+    that one. Every shard is written by a process of its own, as many at a time as there are cores.
+    `on_progress` is told the share that is done.
 
     Raises:
         UserError: the samples cannot be drawn or the cache folder cannot be written.
@@ -97,7 +103,7 @@ def make_dataset(
             _check_space(sum(sizes.values()) * spec.row_bytes, making)
             shards = shards_of(spec, sizes)
             _write_shards(source, spec, shards, making, on_progress)
-            _complete(making, _fingerprint(source, spec), shards)
+            _complete(making, _parameters(source, spec), shards)
             if folder.exists():
                 shutil.rmtree(folder)
             making.rename(folder)
@@ -113,7 +119,10 @@ def make_dataset(
 
 @contextmanager
 def cache_lock() -> Iterator[Path]:
-    """The cache folder, in which one process at a time makes something: who has waited looks again whether it is there."""
+    """Returns the cache folder, in which one process at a time may write for the time of the block.
+
+    Another process may have waited for the lock: it has to look again what the cache holds.
+    """
     cache_folder().mkdir(parents=True, exist_ok=True)
     cache = os.open(cache_folder(), os.O_RDONLY)
     try:
@@ -125,7 +134,7 @@ def cache_lock() -> Iterator[Path]:
 
 @contextmanager
 def _making(folder: Path) -> Iterator[Path]:
-    """The folder in which a dataset is made. It stays if it holds whole shards."""
+    """Returns the folder in which a dataset is made; it is kept if it holds complete shards."""
     making = folder.parent / f".{folder.name}"
     try:
         making.mkdir(exist_ok=True)
@@ -140,8 +149,9 @@ def _check_space(needed: int, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed - made > free:
         raise UserError(
-            f"cannot write the dataset to {folder.parent}: it takes {needed / 2**20:,.1f} MiB, and {free / 2**20:,.1f} MiB "
-            "are free; the environment variable XDG_CACHE_HOME names another place"
+            f"cannot write the dataset to {folder.parent}: it takes {needed / 2**20:,.1f} MiB, "
+            f"and {free / 2**20:,.1f} MiB are free; "
+            "the environment variable XDG_CACHE_HOME names another place"
         )
 
 
@@ -152,13 +162,10 @@ def _write_shards(
     folder: Path,
     on_progress: Callable[[float], None],
 ) -> None:
-    missing = [shard for shard in shards if not _is_whole(folder, shard)]
+    missing = [shard for shard in shards if not _is_complete(folder, shard)]
     done = len(shards) - len(missing)
-    with (
-        with_forkserver(),
-        ThreadPoolExecutor(os.cpu_count()) as pool,
-    ):  # each thread waits for a process
-        jobs = [
+    with with_forkserver(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        jobs = [  # each thread waits for a process
             pool.submit(call_in_child, write_shard, source, spec, shard, folder)
             for shard in missing
         ]
@@ -172,27 +179,27 @@ def _write_shards(
             raise
 
 
-def _is_whole(folder: Path, shard: Shard) -> bool:
-    """Whether an earlier attempt made it."""
+def _is_complete(folder: Path, shard: Shard) -> bool:
+    """Returns whether an earlier attempt has made a shard."""
     try:
         return read_shard_summary(folder, shard).sha256 == sha256(folder / shard.name)
     except (OSError, ValueError, KeyError):
         return False
 
 
-def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
-    """Puts together what lies beside the shards, and writes the manifest last."""
-    sides = {shard: read_shard_summary(folder, shard) for shard in shards}
-    first = next(side for shard, side in sides.items() if shard.split == "train")
+def _complete(folder: Path, parameters: dict, shards: list[Shard]) -> None:
+    """Writes the arrays, from the summaries of the shards, and the manifest."""
+    summaries = {shard: read_shard_summary(folder, shard) for shard in shards}
+    first = next(summary for shard, summary in summaries.items() if shard.split == "train")
     np.savez(
         folder / "arrays.npz",
         evaluation_labels=np.concatenate(
-            [side.labels for shard, side in sides.items() if shard.split == "evaluation"]
+            [summary.labels for shard, summary in summaries.items() if shard.split == "evaluation"]
         ),
-        probe_signal=first.head,
-        probe_labels=first.labels[: len(first.head)],
+        probe_signal=first.first_batch,
+        probe_labels=first.labels[: len(first.first_batch)],
     )
-    for path in folder.iterdir():  # of an attempt that was killed
+    for path in folder.iterdir():  # an attempt that was killed may have left files
         if path.name not in {
             "arrays.npz",
             *(shard.name for shard in shards),
@@ -200,9 +207,11 @@ def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
         }:
             path.unlink()
     manifest = {
-        "fingerprint": fingerprint,
+        "fingerprint": parameters,
         "samples": {
-            split: sum(len(side.labels) for shard, side in sides.items() if shard.split == split)
+            split: sum(
+                len(summary.labels) for shard, summary in summaries.items() if shard.split == split
+            )
             for split in SPLITS
         },
         "files": {
@@ -210,7 +219,7 @@ def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
         },
         "sha256": {
             "arrays.npz": sha256(folder / "arrays.npz"),
-            **{shard.name: side.sha256 for shard, side in sides.items()},
+            **{shard.name: summary.sha256 for shard, summary in summaries.items()},
         },
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
@@ -218,7 +227,8 @@ def _complete(folder: Path, fingerprint: dict, shards: list[Shard]) -> None:
         (folder / shard_summary_name(shard)).unlink()
 
 
-def _fingerprint(source: Source, spec: Spec) -> dict:
+def _parameters(source: Source, spec: Spec) -> dict:
+    """Returns all that decides which files a dataset has."""
     return {
         "format": FORMAT,
         "name": spec.name,
@@ -228,11 +238,10 @@ def _fingerprint(source: Source, spec: Spec) -> dict:
         "classes": spec.classes,
         "values": spec.values,
         "shard_bytes": spec.shard_bytes,
-        **source.fingerprint(spec),
+        **source.dataset_parameters(spec),
     }
 
 
 def _digest(source: Source, spec: Spec) -> str:
-    return hashlib.sha256(
-        json.dumps(_fingerprint(source, spec), sort_keys=True).encode()
-    ).hexdigest()[:16]
+    parameters = json.dumps(_parameters(source, spec), sort_keys=True)
+    return hashlib.sha256(parameters.encode()).hexdigest()[:16]

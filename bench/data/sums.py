@@ -1,6 +1,7 @@
 """Checksums that come with data: the only protection that headers, annotations and CSV files have.
 
-Source: PhysioNet puts `SHA256SUMS.txt` beside every database; `sha256sum` writes and checks the same format.
+Source: PhysioNet puts `SHA256SUMS.txt` beside every database. `sha256sum` writes and checks the
+same format.
 """
 
 from __future__ import annotations
@@ -13,23 +14,31 @@ from bench.data.shards import sha256
 from bench.task import UserError
 
 NAMES = ("SHA256SUMS.txt", "SHA256SUMS", "sha256sums.txt")
-BYTES = 2**24
+"""Names of a file of checksums."""
 
+MAX_BYTES = 2**24
+"""Largest size of a file of checksums."""
 
-UNPROTECTED = "no SHA256SUMS.txt beside it: damage that leaves the format whole, such as another digit, cannot be noticed"
+UNPROTECTED = (
+    "no SHA256SUMS.txt beside it: damage that leaves the format whole, such as another digit, "
+    "cannot be noticed"
+)
+"""What a user is told about data without checksums."""
 
 
 def sums_file(data: Path) -> Path | None:
-    """The file of checksums in a folder, or beside a file, if there is one."""
+    """Returns the file of checksums in a folder, or beside a file; None if there is none."""
     folder = data if data.is_dir() else data.parent
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
 def check_sums(data: Path, paths: Iterable[Path]) -> None:
-    """Those of the files for which there is a checksum in `data`, a folder, or beside it are what they were when it was made.
+    """Checks the files `paths` against the checksums in the folder, or beside the file, `data`.
+
+    Files without a checksum are not checked.
 
     Raises:
-        UserError: one is not, or the file of checksums is none.
+        UserError: a file has another checksum, or the file of checksums is damaged.
     """
     path = sums_file(data)
     if path is None:
@@ -43,12 +52,12 @@ def check_sums(data: Path, paths: Iterable[Path]) -> None:
 
 
 def folder_digest(folder: Path, suffixes: set[str]) -> str:
-    """SHA-256 over the names and the contents of the files with such suffixes."""
+    """Returns the SHA-256 over names and contents of a folder's files with one of `suffixes`."""
     return files_digest(path for path in folder.iterdir() if path.suffix in suffixes)
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """SHA-256 over the names and the contents of files."""
+    """Returns the SHA-256 over names and contents of files."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(path.name.encode() + b"\0" + bytes.fromhex(sha256(path)))
@@ -56,8 +65,9 @@ def files_digest(paths: Iterable[Path]) -> str:
 
 
 def _read(path: Path) -> dict[str, str]:
-    if path.stat().st_size > BYTES:
-        raise UserError(f"{path} is larger than {BYTES // 2**20} MiB, and no file of checksums")
+    """Returns the checksums by the names of their files."""
+    if path.stat().st_size > MAX_BYTES:
+        raise UserError(f"{path} is larger than {MAX_BYTES // 2**20} MiB, and no file of checksums")
     sums = {}
     for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1):
         digest, _, name = line.strip().partition(" ")

@@ -1,8 +1,9 @@
-"""Data of one's own: a file or a folder in a format that people have, as a source of samples.
+"""A source of samples: a user's file, or a folder, in one of the formats of `bench.data.formats`.
 
-It is read once, from beginning to end: into a folder of the cache, named by its SHA-256 and by what is read of it, that holds
-the values as rows of float32, in which samples can be drawn in any order, the labels, and what the scan found. The SHA-256 of
-rows and labels is checked whenever they are used.
+The file is read once, from beginning to end, into a folder of the cache. This holds the values as
+rows of float32, from which samples can be drawn in any order, the labels, and what the scan found.
+The folder's name is a hash of the file and of the names that are read in it. The SHA-256 of rows
+and labels is checked whenever they are used.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -38,12 +40,15 @@ VERSION = 2
 """To be raised when the same file gives other samples."""
 
 ARRAYS = ("rows.f32", "labels.npy")
-"""What is kept of a file beside what the scan found."""
+"""Files of the cache's folder, beside `scan.json`."""
 
 
 @dataclass(frozen=True)
 class UserFile:
-    """A file of samples, or a folder of TFRecords; `signal` and `label` are names in it, None the usual ones."""
+    """A file of samples, or a folder of TFRecords.
+
+    `signal` and `label` are names in it, such as those of columns; None takes a usual name.
+    """
 
     path: Path
     signal: str | None = None
@@ -51,50 +56,53 @@ class UserFile:
 
     @property
     def name(self) -> str:
-        """Of its format."""
+        """Name of its format."""
         return "tfrecords" if self.path.is_dir() else self.path.suffix.lower().lstrip(".")
 
     def chunks(self) -> Iterator[Chunk]:
-        """Its samples, piece by piece.
+        """Reads its samples, chunk by chunk.
 
         Raises:
-            Unreadable: as its format has it.
+            Unreadable: it is damaged, or holds something else.
         """
         module = tfrecords if self.path.is_dir() else FORMATS[self.path.suffix.lower()]
         return module.read(self.path, self.signal, self.label)
 
     def files(self) -> list[Path]:
-        """What is read."""
+        """Returns the files that are read."""
         return tfrecords.files_of(self.path) if self.path.is_dir() else [self.path]
 
 
 def check_file(own: UserFile) -> None:
-    """The file is there, of a known format, and what its checksums say.
+    """Checks that a file exists, has a known format, and agrees with its checksums.
 
     Raises:
-        UserError: it is not.
+        UserError: it does not.
     """
     if not own.path.exists():
         raise UserError(f"--data {own.path}: there is no such file or folder")
     if own.path.is_dir() and not own.files():
         raise UserError(
-            f"--data {own.path}: there is neither a WFDB record (.hea) nor a TFRecord file (.tfrecord) in it"
+            f"--data {own.path}: there is neither a WFDB record (.hea) nor a TFRecord file "
+            "(.tfrecord) in it"
         )
     if not own.path.is_dir() and own.path.suffix.lower() not in FORMATS:
         raise UserError(
-            f"--data {own.path}: {own.path.suffix or 'no suffix'} is no known format; known are {', '.join(FORMATS)}, and "
-            "folders of TFRecords or of WFDB records"
+            f"--data {own.path}: {own.path.suffix or 'no suffix'} is no known format; known are "
+            f"{', '.join(FORMATS)}, and folders of TFRecords or of WFDB records"
         )
     check_sums(own.path, own.files())
 
 
 def scan_file(
-    own: UserFile, on_progress: Callable[[float], None] = lambda share: None, rows=None
+    own: UserFile,
+    on_progress: Callable[[float], None] = lambda share: None,
+    rows: BinaryIO | None = None,
 ) -> Scan:
-    """What a file holds; see `bench.data.scan.scan`.
+    """Returns what a file holds; see `bench.data.scan.scan`.
 
     Raises:
-        UserError: it cannot be used; the message says why.
+        UserError: the file cannot be used; the message says why.
     """
     check_file(own)
     try:
@@ -104,13 +112,13 @@ def scan_file(
 
 
 class UserData:
-    """The samples of a file, of every class the same share for evaluation, in random order."""
+    """The samples of a user's file in random order, split by the same share of every class."""
 
     def __init__(self, own: UserFile, on_progress: Callable[[float], None] = lambda share: None):
-        """Reads the file, unless the same one has been read before.
+        """Reads the file, unless the same file has been read before.
 
         Raises:
-            UserError: it cannot be used; the message says why.
+            UserError: the file cannot be used; the message says why.
         """
         check_file(own)
         self.name = own.name
@@ -122,17 +130,19 @@ class UserData:
             found = self._found() or self._read(own, on_progress)
         except OSError as error:
             raise UserError(
-                f"cannot write the rows of {own.path} to {self.folder.parent}: {error.strerror or error}"
+                f"cannot write the rows of {own.path} to {self.folder.parent}: "
+                f"{error.strerror or error}"
             ) from error
         self.classes, self.balance = found["classes"], found["balance"]
         for name, samples in zip(self.classes, self.balance):
             if samples < 2:
                 raise UserError(
-                    f"--data {own.path} has a single sample of class {name!r}; two are needed, one for evaluation"
+                    f"--data {own.path} has a single sample of class {name!r}; two are needed, "
+                    "one for evaluation"
                 )
         self.spec = self._spec(_slug(own.path.stem) or "data", found["length"], found["values"])
 
-    def fingerprint(self, spec: Spec) -> dict:
+    def dataset_parameters(self, spec: Spec) -> dict:
         return {
             "source": self.name,
             "version": VERSION,
@@ -160,7 +170,7 @@ class UserData:
         )
 
     def _found(self) -> dict | None:
-        """What was found when the file was read, or None if it was not, or if what is left of that is damaged."""
+        """Returns what an earlier scan found; None if there was none, or its files are damaged."""
         try:
             found = json.loads((self.folder / "scan.json").read_text())
             return (
@@ -175,7 +185,7 @@ class UserData:
         with cache_lock() as cache:
             found = self._found()  # another process may have read it while this one waited
             if found is None:
-                for left in cache.glob(".rows-*"):  # by a process that was killed
+                for left in cache.glob(".rows-*"):  # a process that was killed left it
                     shutil.rmtree(left, ignore_errors=True)
                 with tempfile.TemporaryDirectory(prefix=".rows-", dir=cache) as scratch:
                     made = Path(scratch, "made")
@@ -188,7 +198,7 @@ class UserData:
 
 
 def _write(own: UserFile, folder: Path, on_progress: Callable[[float], None]) -> dict:
-    """Writes rows, labels and what was found, which it returns."""
+    """Writes rows, labels and what the scan found, and returns this."""
     with (folder / "rows.f32").open("wb") as rows:
         scanned = scan_file(own, on_progress, rows)
     np.save(folder / "labels.npy", scanned.labels, allow_pickle=False)
@@ -206,12 +216,15 @@ def _write(own: UserFile, folder: Path, on_progress: Callable[[float], None]) ->
 
 
 def held_out(samples: int) -> int:
-    """Of so many samples of one class, those for evaluation: at least one, and not all."""
+    """Returns how many of a class's samples are for evaluation: at least one, and not all."""
     return max(1, round(EVALUATION * samples))
 
 
 def orders(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Places of the samples of each split, in random order; every class is held out by the same share."""
+    """Returns the places of the samples of each split, in random order.
+
+    The same share of every class is for evaluation.
+    """
     generator = np.random.default_rng(SEED)
     splits: dict[str, list] = {split: [] for split in SPLITS}
     for label in np.unique(labels):
@@ -223,5 +236,5 @@ def orders(labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _slug(text: str) -> str:
-    """A name as part of a file's name."""
+    """Returns a name with the characters that may be part of a file's name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:40]

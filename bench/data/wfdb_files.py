@@ -15,25 +15,36 @@ import wfdb
 from bench.task import UserError
 
 HEADER_BYTES = 2**16
-"""More than any header of signals has."""
+"""Largest size of a header: more than any header of signals takes."""
 
 BITS = {"8": 8, "16": 16, "24": 24, "32": 32, "61": 16, "80": 8, "160": 16, "212": 12}
-"""Of a value in the formats of signals that are no more than a row of numbers; the lowest marks a value as invalid."""
+"""Bits of a value, by signal format, for the formats that are rows of numbers without compression.
+
+In all of them but `DIFFERENCES`, the lowest number marks a value as invalid.
+"""
 
 DIFFERENCES = "8"
-"""The format of differences, which marks none."""
+"""The format that holds differences, and cannot mark a value as invalid."""
 
 ANNOTATION_BYTES = 2**22
-"""More than a month of beats takes."""
+"""Largest size of a file of annotations: more than a month of beats takes."""
 
 SKIP, AUX = 59, 63
-"""Codes of annotations that are followed by four bytes, or by a text."""
+"""Codes of annotations: after `SKIP` come four bytes, after `AUX` a text."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a record announces of itself: values of a signal, and of the signal that is read its place, gain in counts a unit,
-    and baseline."""
+    """What the header of a record says.
+
+    Attributes:
+        name: the name of the record.
+        length: the number of values of a signal.
+        frequency: the sampling in Hz.
+        channel: the number of the signal that is read, from 0.
+        gain: of that signal, in counts per physical unit.
+        baseline: of that signal, in counts.
+    """
 
     name: str
     length: int
@@ -44,10 +55,13 @@ class Header:
 
 
 def read_header(path: Path, channel: str = "0") -> Header:
-    """The header of a record, found to fit its files; `channel` is the number of a signal, from 0, or its name.
+    """Reads the header of a record, and checks that it fits the record's files.
+
+    `channel` is the number of a signal, from 0, or its name.
 
     Raises:
-        UserError: it is none of a single-segment record, names files outside of its folder, or announces more than they hold.
+        UserError: it is not the header of a record with one segment, it names a file outside of its
+            folder, or it announces more values than the files hold.
     """
     where = f"{path.parent}: record {path.stem}"
     if path.stat().st_size > HEADER_BYTES:
@@ -64,7 +78,8 @@ def read_header(path: Path, channel: str = "0") -> Header:
         ) from error
     if not names or not header.sig_len or header.sig_len < 0 or not header.fs or not header.fs > 0:
         raise UserError(
-            f"{where} cannot be read: {path.name} is damaged: it names no signal, length or frequency"
+            f"{where} cannot be read: {path.name} is damaged: "
+            "it names no signal, length or frequency"
         )
     _check_sizes(path.parent, header, names, formats, where)
     place = _channel(header, channel, where)
@@ -73,7 +88,8 @@ def read_header(path: Path, channel: str = "0") -> Header:
         raise UserError(f"{where}: {path.name} gives no gain for signal {place}")
     if header.checksum is None or header.checksum[place] is None:
         raise UserError(
-            f"{where}: {path.name} has no checksum for signal {place}, without which damage would go unnoticed"
+            f"{where}: {path.name} has no checksum for signal {place}, "
+            "without which damage would go unnoticed"
         )
     return Header(
         path.stem, int(header.sig_len), float(header.fs), place, float(gain), int(baseline)
@@ -81,17 +97,18 @@ def read_header(path: Path, channel: str = "0") -> Header:
 
 
 def read_counts(folder: Path, header: Header) -> np.ndarray:
-    """The signal as the converter gave it, int64 [length].
+    """Reads the signal in the counts of the analogue-to-digital converter, int64 [length].
 
     Raises:
-        UserError: it is not the one that the header describes, or has no valid value somewhere.
+        UserError: it does not agree with the header, or a value is marked as invalid.
     """
     where = f"{folder}: record {header.name}"
     try:
         record = wfdb.rdrecord(str(folder / header.name), physical=False, channels=[header.channel])
     except Exception as error:
         raise UserError(
-            f"{where} cannot be read: its signal file is damaged, missing or cut short ({_reason(error)})"
+            f"{where} cannot be read: its signal file is damaged, missing or cut short "
+            f"({_reason(error)})"
         ) from error
     if record.checksum != record.calc_checksum():
         raise UserError(f"{where}: {header.name}.hea disagrees with the signal file (checksum)")
@@ -100,20 +117,21 @@ def read_counts(folder: Path, header: Header) -> np.ndarray:
             f"{where}: its signal file holds {len(record.d_signal)} values of {header.length}"
         )
     counts, kind = record.d_signal[:, 0], record.fmt[0]
-    missing = np.flatnonzero(counts == -(2 ** (BITS[kind] - 1))) if kind != DIFFERENCES else []
-    if len(missing):
+    missing = np.flatnonzero(counts == -(2 ** (BITS[kind] - 1)))
+    if kind != DIFFERENCES and len(missing):
         raise UserError(
-            f"{where}: signal {header.channel} has no valid value at sample {missing[0]} (counted from 0), and at "
-            f"{len(missing)} in all, marked by the lowest value of format {kind}: choose another signal"
+            f"{where}: signal {header.channel} has no valid value at sample {missing[0]} "
+            f"(counted from 0), and at {len(missing)} in all, marked by the lowest value of format "
+            f"{kind}: choose another signal"
         )
     return counts
 
 
 def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarray]:
-    """Places and symbols of a record's annotations.
+    """Reads the places, int [annotations], and the symbols, text [annotations], of a record.
 
     Raises:
-        UserError: the file is missing, cut short, or does not fit the record.
+        UserError: the file is missing, is cut short, or does not fit the record.
     """
     where, path = f"{folder}: record {header.name}", folder / f"{header.name}.atr"
     if not path.is_file():
@@ -121,7 +139,8 @@ def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarr
     check_inside(folder, path.name, where)
     if path.stat().st_size > ANNOTATION_BYTES:
         raise UserError(
-            f"{where}: {path.name} is larger than {ANNOTATION_BYTES // 2**20} MiB, and no annotations of a record"
+            f"{where}: {path.name} is larger than {ANNOTATION_BYTES // 2**20} MiB, "
+            "and no annotations of a record"
         )
     if not _is_whole(path.read_bytes()):
         raise UserError(f"{where} cannot be read: {path.name} is damaged or cut short")
@@ -136,16 +155,17 @@ def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarr
         np.any(np.diff(places) < 0) or places[0] < 0 or places[-1] >= header.length
     ):
         raise UserError(
-            f"{where}: {path.name} is damaged: its annotations are out of order or out of the signal"
+            f"{where}: {path.name} is damaged: "
+            "its annotations are out of order or out of the signal"
         )
     return places, np.asarray(annotation.symbol)
 
 
 def check_inside(folder: Path, name: str, where: str) -> None:
-    """A file named by a stranger lies in his folder.
+    """Checks that a name that was read from a file is that of a file in `folder`.
 
     Raises:
-        UserError: it does not.
+        UserError: it is not.
     """
     plain = name not in ("", ".", "..") and not re.search(r"[/\\\0]", name)
     if not plain or (folder / name).resolve().parent != folder.resolve():
@@ -153,7 +173,10 @@ def check_inside(folder: Path, name: str, where: str) -> None:
 
 
 def _check_lines(path: Path, where: str) -> None:
-    """The first line names the record, which may consist of others (NAME/SEGMENTS), and every other line a file."""
+    """Checks that the first line of a header names the record, and each other line a file.
+
+    The first line of a record of several segments is `NAME/SEGMENTS`; such a record is refused.
+    """
     lines = [
         line
         for line in path.read_text(errors="replace").splitlines()
@@ -177,7 +200,8 @@ def _check_sizes(folder: Path, header, names: list[str], formats: list[str], whe
         signals = [place for place, other in enumerate(names) if other == name]
         if any(formats[place] not in BITS for place in signals):
             raise UserError(
-                f"{where}: {name} is of format {formats[signals[0]]}; formats {', '.join(BITS)} can be read"
+                f"{where}: {name} is of format {formats[signals[0]]}; "
+                f"formats {', '.join(BITS)} can be read"
             )
         values = header.sig_len * sum(header.samps_per_frame[place] or 1 for place in signals)
         needed = (values * BITS[formats[signals[0]]] + 7) // 8 + (
@@ -188,7 +212,8 @@ def _check_sizes(folder: Path, header, names: list[str], formats: list[str], whe
         held = (folder / name).stat().st_size
         if held < needed:
             raise UserError(
-                f"{where} cannot be read: {name} is cut short: it holds {held:,} bytes of {needed:,}"
+                f"{where} cannot be read: {name} is cut short: "
+                f"it holds {held:,} bytes of {needed:,}"
             )
 
 
@@ -205,7 +230,10 @@ def _channel(header, channel: str, where: str) -> int:
 
 
 def _is_whole(content: bytes) -> bool:
-    """Whether a file of annotations ends where its end is marked: a word of 0 that is no part of an annotation."""
+    """Returns whether a file of annotations ends with its end mark.
+
+    The mark is a word of 0 that is not part of an annotation.
+    """
     place = 0
     while place + 2 <= len(content):
         word = int.from_bytes(content[place : place + 2], "little")

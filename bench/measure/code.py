@@ -1,4 +1,4 @@
-"""How much code an implementation is."""
+"""How much code an implementation has: lines, statements and names of the API."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 TRAINING = ("network", "input", "train")
-"""Modules of an implementation; other profiles have one more, of their name."""
+"""Modules that the default profile trains with. Every other profile adds the module of its name."""
 
 
 def modules_of(module: ModuleType, profile: str) -> list[ModuleType]:
-    """What a training is written in: the module itself, or those of a package that are there."""
+    """Returns the modules that train in a profile: of a package, those that it has; else itself."""
     if not hasattr(module, "__path__"):
         return [module]
     names = TRAINING if profile == "default" else [*TRAINING, profile]
@@ -24,27 +24,30 @@ def modules_of(module: ModuleType, profile: str) -> list[ModuleType]:
 
 
 def count_code_lines(modules: Iterable[ModuleType]) -> int:
-    """Lines of modules that hold code: no docstrings, comments or blank lines."""
-    return sum(len(code_lines(Path(module.__file__).read_text())) for module in modules)
+    """Returns the number of lines that hold code: no docstrings, comments or blank lines."""
+    return sum(len(code_lines(_source(module))) for module in modules)
 
 
 def count_statements(modules: Iterable[ModuleType]) -> int:
-    """Statements of modules, docstrings left out: what `ast` calls one, a definition or a compound statement counting one more
-    than its body."""
+    """Returns the number of statements (`ast.stmt`) without docstrings.
+
+    A definition, or another compound statement, counts one more than the statements in its body.
+    """
     return sum(
-        isinstance(node, ast.stmt) and not _is_docstring(node)
+        1
         for module in modules
-        for node in ast.walk(ast.parse(Path(module.__file__).read_text()))
+        for node in ast.walk(ast.parse(_source(module)))
+        if isinstance(node, ast.stmt) and not _is_docstring(node)
     )
 
 
 def api_names(modules: Iterable[ModuleType]) -> set[str]:
-    """Distinct names that modules use of TensorFlow, as full dotted names from the package on: `tf.nn.relu`."""
-    return {
-        name
-        for module in modules
-        for name in _api_names(ast.parse(Path(module.__file__).read_text()))
-    }
+    """Returns the distinct names of TensorFlow that modules use, in full: `tf.nn.relu`."""
+    return {name for module in modules for name in _api_names(ast.parse(_source(module)))}
+
+
+def _source(module: ModuleType) -> str:
+    return Path(str(module.__file__)).read_text()
 
 
 def _api_names(tree: ast.Module) -> set[str]:
@@ -66,7 +69,7 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def code_lines(source: str) -> set[int]:
-    """Numbers of the lines on which a statement or an expression starts or ends."""
+    """Returns the numbers of the lines on which a statement or an expression starts or ends."""
     tree = ast.parse(source)
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {
@@ -78,6 +81,7 @@ def code_lines(source: str) -> set[int]:
     return {
         line
         for node in ast.walk(tree)
-        if hasattr(node, "lineno") and id(node) not in docstrings
-        for line in (node.lineno, node.end_lineno)
+        if id(node) not in docstrings
+        for line in (getattr(node, "lineno", None), getattr(node, "end_lineno", None))
+        if line is not None
     }

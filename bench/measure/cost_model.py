@@ -1,4 +1,4 @@
-"""A step's time against its size: a fixed cost per step, and a cost per value of the batch."""
+"""A model of a step's time: a fixed cost per step, and a cost per value of the batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from scipy import optimize
 RESAMPLES = 999
 FEWEST_SIZES = 3
 MATTERS = 0.05
-"""An API stops mattering where its fixed cost is less than this share of the step."""
+"""An API matters while its fixed cost is at least this share of the step's time."""
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """`fixed_ms` per step and `value_ns` per value, each with its 95 % interval (low, high) by bootstrap over rounds; `error`, the
-    largest relative distance of a size's median from the law; `stops_mattering`, with the interval `stops`, the values of a batch
-    from which on the fixed cost is less than `MATTERS` of the step, infinite if nothing else costs."""
+    """Time of a step = `fixed_ms` + `value_ns` x values of the batch.
+
+    Attributes:
+        fixed_ms: milliseconds per step.
+        fixed: 95 % interval (low, high) of `fixed_ms`, by bootstrap over rounds.
+        value_ns: nanoseconds per value.
+        value: 95 % interval (low, high) of `value_ns`.
+        error: the largest relative distance of a size's median from the model.
+        stops_mattering: the number of values in a batch from which on the fixed cost is less than
+            `MATTERS` of the step; infinite if a value costs nothing.
+        stops: 95 % interval (low, high) of `stops_mattering`.
+    """
 
     fixed_ms: float
     fixed: tuple[float, float]
@@ -31,10 +40,15 @@ class CostModel:
 def fit_cost_model(
     values: np.ndarray, step_ms: list[np.ndarray], seed: int = 0
 ) -> CostModel | None:
-    """The law through the medians of each size, none of whose two costs is negative; relative errors weigh the same at all sizes.
+    """Fits the model to the median of each size: least squares of relative errors, no cost below 0.
 
-    `values` are the sizes, [sizes]; `step_ms` the milliseconds of a step in every round, one array a size. None for fewer than
-    three sizes.
+    Args:
+        values: the values of a batch at each size, [sizes].
+        step_ms: the milliseconds of a step, one array [rounds] for each size.
+        seed: of the bootstrap.
+
+    Returns:
+        The model, or None for fewer than `FEWEST_SIZES` sizes.
     """
     if len(values) < FEWEST_SIZES:
         return None
@@ -69,7 +83,7 @@ def _stops(fixed_ms: float, value_ms: float) -> float:
 
 
 def _fit(values: np.ndarray, step_ms: np.ndarray) -> tuple[float, float]:
-    """(ms per step, ms per value) with the least sum of squared relative errors."""
+    """Returns (ms per step, ms per value) with the least sum of squared relative errors."""
     scale = values.max()
     matrix = np.stack([np.ones(len(values)), values / scale], axis=1) / step_ms[:, None]
     fixed, slope = optimize.nnls(matrix, np.ones(len(values)))[0]

@@ -1,41 +1,54 @@
-"""What NVIDIA's driver says of the GPUs while variants take turns: utilisation, memory and energy (NVML, by `nvidia-ml-py`)."""
+"""Utilisation, memory and energy of the GPUs, as NVIDIA's driver reports them.
+
+Source: NVIDIA Management Library (NVML), through the package `nvidia-ml-py`.
+"""
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
 NO_GPU = "no NVIDIA driver was found (NVML)"
 
 
 class Gpus:
-    """All GPUs of the machine together; without any, or without their driver, `reason` says why and nothing is measured."""
+    """All GPUs of the machine, read together.
+
+    Where nothing can be measured, `reason` says why: no GPU, no driver or no `nvidia-ml-py`.
+    """
 
     def __init__(self, nvml: ModuleType | None = None):
         self._handles: list = []
         self.reason = ""
         try:
-            if nvml is None:
-                import pynvml as nvml
-            nvml.nvmlInit()
-            self._handles = [
-                nvml.nvmlDeviceGetHandleByIndex(number)
-                for number in range(nvml.nvmlDeviceGetCount())
-            ]
-            self._nvml = nvml
+            self._nvml = nvml or importlib.import_module("pynvml")
         except ImportError:
             self.reason = "nvidia-ml-py is not installed"
-        except nvml.NVMLError as error:
+            return
+        try:
+            self._nvml.nvmlInit()
+            self._handles = [
+                self._nvml.nvmlDeviceGetHandleByIndex(number)
+                for number in range(self._nvml.nvmlDeviceGetCount())
+            ]
+        except self._nvml.NVMLError as error:
             self.reason = f"{NO_GPU}: {error}"
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """Number of GPUs."""
         return len(self._handles)
 
     def read(self) -> dict[str, float]:
-        """Now: `gpu_energy_j` used since the driver was loaded, `gpu_utilisation` as a share of the last sample period (1/6 to 1
-        s, by the driver), `gpu_memory_mib` in use by all processes. Empty without a GPU; a value that a GPU does not tell
-        is left out."""
+        """Reads the GPUs now; without a GPU, returns an empty dictionary.
+
+        Returns:
+            `gpu_energy_j`: the energy in joules that all GPUs used since their driver was loaded.
+            `gpu_utilisation`: the share of the driver's last sample period (1/6 to 1 s) in which a
+                kernel ran, as the mean over GPUs.
+            `gpu_memory_mib`: the memory in MiB that all processes use on all GPUs.
+            A value that a GPU does not report is left out.
+        """
         readings = {
             "gpu_energy_j": lambda handle: (
                 self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
@@ -58,7 +71,7 @@ class Gpus:
 
 
 def over_turn(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    """What a turn used: energy as a difference, the rest as it was at its end."""
+    """Returns the readings of a turn: the energy that it used, all other values at its end."""
     values = dict(after)
     if "gpu_energy_j" in after:
         values["gpu_energy_j"] = after["gpu_energy_j"] - before["gpu_energy_j"]

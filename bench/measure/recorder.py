@@ -1,4 +1,4 @@
-"""What a training is observed with: the loss and times of every call that trains, and every evaluation."""
+"""The observer of a training: it records the loss and time of every call, and every evaluation."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from dataclasses import asdict, dataclass, field, fields
 from bench.task import Evaluation, Probe, Task
 
 WARM_UP_STEPS = 5
-"""First steps of a run, which set up caches and thread pools."""
+"""The first steps of a run set up caches and thread pools; they do not count for throughput."""
 
-_TYPES = {field.name: {"int": int, "float": float}[field.type] for field in fields(Evaluation)}
-"""An API may report NumPy scalars; the raw files hold plain numbers."""
+_TYPES = {field.name: {"int": int, "float": float}[str(field.type)] for field in fields(Evaluation)}
+"""Type of each number of an evaluation: an API may report NumPy scalars, and the files hold plain
+numbers."""
 
 
 @dataclass
 class Recorder:
-    """An `Observer` that keeps raw values; nothing is derived here.
+    """An `Observer` that keeps raw values and derives nothing from them.
 
-    A call's time runs from the end of the call before it, or from the end of the evaluation before it, to its
-    own end: input, session call, hooks and callbacks included. What the recorder does itself lies outside.
+    The time of a call begins at the end of the call, or of the evaluation, before it. It ends with
+    the call. Input, session call, hooks and callbacks are part of it; the recorder's own work is
+    not.
 
-    Each row of `steps` is a call, of one step or of several: its last global step, its time in seconds on `clock`, the loss,
-    the numbers of steps and samples, and a kind. Only `steady` calls count for throughput; `warm-up`, the `first` of an
-    epoch and a single `partial` batch do not.
+    Each row of `steps` is a call of one or several training steps. It holds the last global step,
+    the loss, the numbers of steps and samples, begin and end in seconds on `clock`, and a kind.
+    Only `steady` calls count for throughput. Calls of the kinds `warm-up`, `first` (of an epoch)
+    and `partial` (a single partial batch) do not.
     """
 
     task: Task
@@ -34,8 +37,8 @@ class Recorder:
     evaluations: list[dict] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
 
-    def __post_init__(self):
-        self._mark = None
+    def __post_init__(self) -> None:
+        self._mark: float | None = None
         self._done = 0
 
     def begin(self) -> None:
@@ -75,7 +78,11 @@ class Recorder:
         self._mark = self.clock()
 
     def _kind(self, steps: int, samples: int) -> str:
-        """The first call of an epoch is slow for its length alone, so that a call which is the whole epoch is steady."""
+        """Returns the kind of a call.
+
+        The first call of an epoch is slow for the little work that it does. A call that is a whole
+        epoch is therefore `steady`.
+        """
         if self._done < WARM_UP_STEPS:
             return "warm-up"
         if steps < self.task.steps_per_epoch and self._done % self.task.steps_per_epoch == 0:
@@ -84,7 +91,10 @@ class Recorder:
 
 
 def samples_of(task: Task, done: int, steps: int) -> int:
-    """Samples that so many steps see after `done` others: the last batch of every pass may be partial."""
+    """Returns the number of samples in the `steps` steps that follow the first `done` steps.
+
+    The last batch of every pass over the training samples may be partial.
+    """
     return _samples_until(task, done + steps) - _samples_until(task, done)
 
 

@@ -1,11 +1,12 @@
-"""What saturated outputs cost: the constants behind a frozen loss.
+"""The loss of saturated outputs: the constants at which a training freezes.
 
-Outputs already activated by a sigmoid, taken for logits by a softmax cross-entropy, end at 0 or 1. A row of K such outputs, m of
-which are 1, then costs ln(m e + K - m), less 1 if the right class is among the m, with a gradient of exactly 0. Of two classes:
+If a softmax cross-entropy takes the outputs of a sigmoid as logits, training drives them to 0 or 1.
+A row of K such outputs, of which m are 1, has the loss ln(m e + K - m). The loss is 1 less if the
+output of the right class is 1. Its gradient is exactly 0. For two classes:
 
     one-hot, right class    ln(1 + 1/e)      = 0.3132617
     one-hot, wrong class    1 + ln(1 + 1/e)  = 1.3132617
-    both alike              ln 2             = 0.6931472
+    both outputs equal      ln 2             = 0.6931472
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from dataclasses import dataclass
 import numpy as np
 
 EPSILON = float(np.finfo(np.float32).eps)
-"""Within this distance of 0 or 1 the derivative of a float32 sigmoid is 0 for all purposes: 1 - EPSILON is next to 1."""
+"""An output is saturated within this distance of 0 or 1: there a float32 sigmoid has no slope left.
+The float32 number 1 - EPSILON is next to 1."""
 
 NO_GRADIENT = 1e-6
-"""Below this norm nothing moves: frozen cells measured 0 to 1e-8, training ones above 1e-3 (SageMaker Debugger's vanishing
-gradient has 1e-7)."""
+"""Below this norm of the gradient a training stands still. Frozen cells measured 0 to 1e-8, cells
+that trained above 1e-3. (SageMaker Debugger's rule for a vanishing gradient has 1e-7.)"""
 
 
 @dataclass(frozen=True)
 class Constant:
-    """A loss with the formula behind it."""
+    """The value of a loss, and the formula that it comes from."""
 
     formula: str
     value: float
@@ -35,19 +37,27 @@ class Constant:
 
 
 def right(classes: int) -> Constant:
-    """What a one-hot row costs that is right; one that is wrong costs 1 more."""
+    """Returns the loss of a one-hot row that is right. The loss of a wrong one is 1 more."""
     return Constant(f"ln(1+{classes - 1}/e)", math.log1p((classes - 1) / math.e))
 
 
 def alike(classes: int) -> Constant:
-    """What a row costs whose outputs are all the same."""
+    """Returns the loss of a row whose outputs are all equal."""
     return Constant(f"ln {classes}", math.log(classes))
 
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows of saturated outputs are one-hot and right, one-hot and wrong, alike in all outputs, or, of more than two
-    classes, none of these; `loss` is the mean that they cost, whatever the weights behind them."""
+    """Rows of saturated outputs, counted by kind.
+
+    Attributes:
+        classes: the number of outputs in a row.
+        right: rows that are one-hot, with the 1 at the right class.
+        wrong: rows that are one-hot, with the 1 at a wrong class.
+        alike: rows whose outputs are all equal.
+        mixed: all other rows, which take more than two classes.
+        loss: the mean loss over all rows, computed from the outputs alone.
+    """
 
     classes: int
     right: int
@@ -58,17 +68,27 @@ class Rows:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all rows."""
         return self.right + self.wrong + self.alike + self.mixed
 
 
 def saturated_share(outputs: np.ndarray, kind: str) -> float:
-    """Share of the outputs [rows, classes] on a flat end of their activation; logits have no activation, hence 0."""
+    """Returns the share of saturated outputs, 0 to 1.
+
+    Args:
+        outputs: [rows, classes].
+        kind: `logits` or `activated`. Logits have no activation that could saturate: 0.
+    """
     return float(np.mean(_at_end(outputs))) if kind == "activated" else 0.0
 
 
 def saturated_rows(outputs: np.ndarray, labels: np.ndarray) -> Rows | None:
-    """The rows by kind, or None if any of the activated outputs [rows, classes] is not saturated."""
+    """Counts rows by kind; returns None if any output is not saturated.
+
+    Args:
+        outputs: activated outputs, [rows, classes].
+        labels: int [rows].
+    """
     if not np.all(_at_end(outputs)):
         return None
     samples, classes = outputs.shape
@@ -76,11 +96,14 @@ def saturated_rows(outputs: np.ndarray, labels: np.ndarray) -> Rows | None:
     ones, target = ends.sum(axis=1), ends[np.arange(samples), labels]
     one_hot, all_alike = ones == 1, (ones == 0) | (ones == classes)
     loss = np.log(ones * math.e + classes - ones) - target
-    kinds = [
-        int(np.count_nonzero(rows))
-        for rows in (one_hot & target, one_hot & ~target, all_alike, ~one_hot & ~all_alike)
-    ]
-    return Rows(classes, *kinds, float(loss.mean()))
+    return Rows(
+        classes,
+        right=int(np.count_nonzero(one_hot & target)),
+        wrong=int(np.count_nonzero(one_hot & ~target)),
+        alike=int(np.count_nonzero(all_alike)),
+        mixed=int(np.count_nonzero(~one_hot & ~all_alike)),
+        loss=float(loss.mean()),
+    )
 
 
 def _at_end(outputs: np.ndarray) -> np.ndarray:

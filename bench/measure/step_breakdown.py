@@ -1,9 +1,10 @@
-"""The API step_breakdown: where the wall time of a steady step goes.
+"""Where the wall time of a steady step goes: kernels, input, runtime, API, other Python.
 
-Clocks at the timers (see `bench.measure.api_timers`) give the time in C++, in the API's own Python, and in the rest of it. A trace says
-which share of the time in C++ was spent in kernels and waiting for input; what is left of it is the runtime's. Both sides of
-every split so come from steps that nothing but a few clock readings disturbed; tracing, which makes steps longer, only
-gives shares.
+The clocks of `bench.measure.api_timers` give the time in C++, in the API's Python and in all other
+Python. A trace of the TensorFlow profiler gives the shares of the time in C++ that were spent in
+kernels and on waiting for input. The rest of the time in C++ is the runtime's. Tracing makes steps
+longer, so only shares are taken from a trace. All times come from steps that nothing disturbed but
+a few readings of a clock.
 """
 
 from __future__ import annotations
@@ -12,17 +13,29 @@ import numpy as np
 import pandas as pd
 
 PARTS = ("kernels", "input", "runtime", "api", "python")
-"""Kernels at work; ops waiting for the input pipeline; the executor and what else is C++; sessions, hooks, callbacks and
-functions, in Python; all other Python."""
+"""The parts of a step:
+
+kernels: kernels compute.
+input: no kernel runs, and an op waits for the input pipeline.
+runtime: the executor and all other C++.
+api: sessions, hooks, callbacks and `tf.function`, in Python.
+python: all other Python.
+"""
 
 
 def step_breakdown(calls: pd.DataFrame) -> pd.DataFrame:
-    """From the calls of the rounds, milliseconds a step, one row a variant.
+    """Returns the parts of a step in milliseconds, one row per variant, from the calls of rounds.
 
-    `wall` is the median of the calls without clocks that lie between those with; every part comes from the medians of those with,
-    so that they add up to one, and has its range over rounds and over the quartiles of the traced calls' shares in `PART_low` and
-    `PART_high`; `residual` is what the parts leave of `wall`; `tracing` how much longer steps were while traced, relative to
-    `wall`. With a GPU, `gpu`, `gpu_copy` and `gpu_busy`, the share of the time in which at least one kernel ran on it.
+    Columns:
+        wall: the median of the calls without clocks. They alternate with the calls with clocks.
+        one per part in `PARTS`: from the medians of the calls with clocks, so that the parts add up
+            to the median of these.
+        PART_low, PART_high: the range of a part over rounds, and over the quartiles of the shares
+            in the traced calls.
+        residual: `wall` less the sum of the parts.
+        tracing: how much longer steps were while they were traced, as a share of `wall`.
+        gpu, gpu_copy (with a GPU): milliseconds in which a kernel, or a copy, ran on the GPU.
+        gpu_busy (with a GPU): `gpu` as a share of the traced step.
     """
     rows = {}
     for variant, own in calls.groupby("variant", sort=False):
@@ -41,9 +54,10 @@ def _row(clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
     middle, *ends = _shares(traced)
     rounds = clocked.groupby("round").median()
     extremes = [_parts(rounds, shares) for shares in (middle, *ends)]
-    for name, value in _parts(clocked.median(), middle).items():
+    medians = _parts(clocked.median().to_frame().T, middle)
+    for name in PARTS:
         row |= {
-            name: value,
+            name: medians[name].iloc[0],
             f"{name}_low": min(parts[name].min() for parts in extremes),
             f"{name}_high": max(parts[name].max() for parts in extremes),
         }
@@ -60,33 +74,29 @@ def _row(clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
 
 
 def _per_step(calls: pd.DataFrame, batch: float, columns: list[str]) -> pd.DataFrame:
-    """Milliseconds a step of a whole batch, call by call, `wall` among them, and the call's round."""
+    """Returns milliseconds per step of a whole batch, call by call: `wall`, `columns`, `round`."""
     steps = calls["samples"] / batch  # a partial batch is part of a step
     seconds = calls.assign(wall=calls["ended_s"] - calls["began_s"])[["wall", *columns]]
     return seconds.div(steps, axis=0).mul(1e3).assign(round=calls["round"])
 
 
 def _shares(traced: pd.DataFrame) -> list[dict[str, float]]:
-    """Of the time in C++: over all traced calls, and the quartiles over them."""
+    """Returns shares of the time in C++: over all traced calls, and their two quartiles."""
     runtime = traced["runtime_ms"]
     parts = {name: traced[f"{name}_ms"] for name in ("kernels", "input")}
     overall = {
-        name: part.sum() / runtime.sum() if runtime.sum() else np.nan
+        name: float(part.sum() / runtime.sum()) if runtime.sum() else np.nan
         for name, part in parts.items()
     }
-    return [
-        overall,
-        *(
-            {name: (part / runtime).quantile(quantile) for name, part in parts.items()}
-            for quantile in (0.25, 0.75)
-        ),
+    quartiles = [
+        {name: float((part / runtime).quantile(quantile)) for name, part in parts.items()}
+        for quantile in (0.25, 0.75)
     ]
+    return [overall, *quartiles]
 
 
-def _parts(
-    clocked: pd.DataFrame | pd.Series, shares: dict[str, float]
-) -> dict[str, pd.Series | float]:
-    """The parts of the clocked times, which add up to their `wall`; of several rounds, or of one set of medians."""
+def _parts(clocked: pd.DataFrame, shares: dict[str, float]) -> dict[str, pd.Series]:
+    """Returns the parts of each row's times, which add up to its `wall`."""
     runtime, api = clocked["runtime_s"], clocked["api_s"]
     kernels, waiting = runtime * shares["kernels"], runtime * shares["input"]
     return dict(
@@ -98,7 +108,10 @@ def _parts(
 
 
 def top_kernels(kernels: pd.DataFrame, variant: str, count: int = 10) -> pd.DataFrame:
-    """The longest types of kernel of a variant: milliseconds and number a step, and share of all kernels' time."""
+    """Returns the `count` types of kernel of a variant that take the most time.
+
+    Columns: `kernel`, `device`, `total_ms` and `count` per step, `share` of all kernels' time.
+    """
     own = kernels[kernels["variant"] == variant]
     sums = own.groupby(["kernel", "device"], sort=False)[["total_ms", "count"]].sum()
     steps = own.groupby("round")["steps"].first().sum()

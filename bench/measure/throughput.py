@@ -1,4 +1,4 @@
-"""Throughput from the calls of the rounds: of each variant, and of one relative to another."""
+"""Throughput of the variants in samples per second, and ratios between them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import pandas as pd
 from bench.measure.statistics import Ratio, median_interval, ratio_of_medians
 
 FLOOR = "floor"
-"""The network looping in one call on one batch: see `impl_lowlevel.floor`."""
+"""The profile that repeats the network on one batch within one call: see `impl_lowlevel.floor`."""
 
 AGAIN = "again"
-"""The first implementation's default profile under a second name: what two runs of the same thing differ by."""
+"""The A/A twin: the first implementation's default profile under a second name. The difference of
+the two shows by how much two runs of the same program differ."""
 
 
 class Throughput:
-    """`calls` as `bench.results.rounds.read_calls` gives them, of one dataset. A variant's throughput in a round is its
-    samples over its seconds in that round's turn."""
+    """Throughputs of all variants on one dataset.
+
+    A variant's throughput in a round is the number of its samples divided by its seconds in the
+    turn of that round. `calls` is what `bench.results.rounds.read_calls` returns.
+    """
 
     def __init__(self, calls: pd.DataFrame):
         calls = calls[calls["mode"] == "steady"]
@@ -31,19 +35,22 @@ class Throughput:
 
     @property
     def variants(self) -> list[str]:
-        """Names, in the order of their first turns' rows."""
+        """Names of the variants, in the order of their first turns."""
         return list(self.by_round.columns)
 
     def of(self, variant: str) -> np.ndarray:
-        """Samples per second, round by round."""
+        """Returns samples per second, [rounds]."""
         return self.by_round[variant].dropna().to_numpy()
 
     def median(self, variant: str) -> Ratio:
-        """The median over rounds, with its interval."""
+        """Returns the median over rounds in samples per second, with its interval."""
         return median_interval(self.of(variant))
 
     def ratio(self, variant: str, base: str) -> Ratio | None:
-        """Over another variant's, by rounds in which both had turns; None if there are none."""
+        """Returns a variant's throughput divided by that of `base`.
+
+        Only rounds count in which both had a turn. Without such rounds, returns None.
+        """
         if variant not in self.by_round or base not in self.by_round:
             return None
         both = self.by_round[[variant, base]].dropna() if variant != base else None
@@ -52,14 +59,17 @@ class Throughput:
         return ratio_of_medians(both[variant].to_numpy(), both[base].to_numpy())
 
     def ratios(self) -> list[Ratio]:
-        """Every comparison that the report makes."""
+        """Returns all ratios that the report shows."""
         pairs = [
             (variant, base) for variant in self.variants for base in self.bases(variant).values()
         ]
         return [ratio for ratio in (self.ratio(*pair) for pair in pairs) if ratio is not None]
 
     def bases(self, variant: str) -> dict[str, str]:
-        """What a variant is compared with: the reference, the floor, and its own default profile."""
+        """Returns the variants that a variant is compared with, by the column of the ratio.
+
+        They are the reference, the floor and, for a tuned profile, the default profile.
+        """
         implementation, _, profile = variant.rpartition("-")
         bases = {"relative": self.reference, "of_floor": f"{FLOOR}-{FLOOR}"}
         if profile == "tuned":
@@ -70,6 +80,6 @@ class Throughput:
 
     @property
     def reference(self) -> str:
-        """The variant that has an A/A twin: the first implementation's default."""
+        """The variant that has an A/A twin: the first implementation's default profile."""
         twins = [variant for variant in self.variants if variant.endswith(f"-{AGAIN}")]
         return f"{twins[0].removesuffix(AGAIN)}default" if twins else ""

@@ -1,4 +1,4 @@
-"""The TensorFlow profiler around a few calls, and the time in kernels read out of its XPlane trace."""
+"""The TensorFlow profiler around a few calls, and the times of kernels in its XPlane trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 KERNEL = re.compile(r"[A-Za-z0-9.][\w.>/-]*:[A-Z_]\w*")
-"""An op's event is named `name:type` (TensorFlow, profiler/utils/tf_op_utils.cc, `ParseTfOpFullname`)."""
+"""The event of an op is named `name:type`.
+
+Source: TensorFlow, profiler/utils/tf_op_utils.cc, `ParseTfOpFullname`.
+"""
 
 NO_KERNELS = {
     "While",
@@ -19,14 +22,13 @@ NO_KERNELS = {
     "StatelessIf",
     "IteratorGetNext",
 }
-"""Ops whose event spans those of other ops, or a wait for the input pipeline."""
-
+"""Types of op that are no kernels: their events span other ops, or a wait for input."""
 
 STEP = "bench step"
 """The event that spans one traced call, on the thread that trains."""
 
 RUNTIME = {"SessionRun", "TFE_Py_Execute", "TFE_Py_ExecuteCancelable", "TFE_Py_FastPathExecute_C"}
-"""Events that span a call from Python into C++, of sessions and of eager mode."""
+"""Events that span a call from Python into C++, in sessions and in eager mode."""
 
 INPUT = "IteratorGetNextOp::DoCompute"
 """The event of an op that waits for the input pipeline."""
@@ -36,27 +38,30 @@ Interval = tuple[int, int]
 
 
 class ProfilerTracer:
-    """`tf.profiler.experimental`, which sees sessions, Estimator and Keras alike; `trace` is the XSpace's bytes."""
+    """Traces calls with `tf.profiler.experimental`, which sees sessions, Estimator and Keras alike.
 
-    trace: bytes | None = None
+    `trace` holds the serialized XSpace after `stop`, and nothing before.
+    """
+
+    trace = b""
 
     def start(self) -> None:
-        """Starts the profiler; a call begins."""
+        """Starts the profiler, at the beginning of a call."""
         import tensorflow as tf
 
         self._folder = tempfile.TemporaryDirectory(prefix="bench-trace-")
-        # Level 3 has the kernels that the runtime calls inexpensive, too: a third of the time on small.
+        # Level 3 includes kernels that the runtime counts as cheap: a third of the time on small.
         options = tf.profiler.experimental.ProfilerOptions(host_tracer_level=3)
         tf.profiler.experimental.start(self._folder.name, options)
         self._begin_step()
 
     def next_step(self) -> None:
-        """A call ended, the next begins."""
+        """Marks the end of a call, and the beginning of the next."""
         self._step.__exit__(None, None, None)
         self._begin_step()
 
     def stop(self) -> None:
-        """A call ended; stops the profiler."""
+        """Marks the end of a call, and stops the profiler."""
         import tensorflow as tf
 
         self._step.__exit__(None, None, None)
@@ -72,15 +77,17 @@ class ProfilerTracer:
 
 
 def read_trace(trace: bytes) -> tuple[list[dict], list[dict]]:
-    """What an XSpace (tensorflow/tsl/profiler/protobuf/xplane.proto) says of the traced calls: a row a call, and a row a
-    type of kernel.
+    """Reads a serialized XSpace (tensorflow/tsl/profiler/protobuf/xplane.proto).
 
-    A call's row, in ms: `runtime_ms` within C++, on the thread that trains; of that, `kernels_ms` in which at least one kernel
-    ran on the CPU, and `input_ms` in which none ran and an op waited for the input pipeline. With a GPU, `gpu_ms` in which
-    at least one kernel ran on it, and `gpu_copy_ms` in copies and fills. Kernels that overlap on several threads or streams
-    count once; the input pipeline, which runs the same kinds of op on threads of its own, does not count.
+    Returns:
+        A row per traced call, in milliseconds. `runtime_ms`: in C++, on the thread that trains. Of
+        this time, `kernels_ms`: at least one kernel ran on the CPU; `input_ms`: no kernel ran, and
+        an op waited for the input pipeline. With a GPU, `gpu_ms`: at least one kernel ran on it;
+        `gpu_copy_ms`: it copied or filled memory. Kernels that overlap on several threads or
+        streams count once. Ops that the input pipeline runs on its own threads do not count.
 
-    A kernel's row: `kernel` (its type), `device`, `count` and `total_ms` over all calls; overlapping ones are added up.
+        A row per type of kernel: `kernel` (the type), `device`, `count` and `total_ms` over all
+        calls. Here the times of kernels that overlap are added up.
 
     Raises:
         google.protobuf.message.DecodeError: `trace` is not an XSpace.
@@ -117,7 +124,7 @@ def read_trace(trace: bytes) -> tuple[list[dict], list[dict]]:
 
 
 def _by_type(kernels: list[tuple[str, Interval]], calls: list[Interval], device: str) -> list[dict]:
-    """A row a type of kernel, of those that began within a call; the longest first."""
+    """Returns a row per type of kernel that began within a call; the longest time comes first."""
     totals: dict[str, list[int]] = {}
     for name, (start, end) in kernels:
         if any(began <= start < ended for began, ended in calls):
@@ -129,7 +136,7 @@ def _by_type(kernels: list[tuple[str, Interval]], calls: list[Interval], device:
 
 
 def _gpu_kernels(plane, copies: bool = False) -> Iterable[tuple[str, Interval]]:
-    """Kernels of a GPU's streams, or their copies and fills."""
+    """Yields the kernels of a GPU's streams or, with `copies`, their copies and fills of memory."""
     for line in plane.lines:
         if line.name.startswith("Stream"):
             yield from (
@@ -150,14 +157,14 @@ def _cpu_kernels(plane) -> Iterable[tuple[str, Interval]]:
 
 
 def _events(plane, line) -> Iterable[tuple[str, Interval]]:
-    """Names and (start, end) in picoseconds, on a clock that the lines of a space share."""
+    """Yields name and (start, end) in picoseconds, on a clock that all lines of a trace share."""
     for event in line.events:
         start = line.timestamp_ns * 1000 + event.offset_ps
         yield plane.event_metadata[event.metadata_id].name, (start, start + event.duration_ps)
 
 
 def _union(intervals: Iterable[Interval]) -> list[Interval]:
-    """The same time as intervals that neither overlap nor touch, in order."""
+    """Returns the same time as sorted intervals that neither overlap nor touch."""
     union: list[Interval] = []
     for start, end in sorted(intervals):
         if union and start <= union[-1][1]:
@@ -168,7 +175,7 @@ def _union(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def _common(some: list[Interval], others: list[Interval]) -> list[Interval]:
-    """The time that two unions have in common."""
+    """Returns the time that two unions have in common, as intervals."""
     return [
         (max(start, begin), min(end, stop))
         for start, end in some

@@ -1,8 +1,8 @@
-"""Trainings that take turns: each goes on for a moment while all others stand still, so that what the machine does to one
-it does to all.
+"""Trainings that take turns: one goes on for a moment while all others stand still.
 
-A training knows nothing of it. Its observer does not return from a call before the next turn, and raises `TurnsDone` after the
-last.
+Whatever the machine does in the meantime then disturbs all trainings alike. A training does not
+know of turns: its observer returns from a call only when the next turn begins, and it raises
+`TurnsDone` after the last turn.
 """
 
 from __future__ import annotations
@@ -19,41 +19,58 @@ from bench.task import Evaluation, Probe, Task
 
 WARM_UP_S = 0.3
 WARM_UP_CALLS = 3
+"""A training is warm after this time and these calls."""
+
 SETTLE_S = 0.1
-"""What a training does first after standing still does not count: caches, threads and a virtual machine's second core have to
-wake up. On small calls got faster by a third over the first 0.1 s, on large by a tenth over the first three."""
+"""The first calls after standing still do not count: caches, threads and a virtual machine's second
+core have to wake up. On the small dataset, calls became faster by a third over the first 0.1 s; on
+the large one by a tenth over the first three calls."""
 
 TRACED_STEPS = 10
-"""A traced turn ends with the call that reaches them: a trace grows by 150 events a step."""
+"""A traced turn ends with the call that reaches this step: a trace grows by 150 events a step."""
 
 BLOCK_CALLS = 5
-"""With and without recording alternate by so many calls; every other turn begins with the other."""
+"""Calls in a block. Blocks with and without recording alternate, and so does the first block of a
+turn."""
 
 
 class TurnsDone(BaseException):
-    """Ends a training whose turns are over. No implementation's `except Exception` stops it."""
+    """Ends a training whose turns are over. An `except Exception` does not catch it."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What to do next: `mode` is `steady` (every call is a row), `blocks` (a row a block of calls, in every second block
-    nothing is recorded), `clocks` (every second call with clocks at the API's timers) or `traced` (under the profiler). It
-    lasts `seconds` after `settle_s`, and has at least one row, or two."""
+    """What a training has to do in its next turn.
+
+    Attributes:
+        mode: `steady`: a row per call. `blocks`: a row per block of calls; in every second block
+            nothing is recorded. `clocks`: a row per call; every second call runs with the clocks of
+            `ApiTimers`. `traced`: a row per call, under the profiler.
+        seconds: how long the turn lasts after it has settled.
+        settle_s: the seconds at its beginning that do not count.
+    """
 
     mode: str
     seconds: float
     settle_s: float = SETTLE_S
 
     @property
-    def fewest(self) -> int:
-        """Rows: a call with clocks has one without beside it."""
+    def min_rows(self) -> int:
+        """Smallest number of rows: a call with clocks comes with one without."""
         return 2 if self.mode == "clocks" else 1
+
+
+WARM_UP = Turn("warm-up", WARM_UP_S)
+"""What a training does before its first turn."""
 
 
 @dataclass
 class TurnRecord:
-    """What a turn gave: a row a call, once it had settled; of a traced turn the profiler's trace, and the kernels in it
-    (see `bench.measure.trace.read_trace`)."""
+    """What was measured in a turn, after it had settled: its rows, one per call or block.
+
+    A traced turn also has the profiler's trace, and the kernels in it (see
+    `bench.measure.trace.read_trace`).
+    """
 
     rows: list[dict]
     kernels: list[dict]
@@ -61,8 +78,12 @@ class TurnRecord:
 
 
 class TurnTaker:
-    """An `Observer` that takes turns, as the other end of `connection` says: it sends a `Turn` or None, and receives a
-    `TurnRecord` for every turn, the first of them, without rows, when the training is warm."""
+    """An `Observer` that takes turns, as the other end of `connection` tells it.
+
+    It sends a `TurnRecord` when the training is warm, which has no rows, and after every turn. Each
+    time it waits for the next `Turn`, or for None, which ends the training. With `resident`, the
+    training repeats one batch that stays in memory, so that no batch is partial.
+    """
 
     def __init__(
         self,
@@ -71,19 +92,21 @@ class TurnTaker:
         resident: bool,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._task, self._connection, self._resident, self._clock = (
-            task,
-            connection,
-            resident,
-            clock,
-        )
+        self._task, self._connection = task, connection
+        self._resident, self._clock = resident, clock
         self._done = 0  # steps
         self._calls = 0
         self._unrecorded = 0  # calls left in a block without recording
         self._recorded_first = False
-        self._turn: Turn | None = None
+        self._turn = WARM_UP
+        self._settling = False
         self._rows: list[dict] = []
+        self._blocks: list[dict] = []
         self._timers: ApiTimers | None = None
+        self._tracer = ProfilerTracer()
+        self._began = self._resumed = clock()  # of what counts, and of the turn
+        self._mark: float | None = None  # begin of the call, unless an evaluation came before it
+        self._block_began, self._block_done = 0.0, 0
 
     def begin(self) -> None:
         self._mark = self._began = self._clock()
@@ -97,8 +120,8 @@ class TurnTaker:
             return
         ended = self._clock()
         self._calls += 1
-        if self._turn is None:
-            if ended - self._began >= WARM_UP_S and self._calls >= WARM_UP_CALLS:
+        if self._turn is WARM_UP:
+            if ended - self._began >= self._turn.seconds and self._calls >= WARM_UP_CALLS:
                 self._finish()
         elif self._settling:
             if ended - self._resumed >= self._turn.settle_s:
@@ -108,11 +131,11 @@ class TurnTaker:
         self._mark = self._clock()
 
     def evaluation(self, evaluation: Evaluation, probe: Probe) -> None:
-        """Evaluations lie outside of every call; the call after one is not counted."""
+        """Drops the next call: an evaluation is part of no call, and disturbs the one after it."""
         self._mark = None
 
     def _enter(self, ended: float) -> None:
-        """The training has settled: the instruments of its mode, for the calls that count."""
+        """Starts the instruments of the turn's mode, once the training has settled."""
         self._settling = False
         self._began = self._block_began = ended
         self._block_done = self._done
@@ -120,7 +143,6 @@ class TurnTaker:
             self._recorded_first = not self._recorded_first
             self._unrecorded = 0 if self._recorded_first else BLOCK_CALLS
         elif self._turn.mode == "traced":
-            self._tracer = ProfilerTracer()
             self._tracer.start()
 
     def _record(self, steps: int, ended: float) -> None:
@@ -141,11 +163,11 @@ class TurnTaker:
                 self._end_block(recorded=True)
         elif self._turn.mode == "traced":
             self._go_on_tracing()
-        elif len(self._rows) >= self._turn.fewest and ended - self._began >= self._turn.seconds:
+        elif len(self._rows) >= self._turn.min_rows and ended - self._began >= self._turn.seconds:
             self._finish()
 
     def _toggle_timers(self) -> None:
-        """Every second call has clocks at the timers: what is between two of them tells what the clocks cost."""
+        """Installs or removes the clocks: the calls without them show how much time clocks take."""
         if self._timers is None:
             self._timers = ApiTimers()
             self._timers.open()
@@ -167,7 +189,7 @@ class TurnTaker:
         self._finish(kernels, self._tracer.trace)
 
     def _end_block(self, recorded: bool) -> None:
-        """Ends a block of calls, and begins one of the other kind."""
+        """Ends a block of calls, and begins one of the other kind, or ends the turn."""
         ended = self._clock()
         self._blocks.append(
             {
@@ -186,17 +208,17 @@ class TurnTaker:
         self._unrecorded = BLOCK_CALLS if recorded else 0
         self._block_done, self._block_began = self._done, self._clock()
 
-    def _finish(self, kernels: list[dict] = [], trace: bytes | None = None) -> None:  # noqa: B006  never changed
-        """Hands over what was measured, and waits for the next turn."""
+    def _finish(self, kernels: list[dict] | None = None, trace: bytes | None = None) -> None:
+        """Sends what was measured, and waits for the next turn."""
         self._stop_timers()
-        self._connection.send(TurnRecord(self._rows, kernels, trace))
-        self._turn = self._connection.recv()
-        if self._turn is None:
+        self._connection.send(TurnRecord(self._rows, kernels or [], trace))
+        turn = self._connection.recv()
+        if turn is None:
             raise TurnsDone
-        self._rows, self._blocks, self._settling = [], [], True
+        self._turn, self._rows, self._blocks, self._settling = turn, [], [], True
         self._resumed = self._clock()
 
     def _samples(self, done: int, steps: int) -> int:
-        return (
-            steps * self._task.batch_size if self._resident else samples_of(self._task, done, steps)
-        )
+        if self._resident:
+            return steps * self._task.batch_size
+        return samples_of(self._task, done, steps)

@@ -1,8 +1,9 @@
-"""What makes a measurement doubtful: pyperf's and hyperfine's rules, each in words of its own.
+"""Warnings about measurements that are doubtful, by the rules of pyperf and hyperfine.
 
-Sources: pyperf 2.x, `check` (spread of 10 %, shortest value under 1 ms; pyperf.readthedocs.io/en/latest/analyze.html); hyperfine,
-`outlier_detection.rs` and `Warnings` (slow first run, outliers: modified Z-score above 14.826, after Iglewicz and Hoaglin
-1993, How to Detect and Handle Outliers).
+Sources: pyperf 2.x, `check` (spread of 10 %, shortest value under 1 ms;
+pyperf.readthedocs.io/en/latest/analyze.html); hyperfine, `outlier_detection.rs` and `Warnings`
+(slow first run; outliers, whose modified Z-score is above 14.826, after Iglewicz and Hoaglin 1993,
+How to Detect and Handle Outliers).
 """
 
 from __future__ import annotations
@@ -16,10 +17,16 @@ from bench.measure.statistics import FEWEST_ROUNDS
 from bench.measure.throughput import Throughput
 
 SPREAD = 0.10
+"""Largest standard deviation over rounds, relative to the mean, without a warning."""
+
 OUTLIER = 14.826
+"""Largest distance from the median, in median distances, without a warning."""
+
 SHORTEST_S = 1e-3
+"""Shortest time of a call in seconds without a warning."""
+
 OTHERS = 0.10
-"""Share of a core that other processes may take."""
+"""Largest CPU time of other processes, relative to that of the measured one, without a warning."""
 
 
 def warnings_of(
@@ -29,8 +36,15 @@ def warnings_of(
     precision: float | None,
     governors: list[str],
 ) -> list[str]:
-    """One line a doubt, about the rounds of one dataset. `threads` has the settings of each variant; `precision` is what was asked
-    for, if anything was; `governors` are those of the CPU's cores, none where the system does not tell."""
+    """Returns one line per warning about the rounds of one dataset.
+
+    Args:
+        calls: the calls of all rounds.
+        turns: the turns of all rounds, with their CPU times.
+        threads: the numbers of threads within and between ops, by variant.
+        precision: the precision that was asked for, if any.
+        governors: the frequency governors of the CPU's cores; empty if the system does not tell.
+    """
     throughput = Throughput(calls)
     if not throughput.variants:
         return []
@@ -42,8 +56,8 @@ def warnings_of(
     ]
     if governors and governors != ["performance"]:
         lines.append(
-            f"the CPU's governor is {' and '.join(governors)}, which changes its clock rate with the load: "
-            "'cpupower frequency-set -g performance' fixes it."
+            f"the CPU's governor is {' and '.join(governors)}, which changes its clock rate with "
+            "the load: 'cpupower frequency-set -g performance' fixes it."
         )
     if len(set(threads.values())) > 1:
         settings = "; ".join(
@@ -54,7 +68,10 @@ def warnings_of(
 
 
 def is_outlier(values: np.ndarray) -> np.ndarray:
-    """Which values lie far off: more than `OUTLIER` times the median distance from the median."""
+    """Returns which values lie more than `OUTLIER` median distances from the median, bool [rounds].
+
+    The median distance is the median of all values' distances from their median.
+    """
     distance = np.abs(values - np.median(values))
     typical = np.median(distance)
     return distance > OUTLIER * typical if typical else np.zeros(len(values), bool)
@@ -68,8 +85,8 @@ def _rounds(throughput: Throughput, precision: float | None) -> Iterable[str]:
         widest = max((ratio.precision for ratio in throughput.ratios()), default=0.0)
         if widest > precision:
             yield (
-                f"{rounds} rounds were too few for the precision of {precision:.1%} that was asked for: the widest interval is "
-                f"±{widest:.1%}. Give a larger --budget."
+                f"{rounds} rounds were too few for the precision of {precision:.1%} that was asked "
+                f"for: the widest interval is ±{widest:.1%}. Give a larger --budget."
             )
 
 
@@ -88,7 +105,10 @@ def _per_variant(throughput: Throughput) -> Iterable[str]:
         if odd[1:].any():
             outliers.append(f"{variant} {int(odd[1:].sum())}")
     if unsteady:
-        yield f"standard deviation over rounds of 10 % or more: {', '.join(unsteady)}. A quieter machine, or --precision, would help."
+        yield (
+            f"standard deviation over rounds of 10 % or more: {', '.join(unsteady)}. "
+            "A quieter machine, or --precision, would help."
+        )
     if slow:
         yield f"first round far slower than the rest: {', '.join(slow)}."
     if outliers:
@@ -101,7 +121,8 @@ def _short_calls(calls: pd.DataFrame) -> Iterable[str]:
     short = shortest[shortest < SHORTEST_S]
     if len(short):
         yield (
-            "calls of less than 1 ms, of which single ones are not to be trusted (a round's sum is): "
+            "calls of less than 1 ms, of which single ones are not to be trusted "
+            "(a round's sum is): "
             + ", ".join(f"{name} {seconds * 1e3:.2f} ms" for name, seconds in short.items())
             + "."
         )

@@ -1,4 +1,7 @@
-"""The process that has TensorFlow loaded and forks every cell: importing TensorFlow takes 6-9 s, a fork 0.1 s."""
+"""The process that loads TensorFlow once and forks every cell.
+
+Importing TensorFlow takes 6-9 s, a fork 0.1 s.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _STARTING = Lock()
 
 @contextmanager
 def with_forkserver() -> Iterator[None]:
-    """Loads TensorFlow in the background; what is printed on the way goes to a file that lives as long."""
+    """Starts the process, which loads TensorFlow in the background, for the time of the block.
+
+    What it prints goes into a file that is removed at the end of the block.
+    """
     reaper()  # before anything is left in the folder of temporary files
     with tempfile.NamedTemporaryFile(prefix="forkserver-", suffix=".log") as log:
         with _STARTING:  # comparisons run in threads

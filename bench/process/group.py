@@ -1,4 +1,7 @@
-"""A process and all that it starts, forked from the one that has TensorFlow loaded: all of it ends with it, and with the runner."""
+"""A process forked from the one that has TensorFlow loaded, and all processes that it starts.
+
+All of them end together, at the latest with the runner.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ from bench.task import UserError
 
 
 class Group:
-    """A call of `target` in a process that leads a session of its own, which Ctrl-C does not reach; a context that ends it.
+    """Calls `target` in a process of its own; as a context, it ends that process.
 
-    Its temporary files go into a folder that is removed with it.
+    The process leads a session of its own, which Ctrl-C does not reach. Its temporary files go into
+    a folder that is removed with it.
     """
 
     def __init__(self, target: Callable, *arguments):
@@ -35,45 +39,51 @@ class Group:
         try:
             self._process.start()
             theirs.close()
-            with (
-                contextlib.suppress(EOFError, OSError),
-                own,
-            ):  # if it has died, its exit code says so
+            # If the process has died, its exit code says so later.
+            with contextlib.suppress(EOFError, OSError), own:
                 own.recv()  # it leads its session
                 self._watched.enter_context(ended_with_runner(self.pid, self._scratch))
-                own.send(None)  # it may begin; had this process been killed before, it would end
+                own.send(None)  # it may begin; if this process dies before, it ends instead
         except BaseException:
             self.end()
             raise
 
     @property
     def pid(self) -> int:
+        """Number of the first process, which is the number of the session, too."""
+        assert self._process.pid is not None, "it is started when the group is made"
         return self._process.pid
 
     @property
     def sentinel(self) -> int:
-        """What `multiprocessing.connection.wait` returns when it has ended."""
+        """What `multiprocessing.connection.wait` returns when the first process has ended."""
         return self._process.sentinel
 
     @property
     def has_ended(self) -> bool:
-        """Whether its first process has. Not the same as a look at `sentinel`, which is not ready for a moment once the exit code
-        has been read from it."""
+        """Whether the first process has ended.
+
+        `sentinel` does not tell: it is not ready for a moment after the exit code has been read.
+        """
         return not self._process.is_alive()
 
     @property
     def exitcode(self) -> int:
-        """How it ended, minus the number of a signal; waits for the end."""
+        """Exit code of the first process, or minus the number of the signal that killed it.
+
+        Waits for its end.
+        """
         self._process.join()
+        assert self._process.exitcode is not None, "it has been joined"
         return self._process.exitcode
 
     @property
     def memory(self) -> int:
-        """Resident bytes of all its processes."""
+        """Resident memory of all processes in bytes."""
         return memory_of(self.pid)
 
     def end(self) -> None:
-        """Kills what is left of it."""
+        """Kills all processes that are left, and removes the folder of temporary files."""
         self._watched.close()
         if self._process.pid is not None:
             self._process.kill()
@@ -88,10 +98,10 @@ class Group:
 
 
 def call_in_child(function: Callable, *arguments):
-    """What `function` returns, or raises, in a process of its own.
+    """Calls `function` in a process of its own; returns what it returns, and raises what it raises.
 
     Raises:
-        UserError: the process died, as when memory runs out.
+        UserError: the process died, for example because memory ran out.
     """
     receiver, sender = CONTEXT.Pipe(duplex=False)
     with Group(_answer, sender, function, arguments) as group:
@@ -117,7 +127,7 @@ def _answer(sender: Connection, function: Callable, arguments: tuple) -> None:
 
 
 def _lead(runner: Connection, scratch: str, target: Callable, arguments: tuple) -> None:
-    """The group's first process."""
+    """Runs in the group's first process: waits for the runner, and calls `target`."""
     os.setsid()
     tempfile.tempdir = os.environ["TMPDIR"] = scratch
     runner.send(None)
@@ -137,4 +147,4 @@ def _lead(runner: Connection, scratch: str, target: Callable, arguments: tuple) 
         for output in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):  # a full disk, or closed
                 output.flush()
-        os._exit(code)  # without waiting for threads and processes that an implementation left
+        os._exit(code)  # does not wait for threads and processes that an implementation left

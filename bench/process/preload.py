@@ -1,7 +1,7 @@
-"""What the forkserver imports before it forks cells: TensorFlow, and the parts of it that load late.
+"""What the forkserver imports before it forks cells: TensorFlow, with the parts that load late.
 
-Everything printed on the way, here and in the processes forked from here, goes into the file that the
-environment variable `LOG` names, not to the terminal.
+All output of the forkserver, and of the processes that it forks, goes into the file that the
+environment variable `LOG` names, and not to the terminal.
 """
 
 import os
@@ -19,4 +19,5 @@ if LOG in os.environ:
     if hasattr(tf, "estimator"):
         late.append(tf.estimator.Estimator)
 
-    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: F401  read at the end of every cell
+    # Every cell uses it at its end.
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2  # noqa: F401  imported to be loaded

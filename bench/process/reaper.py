@@ -1,7 +1,9 @@
-"""A small process that outlives a killed runner by a moment, to end the processes and remove the files that it left.
+"""A small process that cleans up after a runner, even after one that was killed.
 
-It has a session of its own, which Ctrl-C does not reach, and reads lines: `watch LEADER SCRATCH` and `forget LEADER`. When
-they end, the runner has, be it by kill -9: the sessions still ended_with_runner are ended, and the folder for temporary files goes.
+The reaper has a session of its own, which Ctrl-C does not reach. It reads lines from the runner:
+`watch LEADER SCRATCH` and `forget LEADER`. The lines end when the runner ends, for whatever reason,
+`kill -9` included. The reaper then ends all sessions that it still watches, removes the folder of
+temporary files, and ends.
 """
 
 from __future__ import annotations
@@ -22,44 +24,48 @@ from bench.task import UserError
 
 
 class Reaper:
-    """The runner's side.
+    """The runner's side of the reaper.
 
     Raises:
-        UserError: it does not start: the folder of temporary files cannot be written.
+        UserError: the reaper does not start, since no temporary files can be written.
     """
 
-    def __init__(self):
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                f"import sys; sys.path[:] = {sys.path!r}; from bench.process.reaper import run_reaper; run_reaper()",
-            ],
+    def __init__(self) -> None:
+        program = (
+            f"import sys; sys.path[:] = {sys.path!r}; "
+            "from bench.process.reaper import run_reaper; run_reaper()"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
             start_new_session=True,
         )
-        told = self._process.stdout.readline().decode().strip()
-        if not told:
+        assert process.stdin is not None, "it is a pipe"
+        assert process.stdout is not None, "it is a pipe"
+        folder = process.stdout.readline().decode().strip()
+        if not folder:
             raise UserError(
-                f"{tempfile.gettempdir()}: temporary files cannot be written there; is the disk full?"
+                f"{tempfile.gettempdir()}: temporary files cannot be written there; "
+                "is the disk full?"
             )
-        self.scratch = Path(told)
-        """For temporary files of this run."""
+        self._process, self._lines = process, process.stdin
+        self.scratch = Path(folder)
+        """Folder for the temporary files of this run."""
 
     def watch(self, leader: int, scratch: str) -> None:
-        """From now on this session (see `bench.process.sessions`) ends with the runner."""
+        """Makes a session (see `bench.process.sessions`) end with the runner from now on."""
         self._tell(f"watch {leader} {scratch}")
 
     def forget(self, leader: int) -> None:
-        """It has ended."""
+        """Stops watching a session, which has ended."""
         self._tell(f"forget {leader}")
 
     def _tell(self, line: str) -> None:
-        with contextlib.suppress(OSError):  # somebody killed it: the run goes on without
-            self._process.stdin.write(f"{line}\n".encode())
+        with contextlib.suppress(OSError):  # somebody killed the reaper: the run goes on
+            self._lines.write(f"{line}\n".encode())
 
 
 _reaper: Reaper | None = None
@@ -67,7 +73,10 @@ _STARTING = Lock()
 
 
 def reaper() -> Reaper:
-    """That of this process, started when it is first asked for; from then on this process's temporary files go to its folder."""
+    """Returns the reaper of this process, and starts it at the first call.
+
+    From then on, the temporary files of this process go to the reaper's folder.
+    """
     global _reaper
     with _STARTING:  # comparisons run in threads
         if _reaper is None:
@@ -78,7 +87,12 @@ def reaper() -> Reaper:
 
 @contextlib.contextmanager
 def ended_with_runner(leader: int, scratch: str) -> Iterator[None]:
-    """A process that leads a session of its own ends with this block, whatever ends that, with all that it started."""
+    """Ends a session at the end of the block, however the block or this process ends.
+
+    Args:
+        leader: the process that leads the session.
+        scratch: the session's folder of temporary files.
+    """
     reaper().watch(leader, scratch)
     try:
         yield
@@ -88,7 +102,7 @@ def ended_with_runner(leader: int, scratch: str) -> Iterator[None]:
 
 
 def run_reaper() -> None:
-    """The reaper's own process."""
+    """Runs in the reaper's process: watches sessions until the runner has ended, and cleans up."""
     scratch = tempfile.mkdtemp(prefix="bench-run-")
     sessions = {}
     with contextlib.suppress(BrokenPipeError):  # the runner was killed before it could listen

@@ -1,14 +1,21 @@
-"""What an exception says, in a line."""
+"""The message of an exception in one line."""
 
 from __future__ import annotations
 
 FRAME = 'File "'
+"""Beginning of a line in which TensorFlow names the place where an operation was made."""
+
 LONGEST = 200
+"""Largest number of characters of a message."""
 
 
 def one_line(error: BaseException) -> str:
-    """Its kind and the first line of what it says, or the last if the first only announces it, as TensorFlow's "in user code:"
-    does. Of an error in a compiled graph, TensorFlow first tells where the operation was made; that is left out."""
+    """Returns the type of an exception and the line of its message that says what is wrong.
+
+    This is the first line, or the last if the first only introduces it, as TensorFlow's "in user
+    code:" does. For an error in a compiled graph, TensorFlow first tells where the operation was
+    made; this part is left out.
+    """
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines and lines[0] == "Graph execution error:":
         told = max(

@@ -1,4 +1,4 @@
-"""A session of processes: one that leads it, and all that it started, found, weighed and ended together."""
+"""Sessions of processes: a leader and all that it started, measured and ended together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ PAUSE_S = 0.01
 
 
 def memory_of(leader: int) -> int:
-    """Resident bytes of all processes of a session; what they share counts once for each."""
+    """Returns the resident memory in bytes of all processes of a session.
+
+    Memory that processes share counts once for each of them.
+    """
     total = 0
     for process in _members(leader):
         with contextlib.suppress(psutil.Error):
@@ -22,10 +25,11 @@ def memory_of(leader: int) -> int:
 
 
 def end_session(leader: int, scratch: str) -> None:
-    """Kills the processes of a session until none is left; of those that left it, what descends from a member, and what was
-    started by one with the folder `scratch` as its TMPDIR.
+    """Kills the processes of a session until none is left.
 
-    A daemon that was forked without starting a program, and whose parents have died, is out of reach.
+    Processes that left the session are killed, too, if they descend from a member, or if the
+    folder `scratch` is their TMPDIR. A daemon is out of reach if it was forked without starting a
+    program and its parents have died.
     """
     for _ in range(ATTEMPTS):
         running = [process for process in [*_members(leader), *_marked(scratch)] if _runs(process)]

@@ -1,1 +1,1 @@
-"""Files of samples, read piece by piece: each module has one function, `read`, for one format."""
+"""File formats of samples: each module has a function `read`, which reads a file in chunks."""

@@ -1,4 +1,4 @@
-"""A piece of a file of samples, as every format gives it."""
+"""Chunks of a file of samples, which every format returns."""
 
 from __future__ import annotations
 
@@ -7,26 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 
 CHUNK_BYTES = 2**24
-"""Of a piece in memory: a file may be larger than memory, or say that it is."""
+"""Size of a chunk in memory: a file may be larger than memory, or claim to be."""
 
 CHUNK_SAMPLES = 2**16
-"""Of a piece: short ones take more memory than their values."""
+"""Largest number of samples in a chunk: short samples take more memory than their values."""
 
-LABEL = 1000
-"""Characters of a label, at most: more are no name of a class."""
+MAX_LABEL_CHARACTERS = 1000
+"""Largest number of characters of a label: a longer text is not the name of a class."""
 
-LENGTH = 2**26
-"""Values a sample, at most: 256 MiB as float32."""
+MAX_LENGTH = 2**26
+"""Largest number of values of a sample: 256 MiB as float32."""
 
-SIGNALS = ("signal", "signals", "x", "X", "features", "data")
-LABELS = ("label", "labels", "y", "target", "class")
-"""Usual names, tried in this order where none is given."""
+SIGNAL_NAMES = ("signal", "signals", "x", "X", "features", "data")
+LABEL_NAMES = ("label", "labels", "y", "target", "class")
+"""Usual names of arrays and columns, tried in this order if the user gives no name."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Consecutive samples: `signal` numbers [samples, length], `labels` numbers or texts [samples]; `done` is the share of the
-    file that has been read."""
+    """Consecutive samples of a file.
+
+    Attributes:
+        signal: numbers [samples, length].
+        labels: numbers or texts [samples].
+        done: the share of the file that has been read, 0 to 1.
+    """
 
     signal: np.ndarray
     labels: np.ndarray
@@ -34,16 +39,26 @@ class Chunk:
 
 
 class Unreadable(Exception):
-    """A file that cannot be used; its message says why, and what to do."""
+    """Raised for a file that cannot be used; the message says why, and what to do.
+
+    It goes on after the name of the file: "has two columns of one name".
+    """
 
 
-def chosen(
+def choose_name(
     names: list[str], wanted: str | None, usual: tuple[str, ...], what: str, option: str
 ) -> str:
-    """The name that was asked for, or a usual one.
+    """Returns the name `wanted`, or else the first usual name that a file has.
+
+    Args:
+        names: the names in the file.
+        wanted: the name that the user gave, if any.
+        usual: the usual names.
+        what: what is named, for the message.
+        option: the option that gives the name, for the message.
 
     Raises:
-        Unreadable: there is none.
+        Unreadable: the file has no such name.
     """
     if wanted is not None:
         if wanted not in names:
@@ -58,7 +73,7 @@ def chosen(
 
 
 def rows_at_once(row_bytes: int) -> int:
-    """Samples in a piece."""
+    """Returns how many samples of `row_bytes` bytes make up a chunk."""
     return max(1, min(CHUNK_SAMPLES, CHUNK_BYTES // max(1, row_bytes)))
 
 

@@ -1,4 +1,4 @@
-"""Comma-separated values: a line a sample, a column of labels, all other columns its values in their order."""
+"""Comma-separated values: a sample per line; one column holds the labels, all others values."""
 
 from __future__ import annotations
 
@@ -11,32 +11,36 @@ import pandas as pd
 
 from bench.data.formats.chunk import (
     CHUNK_BYTES,
-    LABEL,
-    LABELS,
+    LABEL_NAMES,
+    MAX_LABEL_CHARACTERS,
     Chunk,
     Unreadable,
-    chosen,
+    choose_name,
     rows_at_once,
 )
 
 CELL_BYTES = 32
-"""Room for a number of all its digits: four times what it takes in memory."""
+"""Room for a number with all its digits: four times what it takes in memory."""
 
-COLUMNS = 2**18
-"""At most: each takes 3 KiB in pandas."""
+MAX_COLUMNS = 2**18
+"""Largest number of columns: each takes 3 KiB in pandas."""
 
-LINE_BYTES = CELL_BYTES * COLUMNS
-"""Of the first line, at most."""
+MAX_LINE_BYTES = CELL_BYTES * MAX_COLUMNS
+"""Largest size of the first line."""
 
 SEPARATORS = (",", ";", "\t")
 
 
 def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
-    """The lines of a file, with a first line of names or without; `label` names the column of labels or, if there is no such
-    name, numbers it from 0 (the last is -1).
+    """Reads the lines of a file, whose first line may hold names.
+
+    Args:
+        path: the file.
+        signal: must be None, since all columns but the labels' are values.
+        label: the name of the column of labels, or else its number, from 0; -1 is the last.
 
     Raises:
-        Unreadable: it is damaged, or holds something else.
+        Unreadable: the file is damaged, or holds something else.
     """
     if signal is not None:
         raise Unreadable(
@@ -51,7 +55,7 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
             "has one column only: a column of values or more and one of labels are needed"
         )
     doubtful = has_header and any(map(_is_number, names))
-    size, step = path.stat().st_size, rows_at_once(8 * len(names) + LABEL)
+    size, step = path.stat().st_size, rows_at_once(8 * len(names) + MAX_LABEL_CHARACTERS)
     try:
         with (
             _Bounded(path) as file,
@@ -75,46 +79,47 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
                 file.taken = 0
                 if not isinstance(frame.index, pd.RangeIndex):
                     raise Unreadable(
-                        f"has lines of more than {len(names)} columns, which is what its first line has"
+                        f"has lines of more than {len(names)} columns, "
+                        "which is what its first line has"
                     )
                 labels = frame[column].str.strip().to_numpy()
                 if doubtful and names[column] in labels:
                     raise Unreadable(
-                        f"has the label {names[column]!r} in its first line and in others, and may be a name "
-                        "in the first or not: put a line of other names above it, or instead of it"
+                        f"has the label {names[column]!r} in its first line and in others, "
+                        "and may be a name in the first or not: "
+                        "put a line of other names above it, or instead of it"
                     )
                 yield Chunk(
                     frame[values].to_numpy(np.float64), labels, min(1.0, file.tell() / size)
                 )
-    except (
-        ValueError,
-        UnicodeDecodeError,
-        OverflowError,
-    ) as error:  # pandas's parser errors are ValueErrors
+    except (ValueError, OverflowError) as error:  # the errors of pandas's parser are ValueErrors
         raise Unreadable(
             f"is no table of numbers ({' '.join(str(error).split())[:200]})"
         ) from error
 
 
 class _Bounded(io.FileIO):
-    """A file of which no more is read at once than a piece takes as text, however long its lines and cells are."""
+    """A file that raises if a chunk takes far too many bytes, however long its lines and cells are.
+
+    `taken` counts the bytes of the chunk; the reader sets it back to 0 after every chunk.
+    """
 
     taken = 0
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         content = super().read(size)
         self.taken += len(content)
-        if self.taken > CELL_BYTES // 8 * CHUNK_BYTES + LINE_BYTES:
+        if self.taken > CELL_BYTES // 8 * CHUNK_BYTES + MAX_LINE_BYTES:
             raise Unreadable(f"has lines of more than {CELL_BYTES} characters a column")
         return content
 
 
 def _first_line(path: Path) -> tuple[str, list[str]]:
-    """Separator and cells of the first line, which are names or numbers."""
+    """Returns the separator, and the cells of the first line, which are names or numbers."""
     with path.open("rb") as file:
-        line = file.readline(LINE_BYTES)
-    if len(line) == LINE_BYTES:
-        raise Unreadable(f"has a first line of more than {LINE_BYTES // 2**20} MiB")
+        line = file.readline(MAX_LINE_BYTES)
+    if len(line) == MAX_LINE_BYTES:
+        raise Unreadable(f"has a first line of more than {MAX_LINE_BYTES // 2**20} MiB")
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -122,18 +127,20 @@ def _first_line(path: Path) -> tuple[str, list[str]]:
     if not text.strip():
         raise Unreadable("is empty, or begins with an empty line")
     separator = max(SEPARATORS, key=text.count)
-    if text.count(separator) >= COLUMNS:
-        raise Unreadable(f"has more than {COLUMNS:,} columns: save such long samples as .npz")
+    if text.count(separator) >= MAX_COLUMNS:
+        raise Unreadable(f"has more than {MAX_COLUMNS:,} columns: save such long samples as .npz")
     names = [cell.strip().strip('"') for cell in text.split(separator)]
     return separator, names
 
 
 def _has_header(names: list[str], label: str | None) -> bool:
-    """Whether the first line is one of names: without a number, or with the numbers from 0 as pandas names columns, and a name
-    for the labels.
+    """Returns whether the first line holds names.
+
+    It does if it has no number, or if its numbers count from 0, as pandas names columns, and
+    another cell names the labels.
 
     Raises:
-        Unreadable: that cannot be told.
+        Unreadable: it may be names or a sample.
     """
     numbers = [cell for cell in names if _is_number(cell)]
     if not numbers:
@@ -142,10 +149,10 @@ def _has_header(names: list[str], label: str | None) -> bool:
         return False
     if len(numbers) == len(names):
         raise Unreadable(
-            "begins with the numbers from 0, which may be names or a sample: put a line of other names above them, "
-            "or instead of them"
+            "begins with the numbers from 0, which may be names or a sample: "
+            "put a line of other names above them, or instead of them"
         )
-    return not {label, *LABELS}.isdisjoint({*names} - {*numbers})
+    return not {label, *LABEL_NAMES}.isdisjoint({*names} - {*numbers})
 
 
 def _label_column(names: list[str], has_header: bool, label: str | None) -> int:
@@ -156,10 +163,10 @@ def _label_column(names: list[str], has_header: bool, label: str | None) -> int:
             pass
     if not has_header:
         raise Unreadable(
-            "has no line of names (its first holds numbers): give the column of labels by its number, --label-name "
-            f"0 to {len(names) - 1}, or -1 for the last"
+            "has no line of names (its first holds numbers): give the column of labels by its "
+            f"number, --label-name 0 to {len(names) - 1}, or -1 for the last"
         )
-    return names.index(chosen(names, label, LABELS, "label", "--label-name"))
+    return names.index(choose_name(names, label, LABEL_NAMES, "label", "--label-name"))
 
 
 def _is_number(cell: str) -> bool:

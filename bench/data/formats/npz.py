@@ -1,4 +1,4 @@
-"""NumPy's `.npz`: an array of samples and one of labels, never unpickled and never read as a whole."""
+"""NumPy's `.npz`: an array of samples and one of labels, read in chunks and never unpickled."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
 from bench.data.formats.chunk import (
-    LABEL,
-    LABELS,
-    LENGTH,
-    SIGNALS,
+    LABEL_NAMES,
+    MAX_LABEL_CHARACTERS,
+    MAX_LENGTH,
+    SIGNAL_NAMES,
     Chunk,
     Unreadable,
-    chosen,
+    choose_name,
     rows_at_once,
 )
 
@@ -27,26 +27,29 @@ HEADERS = {
     (1, 0): (2, np.lib.format.read_array_header_1_0),
     (2, 0): (4, np.lib.format.read_array_header_2_0),
 }
-"""By version of `.npy`: bytes of the header's size, and what reads it, which would take all of that size before it looks."""
+"""By version of `.npy`: how many bytes hold the size of the header, and NumPy's function for it.
+
+The function would read a header of any size into memory, so the size is checked first.
+"""
 
 HEADER_BYTES = 10_000
-"""Which is NumPy's own bound."""
+"""Largest size of a header, as NumPy has it."""
 
 
 def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
-    """The arrays [samples, length] and [samples] of a file; `signal` and `label` are their names.
+    """Reads the array `signal`, [samples, length], and the array `label`, [samples], of a file.
 
     Raises:
-        Unreadable: it is damaged, or holds something else.
+        Unreadable: the file is damaged, or holds something else.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
-            of_labels = chosen(names, label, LABELS, "label", "--label-name")
-            of_signal = chosen(
+            of_labels = choose_name(names, label, LABEL_NAMES, "label", "--label-name")
+            of_signal = choose_name(
                 [name for name in names if name != of_labels],
                 signal,
-                SIGNALS,
+                SIGNAL_NAMES,
                 "signal",
                 "--signal-name",
             )
@@ -73,7 +76,7 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
     ) as error:
         raise Unreadable(f"is damaged, or no .npz file ({str(error)[:200]})") from error
     except OSError as error:
-        if error.errno != errno.EINVAL:  # a seek to before the beginning
+        if error.errno != errno.EINVAL:  # EINVAL: a seek to a place before the beginning
             raise
         raise Unreadable(
             "is damaged, or no .npz file (its table of contents points outside)"
@@ -85,9 +88,9 @@ def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
 
 
 class _Array:
-    """The rows of one `.npy` member, read in their order."""
+    """The rows of one array in an `.npz` file, read in their order."""
 
-    def __init__(self, file: BinaryIO, name: str, size: int):
+    def __init__(self, file: IO[bytes], name: str, size: int):
         self.file, self.name = file, name
         version = np.lib.format.read_magic(file)
         if version not in HEADERS:
@@ -97,7 +100,8 @@ class _Array:
         length = int.from_bytes(announced, "little")
         if length > HEADER_BYTES:
             raise Unreadable(
-                f"has an array {name!r} with a header of more than {HEADER_BYTES:,} bytes, which no numbers need"
+                f"has an array {name!r} with a header of more than {HEADER_BYTES:,} bytes, "
+                "which no numbers need"
             )
         try:
             self.shape, columns_first, self.dtype = header(
@@ -119,15 +123,17 @@ class _Array:
         self.row_bytes = self.row_values * self.dtype.itemsize
         if not self.shape or file.tell() + self.shape[0] * self.row_bytes != size:
             raise Unreadable(
-                f"has an array {name!r} that announces the shape {self.shape}, which is not what it holds"
+                f"has an array {name!r} that announces the shape {self.shape}, "
+                "which is not what it holds"
             )
 
     def take(self, rows: int) -> np.ndarray:
+        """Reads the next rows, [rows, ...]."""
         content = self.file.read(rows * self.row_bytes)
         return np.frombuffer(content, self.dtype).reshape(-1, *self.shape[1:])
 
     def end(self) -> None:
-        """Reads on to the end, where the checksum is checked."""
+        """Reads to the end, where `zipfile` checks the checksum."""
         if self.file.read(1):
             raise Unreadable(f"has more bytes in the array {self.name!r} than it announces")
 
@@ -135,17 +141,18 @@ class _Array:
 def _rows(signals: _Array, labels: _Array) -> Iterator[Chunk]:
     if labels.row_values != 1:
         raise Unreadable(
-            f"has labels {labels.name!r} of shape {labels.shape}; one a sample is needed: of one-hot rows, take the argmax"
+            f"has labels {labels.name!r} of shape {labels.shape}; one a sample is needed: "
+            "of one-hot rows, take the argmax"
         )
-    if labels.row_bytes > 4 * LABEL:  # a character takes four
+    if labels.row_bytes > 4 * MAX_LABEL_CHARACTERS:  # a character takes four bytes
         raise Unreadable(
-            f"has labels {labels.name!r} of up to {labels.row_bytes // 4:,} characters; {LABEL:,} at most can be "
-            "read"
+            f"has labels {labels.name!r} of up to {labels.row_bytes // 4:,} characters; "
+            f"{MAX_LABEL_CHARACTERS:,} at most can be read"
         )
     if (
         len(signals.shape) < 2
         or signals.row_values != max(signals.shape[1:])
-        or not 1 <= signals.row_values <= LENGTH
+        or not 1 <= signals.row_values <= MAX_LENGTH
     ):
         raise Unreadable(
             f"has the signal {signals.name!r} of shape {signals.shape}; [samples, length] is needed"
@@ -155,7 +162,8 @@ def _rows(signals: _Array, labels: _Array) -> Iterator[Chunk]:
     total = signals.shape[0]
     if labels.shape[0] != total:
         raise Unreadable(
-            f"has {total} samples in {signals.name!r}, but {labels.shape[0]} labels in {labels.name!r}"
+            f"has {total} samples in {signals.name!r}, "
+            f"but {labels.shape[0]} labels in {labels.name!r}"
         )
     step = rows_at_once(signals.row_bytes + labels.row_bytes)
     for start in range(0, total, step):

@@ -1,4 +1,4 @@
-"""Apache Parquet: a row a sample; the signal is a column of lists, or all columns of numbers but the labels'."""
+"""Apache Parquet: a sample per row; the signal is a column of lists, or all columns but one."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.data.formats.chunk import (
-    LABELS,
-    LENGTH,
-    SIGNALS,
+    LABEL_NAMES,
+    MAX_LENGTH,
+    SIGNAL_NAMES,
     Chunk,
     Unreadable,
-    chosen,
+    choose_name,
     rows_at_once,
 )
 
 BUFFER_BYTES = 2**20
-"""Of a column that are read at once."""
+"""Size of the part of a column that is read at once."""
 
-ROW_BYTES = 2**30
-"""Of a row in memory, at most."""
+MAX_ROW_BYTES = 2**30
+"""Largest size of a row in memory."""
 
 
 def read(path: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
-    """The rows of a file; `signal` and `label` are names of columns.
+    """Reads the rows of a file; `signal` and `label` are names of columns.
 
     Raises:
-        Unreadable: it is damaged, or holds something else.
+        Unreadable: the file is damaged, or holds something else.
     """
     try:
         schema = pq.read_schema(path)
         names = schema.names
         if len(set(names)) < len(names):
             raise Unreadable("has two columns of one name")
-        of_labels = chosen(names, label, LABELS, "label", "--label-name")
+        of_labels = choose_name(names, label, LABEL_NAMES, "label", "--label-name")
         if pa.types.is_nested(schema.field(of_labels).type):
             raise Unreadable(
-                f"has labels {of_labels!r} of {schema.field(of_labels).type}; one a sample is needed"
+                f"has labels {of_labels!r} of {schema.field(of_labels).type}; "
+                "one a sample is needed"
             )
         with pq.ParquetFile(
             path,
             page_checksum_verification=True,
             buffer_size=BUFFER_BYTES,
-            read_dictionary=[of_labels],
-        ) as file:  # a long label is held once
+            read_dictionary=[of_labels],  # a long label is held in memory once
+        ) as file:
             columns = _signal_columns(schema, of_labels, signal)
             done, total = 0, file.metadata.num_rows
             for batch in file.iter_batches(_rows_at_once(file), columns=[*columns, of_labels]):
@@ -64,10 +65,10 @@ def _signal_columns(schema: pa.Schema, labels: str, signal: str | None) -> list[
     lists = [field.name for field in others if _is_list(field.type)]
     if signal is not None or lists:
         return [
-            chosen(
+            choose_name(
                 [field.name for field in others],
                 signal,
-                (*SIGNALS, *lists[: 1 if len(lists) == 1 else 0]),
+                (*SIGNAL_NAMES, *lists[: 1 if len(lists) == 1 else 0]),
                 "signal",
                 "--signal-name",
             )
@@ -83,8 +84,8 @@ def _signal_columns(schema: pa.Schema, labels: str, signal: str | None) -> list[
             if texts
             else "has no column but the labels'"
         )
-    if len(others) > LENGTH:
-        raise Unreadable(f"has {len(others)} columns of values; 1 to {LENGTH:,} can be read")
+    if len(others) > MAX_LENGTH:
+        raise Unreadable(f"has {len(others)} columns of values; 1 to {MAX_LENGTH:,} can be read")
     return [field.name for field in others]
 
 
@@ -95,16 +96,16 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _rows_at_once(file: pq.ParquetFile) -> int:
-    """By their size in memory: on disk, values that repeat take next to nothing."""
+    """Returns the rows of a chunk by their size in memory: on disk, repeated values take little."""
     groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
     row_bytes = max((_row_bytes(group) for group in groups), default=0)
-    if row_bytes > ROW_BYTES:
-        raise Unreadable(f"has rows of {row_bytes:,} bytes; {ROW_BYTES:,} at most can be read")
+    if row_bytes > MAX_ROW_BYTES:
+        raise Unreadable(f"has rows of {row_bytes:,} bytes; {MAX_ROW_BYTES:,} at most can be read")
     return rows_at_once(row_bytes)
 
 
 def _row_bytes(group: pq.RowGroupMetaData) -> int:
-    """Of a row of a group on average: eight for a value, and its texts."""
+    """Returns the mean size of a group's rows in memory: eight bytes per value, and the texts."""
     values = sum(group.column(place).num_values for place in range(group.num_columns))
     return (8 * values + group.total_byte_size) // max(1, group.num_rows)
 
@@ -118,7 +119,8 @@ def _signal(batch: pa.RecordBatch, columns: list[str]) -> np.ndarray:
     lengths = np.unique(arrays[0].value_lengths().to_numpy(zero_copy_only=False))
     if len(lengths) > 1:
         raise Unreadable(
-            f"has samples of {lengths[0]} and of {lengths[-1]} values in one file; all must be of one length"
+            f"has samples of {lengths[0]} and of {lengths[-1]} values in one file; "
+            "all must be of one length"
         )
     flat = arrays[0].flatten()
     if flat.null_count or not (pa.types.is_integer(flat.type) or pa.types.is_floating(flat.type)):

@@ -1,4 +1,7 @@
-"""A folder of TFRecords of `tf.train.Example`: a feature of numbers, or of int16 bytes, and one of labels."""
+"""A folder of TFRecords of `tf.train.Example`, with a feature of values and one of labels.
+
+The values are numbers, or int16 as bytes.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,20 @@ import numpy as np
 from bench.data.formats.chunk import (
     CHUNK_BYTES,
     CHUNK_SAMPLES,
-    LABELS,
-    LENGTH,
-    SIGNALS,
+    LABEL_NAMES,
+    MAX_LENGTH,
+    SIGNAL_NAMES,
     Chunk,
     Unreadable,
-    chosen,
+    choose_name,
 )
 
-RECORD_BYTES = 4 * LENGTH + 2**16
-"""Of the longest sample as floats, and its label."""
+MAX_RECORD_BYTES = 4 * MAX_LENGTH + 2**16
+"""Size of the longest sample as float32, with its label."""
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The TFRecord files of a folder, in the order of their names."""
+    """Returns the TFRecord files of a folder, sorted by name."""
     return sorted(
         path
         for path in folder.iterdir()
@@ -32,12 +35,12 @@ def files_of(folder: Path) -> list[Path]:
 
 
 def read(folder: Path, signal: str | None, label: str | None) -> Iterator[Chunk]:
-    """The examples of all files; `signal` and `label` are names of features. Needs TensorFlow.
+    """Reads the examples of all files; `signal` and `label` are names of features.
 
     Raises:
         Unreadable: a file is damaged, or holds something else.
     """
-    import tensorflow as tf  # takes seconds, and no other format needs it
+    import tensorflow as tf  # it takes seconds to import, and no other format needs it
 
     files = files_of(folder)
     for number, path in enumerate(files):
@@ -65,12 +68,16 @@ def read(folder: Path, signal: str | None, label: str | None) -> Iterator[Chunk]
 def _parsed(record: bytes, signal: str | None, label: str | None, tf) -> tuple[np.ndarray, object]:
     try:
         features = tf.train.Example.FromString(record).features.feature
-    except Exception as error:  # protobuf's DecodeError is another class in every release
+    except Exception as error:  # every release of protobuf has another class for DecodeError
         raise Unreadable("holds a record that is no tf.train.Example") from error
     names = sorted(features)
-    of_labels = chosen(names, label, LABELS, "label", "--label-name")
-    of_signal = chosen(
-        [name for name in names if name != of_labels], signal, SIGNALS, "signal", "--signal-name"
+    of_labels = choose_name(names, label, LABEL_NAMES, "label", "--label-name")
+    of_signal = choose_name(
+        [name for name in names if name != of_labels],
+        signal,
+        SIGNAL_NAMES,
+        "signal",
+        "--signal-name",
     )
     labels = _values(features[of_labels])
     if len(labels) != 1:
@@ -101,19 +108,23 @@ def _numbers(feature, name: str) -> np.ndarray:
 
 
 def _check_sizes(path: Path) -> None:
-    """No record announces more than there is, or than a sample takes: TensorFlow would take that memory before it looks."""
+    """Checks that no record announces more bytes than the file has, or than a sample takes.
+
+    TensorFlow would allocate that memory before it reads the record.
+    """
     size, end = path.stat().st_size, 0
     with path.open("rb") as file:
         while announced := file.read(8):
             record = int.from_bytes(announced, "little")
-            end += 16 + record  # its size, the sums of both
+            end += 16 + record  # eight bytes hold its size, and two times four a checksum
             if end > size:
                 raise Unreadable(
-                    f"is damaged or cut short: it has {size:,} bytes, and a record that ends at {end:,}"
+                    f"is damaged or cut short: it has {size:,} bytes, "
+                    f"and a record that ends at {end:,}"
                 )
-            if record > RECORD_BYTES:
+            if record > MAX_RECORD_BYTES:
                 raise Unreadable(
-                    f"has a record of {record:,} bytes; {RECORD_BYTES:,} at most can be read"
+                    f"has a record of {record:,} bytes; {MAX_RECORD_BYTES:,} at most can be read"
                 )
             file.seek(end)
 
