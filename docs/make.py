@@ -168,6 +168,12 @@ def sound_ports(state: str = "", named: bool = False) -> int:
     return int(of.sum())
 
 
+def line_with(path: str, text: str) -> int:
+    """Returns the number of the first line of a file that has a text."""
+    lines = (ROOT / path).read_text().split("\n")
+    return next(number for number, line in enumerate(lines, 1) if text in line)
+
+
 def share(right: pd.Series) -> str:
     """Returns how many are right: `74 of 80`."""
     return f"{right.sum()} of {len(right)}"
@@ -189,6 +195,11 @@ NUMBERS: list[tuple[str, str, Callable[[], object]]] = [
     ("README.md", r"measured on (\d+) faults", lambda: len(gallery())),
     ("README.md", r"(\d+ of \d+) comparisons", lambda: share(comparisons()["right"])),
     ("README.md", r"(\d+ of \d+) trainings", lambda: share(changed()["right"])),
+    (
+        "README.md",
+        r"look at network\.py:(\d+)",
+        lambda: line_with("impl_keras/network.py", "activation = tf.nn.sigmoid"),
+    ),
     ("docs/cost.md", r"kernels need (\S+) ms", lambda: f"{kernels('small'):.1f}"),
     ("docs/cost.md", r"A step is (\S+) ms of kernels", lambda: f"{kernels('large'):.0f}"),
     ("docs/diagnose.md", r"(\d+) traps of", lambda: len(gallery())),
