@@ -130,7 +130,7 @@ def _multiple(reference: LossAnalysis, candidate: LossAnalysis) -> list[Explanat
             explanation(
                 "mean_over_nonzero",
                 "loss",
-                f"{numbers}; of {samples} samples, {weighted} have a weight above 0",
+                f"{numbers}; of {samples} samples, {weighted} have a weight other than 0",
             )
         ]
     extra = regularisation_of(reference) or regularisation_of(candidate)
