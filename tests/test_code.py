@@ -1,9 +1,17 @@
 import importlib
 import importlib.util
+from pathlib import Path
 
 import pytest
 
-from bench.measure.code import api_names, code_lines, count_code_lines, count_statements, modules_of
+from bench.measure.code import (
+    TRAINING,
+    api_names,
+    code_lines,
+    count_code_lines,
+    count_statements,
+    modules_of,
+)
 
 SOURCE = '''"""Docstring."""
 
@@ -55,6 +63,16 @@ def test_a_profile_counts_the_modules_that_it_trains_with():
     assert count_code_lines(modules_of(package, "default")) > 50
     single = importlib.import_module("impl_keras.network")
     assert modules_of(single, "default") == [single]
+
+
+@pytest.mark.parametrize("name", ["impl_lowlevel", "impl_estimator", "impl_keras"])
+def test_the_default_profile_counts_no_dataset_of_another_profile(name):
+    folder = Path(__file__).parents[1] / name
+    counted = [folder / f"{module}.py" for module in TRAINING]
+    source = "".join(path.read_text() for path in counted if path.exists())
+    assert "def training_records" in source
+    assert "cached_dataset" not in source
+    assert "shared_dataset" not in source
 
 
 def module_of(tmp_path, source):
