@@ -37,8 +37,8 @@ class Patient:
 def draw_patient(generator: np.random.Generator) -> Patient:
     """Draws a patient, whose premature beats all have the same shape.
 
-    The waves of a normal beat differ from `NORMAL` by ±20 % in amplitude, ±10 ms in place and ±10 %
-    in width.
+    The waves of a normal beat differ from `NORMAL` by ±20 % in amplitude, ±10 ms in place and
+    ±10 % in width.
     """
     sigma = generator.uniform(18, 26)
     sign = -1 if generator.random() < 0.3 else 1

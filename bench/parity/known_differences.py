@@ -34,8 +34,8 @@ def adam_allowances(pairing: Pairing, reference: Values) -> dict[str, float]:
     """Returns the size of Adam's known difference in every quantity of the update.
 
     The sizes are root mean squares. There are none if the optimizers do not have the difference.
-    The relative error of 1-β₂ is that of the second moment; half of it is that of the update. It is
-    doubled, since later gradients are taken at weights that differ already.
+    The relative error of 1-β₂ is that of the second moment; half of it is that of the update.
+    It is doubled, since later gradients are taken at weights that differ already.
     """
     if not _two_adams(pairing):
         return {}
