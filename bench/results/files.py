@@ -190,7 +190,7 @@ def parse_table(
         )
     except (ValueError, OverflowError) as error:  # pandas's own errors are ValueErrors
         raise RawFileError(path, f"is no table that this version writes ({error})") from error
-    texts = [name for name in table if types[name] == "str"]
+    texts = [str(name) for name in table if types[str(name)] == "str"]
     return table.assign(
         **{
             name: table[name].map({text: _text(text, path) for text in table[name].unique()})

@@ -143,7 +143,7 @@ class Turns:
 
     def frame(self) -> pd.DataFrame:
         """Returns the calls so far, in the columns `CALL_COLUMNS`."""
-        return pd.DataFrame(self.call_rows, columns=CALL_COLUMNS)
+        return pd.DataFrame(self.call_rows, columns=list(CALL_COLUMNS))
 
 
 def write_rounds(
@@ -165,7 +165,7 @@ def write_rounds(
         frame = pd.DataFrame(rows)
         write_text(
             folder / _table_file(dataset, kind),
-            frame.reindex(columns=[*columns, *frame.columns.difference(columns)]).to_csv(
+            frame.reindex(columns=[*columns, *frame.columns.difference(list(columns))]).to_csv(
                 index=False
             ),
         )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Record = TypeVar("Record", bound="DataclassInstance")
 
-_KINDS = {
+_KINDS: dict[str, type | tuple[type, ...]] = {
     "str": str,
     "bool": bool,
     "int": int,
@@ -128,5 +128,5 @@ def _fitted(value: object, annotation: str, names: Mapping, place: str):
             and isinstance(value, _KINDS[kind])
             and isinstance(value, bool) == (kind == "bool")
         ):
-            return float(value) if kind == "float" else value
+            return float(value) if kind == "float" and isinstance(value, (int, float)) else value
     raise _Mismatch(f"{place} is no {annotation}")
