@@ -54,7 +54,10 @@ def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> A
     if unknown:
         return Answer(question, "Not all could be compared.", parity_texts(unknown)[0])
     verdicts = Counter(
-        stage.verdict for compared in comparisons for stage in compared.parity.stages
+        stage.verdict
+        for compared in comparisons
+        if compared.parity
+        for stage in compared.parity.stages
     )
     later = (
         ""

@@ -13,6 +13,7 @@ import pandas as pd
 from bench.measure.statistics import MARGIN, Ratio
 from bench.measure.step_breakdown import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
+from bench.report.frames import groups
 from bench.report.rounds import (
     again_ratio,
     is_yardstick,
@@ -140,8 +141,8 @@ def other_costs_table(ok: pd.DataFrame, imports: pd.DataFrame) -> pd.DataFrame:
         imports: the timed imports.
     """
     rows = []
-    for (dataset, implementation, profile), cells in ok.groupby(
-        ["dataset", "implementation", "profile"], sort=False
+    for (dataset, implementation, profile), cells in groups(
+        ok, ["dataset", "implementation", "profile"]
     ):
         timed = imports.loc[imports["implementation"] == implementation.split(" (")[0], "import_s"]
         rows.append(
@@ -237,7 +238,7 @@ def cost_answer(throughput: pd.DataFrame) -> Answer:
         return Answer(
             QUESTION, "Not measured in this run.", "It takes two implementations, and rounds."
         )
-    worst = default.loc[default["relative"].idxmin()]
+    worst = default.iloc[default["relative"].argmin()]
     tuned = throughput[throughput["profile"] == "tuned"]
     own = tuned[
         (tuned["dataset"] == worst["dataset"])

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.diagnose.outputs import near_chance
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
+from bench.report.frames import groups
 from bench.report.parity import parity_texts
 from bench.report.tables import reference
 from bench.results.cells import StoredCell, cell_name
@@ -38,6 +39,17 @@ class Verdict:
     classes: int
     state: str
     rows: Rows | None
+
+    @property
+    def saturated_rows(self) -> Rows:
+        """`rows` of a cell whose outputs are all saturated.
+
+        Raises:
+            ValueError: one of its outputs is not saturated.
+        """
+        if self.rows is None:
+            raise ValueError("not all outputs are saturated")
+        return self.rows
 
 
 def label(cell: pd.Series) -> str:
@@ -103,7 +115,7 @@ def find(
     ]
     findings += [Finding("network", text) for text in parity_texts(comparisons)]
     findings += _network_findings(ok, agreement)
-    for (dataset, outputs), rows in ok.groupby(["dataset", "outputs"], sort=False):
+    for (dataset, outputs), rows in groups(ok, ["dataset", "outputs"]):
         verdicts = judge_all(cells, rows)
         findings += [
             Finding("training", text)
@@ -152,7 +164,9 @@ def _training_texts(what: str, outputs: str, verdicts: list[Verdict]) -> list[st
     texts = []
     if frozen:
         accuracies = pd.Series([verdict.cell["accuracy"] for verdict in frozen])
-        error = max(abs(verdict.cell["final_loss"] - verdict.rows.loss) for verdict in frozen)
+        error = max(
+            abs(verdict.cell["final_loss"] - verdict.saturated_rows.loss) for verdict in frozen
+        )
         texts.append(
             f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every "
             f"output is saturated, the gradient is {_gradient(frozen)}. Loss "
@@ -192,7 +206,7 @@ def _frozen_losses(frozen: list[Verdict]) -> str:
     """Returns the frozen losses taken apart, with the cells that have each."""
     parts: dict[str, list[str]] = {}
     for verdict in frozen:
-        text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.rows)}"
+        text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.saturated_rows)}"
         parts.setdefault(text, []).append(f"{label(verdict.cell)} {verdict.cell['seed']}")
     return "; ".join(f"{text} ({', '.join(cells)})" for text, cells in parts.items())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,7 @@ def _with_scaling(results: pd.DataFrame) -> pd.DataFrame:
     The efficiency is the throughput over the number of workers times the throughput of one worker
     with the same seed.
     """
-    clusters = results["profile"].astype(str).str.startswith(CLUSTER)
+    clusters = results["profile"].map(is_cluster)
     keys = pd.MultiIndex.from_frame(results[["implementation", "dataset", "outputs", "seed"]])
     one = results[results["profile"] == f"{CLUSTER}1"].set_index(
         ["implementation", "dataset", "outputs", "seed"]
@@ -151,6 +152,19 @@ def curves_frame(cells: Iterable[StoredCell]) -> pd.DataFrame:
     return in_order(pd.DataFrame(rows, columns=CURVE_COLUMNS))
 
 
+def is_cluster(profile: str) -> bool:
+    """Whether a profile is that of a cluster, of one worker or more."""
+    return profile.startswith(CLUSTER)
+
+
+def groups(frame: pd.DataFrame, keys: list[str]) -> Iterable[tuple[Any, pd.DataFrame]]:
+    """Returns the rows that have equal values in the columns `keys`, behind a tuple of the values.
+
+    The groups are in the order of their first rows.
+    """
+    return frame.groupby(keys, sort=False) if len(frame) else []
+
+
 def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     """Returns the rows sorted: our three APIs from low to high level, small before large."""
     orders = {
@@ -161,7 +175,7 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     }
 
     def rank(column: pd.Series) -> pd.Series:
-        known = orders.get(column.name)
+        known = orders.get(str(column.name))
         return (
             column.map(lambda name: (known.index(name), "") if name in known else (9, name))
             if known

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
 
 from bench.durable import write_bytes
+from bench.report.frames import groups
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -16,6 +18,9 @@ from matplotlib import pyplot as plt
 COLORS = ("#1b6ca8", "#e8871e", "#2e8b57", "#8b3a8b", "#a03030", "#555555")
 WIDTHS = (5.0, 3.0, 1.2)
 """Line widths: of curves that lie on one another, the narrower one shows inside the wider."""
+
+LINES: dict[str, Any] = {"logits": "-", "activated": (0, (4, 2))}
+"""Line style by kind of outputs: full, or dashes of 4 points with gaps of 2."""
 
 
 def color_of(implementations: list[str]) -> dict[str, str]:
@@ -47,15 +52,15 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
         ):
             ax = axes[row][column]
             cells = curves[curves["dataset"] == dataset]
-            for (outputs, implementation, *_), cell in cells.groupby(
-                ["outputs", "implementation", "profile", "seed"], sort=False
+            for (outputs, implementation, *_), cell in groups(
+                cells, ["outputs", "implementation", "profile", "seed"]
             ):
                 ax.plot(
                     cell["epoch"],
                     cell[name],
                     color=colors[implementation],
                     linewidth=widths[implementation],
-                    linestyle="-" if outputs == "logits" else (0, (4, 2)),
+                    linestyle=LINES[outputs],
                     alpha=0.75,
                 )
             ax.set_title(_plain(f"{dataset}: {title}"))
@@ -70,8 +75,8 @@ def draw_curves(curves: pd.DataFrame, path: Path) -> None:
         for name in implementations
     ]
     handles += [
-        plt.Line2D([], [], color="black", linestyle=style, label=outputs)
-        for outputs, style in (("logits", "-"), ("activated", (0, (4, 2))))
+        plt.Line2D([], [], color="black", linestyle=LINES[outputs], label=outputs)
+        for outputs in LINES
         if outputs in set(curves["outputs"])
     ]
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), frameon=False)

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from bench.measure.step_breakdown import PARTS
 from bench.measure.throughput import AGAIN, FLOOR
+from bench.report.frames import groups
 from bench.report.pictures import color_of, width_of
 from bench.report.rounds import parts_of
 
@@ -42,8 +43,8 @@ def _curves(cells: pd.DataFrame, column: str) -> go.Figure:
     default = (
         cells[cells["profile"] == "default"] if (cells["profile"] == "default").any() else cells
     )
-    for (outputs, implementation, profile, seed), cell in default.groupby(
-        ["outputs", "implementation", "profile", "seed"], sort=False
+    for (outputs, implementation, profile, seed), cell in groups(
+        default, ["outputs", "implementation", "profile", "seed"]
     ):
         group = (
             f"{implementation}, {outputs}"
@@ -166,7 +167,7 @@ def scaling_plot(scaling: pd.DataFrame, dataset: str) -> go.Figure:
     rows = scaling[scaling["dataset"] == dataset]
     colors = color_of(list(dict.fromkeys(rows["implementation"])))
     figure = go.Figure()
-    for implementation, own in rows.groupby("implementation", sort=False):
+    for (implementation,), own in groups(rows, ["implementation"]):
         workers, line = own["workers"].tolist(), {"color": colors[implementation]}
         figure.add_scatter(
             x=workers,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bench.implementations import CLUSTER
 from bench.measure.scaling import TEN_GIGABIT, expected_efficiency
 from bench.measure.statistics import ratio_of_medians
+from bench.report.frames import is_cluster
 from bench.text_tables import spread
 
 MORE = (8, 64, 512)
@@ -103,9 +103,7 @@ def _expected(cell: pd.Series, step_s: float, workers: int) -> float:
 
 
 def _clusters(results: pd.DataFrame):
-    ok = results[
-        (results["status"] == "ok") & results["profile"].astype(str).str.startswith(CLUSTER)
-    ]
+    ok = results[(results["status"] == "ok") & results["profile"].map(is_cluster)]
     return ok.groupby(["dataset", "implementation"], sort=False)
 
 

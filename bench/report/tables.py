@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from bench.report.frames import in_order
+from bench.report.frames import groups, in_order
 from bench.results.cells import StoredCell, cell_name
 from bench.text_tables import power, spread
 
@@ -31,7 +30,7 @@ class Answer:
 def training_table(results: pd.DataFrame) -> pd.DataFrame:
     """Returns how trainings ended: one row per dataset, outputs, implementation and profile."""
     rows = []
-    for (dataset, outputs, implementation, profile), cells in _groups(
+    for (dataset, outputs, implementation, profile), cells in groups(
         results, ["dataset", "outputs", "implementation", "profile"]
     ):
         ok = cells[cells["status"] == "ok"]
@@ -72,7 +71,7 @@ def agreement_table(
     ok = results[(results["status"] == "ok") & (results["profile"] == "default")]
     base = reference(ok)
     rows = []
-    for (dataset, outputs, implementation), cells in _groups(
+    for (dataset, outputs, implementation), cells in groups(
         ok, ["dataset", "outputs", "implementation"]
     ):
         pairs = [
@@ -128,7 +127,7 @@ def tuned_table(curves: pd.DataFrame) -> pd.DataFrame:
             "accuracy": (_right(tuned.loc[both]) - _right(default.loc[both])).abs(),
         }
     ).reset_index()
-    for (dataset, outputs, implementation), cells in _groups(
+    for (dataset, outputs, implementation), cells in groups(
         in_order(differences), ["dataset", "outputs", "implementation"]
     ):
         rows.append(
@@ -156,9 +155,8 @@ def _differences(
         stored[cell_name(name, "default", dataset, outputs, seed)].steps
         for name in (base, implementation)
     )
-    losses = np.abs(  # one may have fewer steps
-        steps["loss"] - other_steps["loss"].reindex(steps.index)
-    )
+    # One may have fewer steps.
+    losses = (steps["loss"] - other_steps["loss"].reindex(steps.index)).abs()
     cells = curves[
         (curves["profile"] == "default")
         & (curves["dataset"] == dataset)
@@ -170,7 +168,7 @@ def _differences(
     )
     return {
         "first step": losses.iloc[0],
-        SECOND_STEP: (losses / np.abs(steps["loss"])).iloc[1] if len(losses) > 1 else 0.0,
+        SECOND_STEP: (losses / steps["loss"].abs()).iloc[1] if len(losses) > 1 else 0.0,
         "first epoch": losses[steps["epoch"] == 1].max(),
         "evaluations": (own["evaluation_loss"] - other["evaluation_loss"]).abs().max(),
         "accuracy": (_right(own) - _right(other)).abs().max(),
@@ -194,7 +192,3 @@ def _measured(ok: pd.DataFrame, implementation: str, dataset: str, outputs: str,
             & (ok["seed"] == seed)
         ).any()
     )
-
-
-def _groups(frame: pd.DataFrame, keys: list[str]):
-    return frame.groupby(keys, sort=False) if len(frame) else []
