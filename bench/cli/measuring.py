@@ -205,7 +205,7 @@ def report_command(folder) -> None:
 def sweep_command(batches, lengths, implementations, profile, out) -> None:
     """From which size on does the API stop mattering?
 
-    Measures throughput, API tax and memory against batch size and sample length.
+    Measures throughput, the parts of a step and memory against batch size and sample length.
 
     The samples are noise. Batch sizes are measured at a length of 130, lengths at a batch of 32.
     Each API gets a cost model: a fixed cost per step, and a cost per value. Sizes that would not

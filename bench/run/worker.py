@@ -173,11 +173,11 @@ def _check_contract(task: Task, recorder: Recorder, trained: Trained) -> None:
         raise TypeError(f"its train returned {type(trained).__name__}, not bench.task.Trained")
     if not recorder.steps or recorder.steps[0]["began_s"] is None:
         raise ValueError(
-            "its train told of no step: does it call observer.begin and observer.step?"
+            "its train reported no step: does it call observer.begin and observer.step?"
         )
     if len(recorder.evaluations) != task.epochs:
         raise ValueError(
-            f"its train told of {len(recorder.evaluations)} evaluations, of {task.epochs} epochs"
+            f"its train reported {len(recorder.evaluations)} evaluations in {task.epochs} epochs"
         )
 
 
