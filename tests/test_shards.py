@@ -213,7 +213,7 @@ def test_a_shard_numbers_its_samples_by_their_split_and_only_the_first_keeps_a_b
     first, second, _, evaluation = shards_of(SPEC, {"train": 100, "evaluation": 30})
     for shard in (first, second, evaluation):
         write_shard(Synthetic(), SPEC, shard, tmp_path)
-    heads = [len(read_shard_summary(tmp_path, shard).head) for shard in (first, second, evaluation)]
+    heads = [len(read_shard_summary(tmp_path, shard).first_batch) for shard in (first, second, evaluation)]
     assert heads == [32, 0, 0]
     assert read_back(str(tmp_path / second.name))[2].tolist() == list(range(40, 80))
 

@@ -608,7 +608,7 @@ def test_parquet_rows_are_bounded_by_their_bytes(tmp_path, monkeypatch):
     table = pa.table({"signal": [[0.0] * 5000, [1.0] * 5000], "label": ["a", "b"]})
     pq.write_table(table, tmp_path / "a.parquet")
     assert scan_file(UserFile(tmp_path / "a.parquet")).length == 5000
-    monkeypatch.setattr(parquet, "ROW_BYTES", 8 * 5000)  # the label comes on top
+    monkeypatch.setattr(parquet, "MAX_ROW_BYTES", 8 * 5000)  # the label comes on top
     with pytest.raises(UserError, match=r"has rows of 40,\d\d\d bytes; 40,000 at most"):
         scan_file(UserFile(tmp_path / "a.parquet"))
 
