@@ -403,6 +403,7 @@ def test_an_implementation_runs_alone_and_stops_cleanly_on_ctrl_c(name, tmp_path
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -435,6 +436,7 @@ def test_the_tuned_profile_runs_alone_too(name):
     assert both.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_data_lists_and_draws_the_datasets(tmp_path):
     process = run_module("bench", "data", "--picture", tmp_path / "samples.png")
     assert process.returncode == 0, process.stderr

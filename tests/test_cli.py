@@ -61,6 +61,7 @@ def test_an_output_folder_that_cannot_be_written_is_named(tmp_path):
     assert fails_with_one_line(process, "cannot be written")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
 def test_a_disk_that_fills_during_a_run_ends_it_with_one_line(tmp_path):
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48k", "tmpfs", tmp_path], check=True)

@@ -460,6 +460,7 @@ sys.exit(max(task.wait() for task in tasks))
 """
 
 
+@pytest.mark.slow
 def test_the_slurm_script_trains_with_stand_ins_for_srun_and_scontrol(tmp_path):
     """Uses stand-ins that list this machine as two hosts and start both tasks here."""
     tools = tmp_path / "tools"

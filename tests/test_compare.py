@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from conftest import run_module
+from conftest import run_module, slow_after
 from test_report import ENVIRONMENT, write_measured
 from timings import noisy, write_timings
 
@@ -30,7 +30,9 @@ def compare(*arguments):
 
 @pytest.mark.parametrize(
     ("factor", "code", "verdict"),
-    [(1.0, 0, "equivalent"), (1.2, 0, "faster"), (0.93, 0, "slower"), (0.8, 1, "beyond")],
+    slow_after(
+        1, [(1.0, 0, "equivalent"), (1.2, 0, "faster"), (0.93, 0, "slower"), (0.8, 1, "beyond")]
+    ),
 )
 def test_the_exit_code_tells_a_slowdown_beyond_the_limit(tmp_path, factor, code, verdict):
     process = compare(run_folder(tmp_path / "a"), run_folder(tmp_path / "b", factor, seed=50))
@@ -39,12 +41,14 @@ def test_the_exit_code_tells_a_slowdown_beyond_the_limit(tmp_path, factor, code,
     assert ("slower by more than 10%: small lowlevel-default" in process.stdout) == (code == 1)
 
 
+@pytest.mark.slow
 def test_the_limit_can_be_set(tmp_path):
     folders = run_folder(tmp_path / "a"), run_folder(tmp_path / "b", 0.93, seed=50)
     assert compare(*folders, "--fail-over", "3%").returncode == 1
     assert compare(*folders, "--fail-over", "20%").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_slowdown_that_noise_could_explain_does_not_fail(tmp_path):
     process = compare(
         run_folder(tmp_path / "a", spread=0.3),
@@ -56,20 +60,23 @@ def test_a_slowdown_that_noise_could_explain_does_not_fail(tmp_path):
 
 @pytest.mark.parametrize(
     ("environment", "cell", "reason"),
-    [
-        ({"cpu": "another"}, {}, "different machines: cpu is c and another"),
-        (
-            {},
-            {"parameters": 101},
-            "different networks: lowlevel on small has 100 and 101 parameters",
-        ),
-        (
-            {"settings": {"small": {"digest": "other", "epochs": 2}}},
-            {"data": "other"},
-            "different data or epochs: small",
-        ),
-        ({"quick": True}, {}, "one of them is a --quick run"),
-    ],
+    slow_after(
+        1,
+        [
+            ({"cpu": "another"}, {}, "different machines: cpu is c and another"),
+            (
+                {},
+                {"parameters": 101},
+                "different networks: lowlevel on small has 100 and 101 parameters",
+            ),
+            (
+                {"settings": {"small": {"digest": "other", "epochs": 2}}},
+                {"data": "other"},
+                "different data or epochs: small",
+            ),
+            ({"quick": True}, {}, "one of them is a --quick run"),
+        ],
+    ),
 )
 def test_what_was_measured_otherwise_is_refused_with_the_reason(
     tmp_path, environment, cell, reason
@@ -87,6 +94,7 @@ def test_what_was_measured_otherwise_is_refused_with_the_reason(
     assert f"compared in spite of {reason}" in forced.stdout
 
 
+@pytest.mark.slow
 def test_missing_cells_are_listed_and_the_rest_is_compared(tmp_path):
     first, second = run_folder(tmp_path / "a"), run_folder(tmp_path / "b", seed=50)
     write_measured(first, "keras", "small", kind="logits")

@@ -87,6 +87,7 @@ def write_sums(folder) -> None:
     (folder / "SHA256SUMS.txt").write_text("".join(lines))
 
 
+@pytest.mark.slow
 @MANY
 @given(signal=SIGNALS, label=st.integers(0, 2**40), start=st.integers(0, 2**40))
 def test_any_samples_come_back_from_a_shard(tmp_path_factory, signal, label, start):
@@ -137,6 +138,7 @@ def tfrecords(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @MANY
 @given(**DAMAGE)
 def test_a_damaged_shard_is_an_error_or_what_comes_before_the_cut(

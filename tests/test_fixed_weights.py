@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import slow_after
 
 from bench.data.store import make_dataset
 from bench.data.synthetic import Synthetic
@@ -13,7 +14,7 @@ from bench.task import Task
 
 
 @pytest.mark.parametrize("dataset", list(DATASETS))
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", slow_after(1, range(3)))
 def test_wrong_metrics_have_other_values(dataset, seed):
     task = Task(make_dataset(Synthetic(), DATASETS[dataset]), "logits", seed, 2, None)
     fixed = fixed_weights_task(task)

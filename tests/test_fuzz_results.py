@@ -141,6 +141,7 @@ def test_any_file_may_be_damaged_and_reading_says_so_in_a_line(whole, tmp_path, 
         shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", slow_after(1, range(4)))
 def test_any_file_may_be_damaged_and_the_report_is_made_of_the_rest(whole, tmp_path, block):
     outside = canary(tmp_path)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import ROOT, run_module
+from conftest import ROOT, run_module, slow_after
 
 from bench.parity import STAGE_NAMES, ComparisonSetting, compare
 from bench.parity.remote_port import PortError
@@ -152,6 +152,7 @@ def test_a_port_that_never_returns_is_given_up():
         compare(f"{PORTS}:model", f"{PORTS}:never_returns", ComparisonSetting(timeout=10))
 
 
+@pytest.mark.slow
 def test_functions_without_declared_shapes_need_a_batch():
     with pytest.raises(UserError, match="declares its input shapes: give --batch"):
         compare(f"{PORTS}:graph", f"{PORTS}:transposed")
@@ -162,6 +163,7 @@ def test_a_module_whose_training_is_not_seen_is_told_so(tmp_path, monkeypatch):
         compare("impl_keras", module(tmp_path, CUSTOM, monkeypatch), ComparisonSetting(steps=3))
 
 
+@pytest.mark.slow
 def test_variables_of_other_shapes_cannot_be_matched(tmp_path):
     (tmp_path / "other.py").write_text(
         "import tensorflow as tf\n"
@@ -190,17 +192,20 @@ def test_a_ports_own_exception_has_its_own_traceback(tmp_path):
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
-    [
-        ({"x": np.zeros((5, 12))}, "needs an array 'labels'"),
-        ({"labels": np.zeros(5)}, "at least one other"),
-        ({"x": np.zeros((5, 12)), "labels": np.zeros(4)}, "differ in their number of samples"),
-        ({"x": np.zeros((0, 12)), "labels": np.zeros(0)}, "are empty"),
-        (
-            {"x": np.array([{}], object), "labels": np.zeros(1)},
-            "cannot be read as an npz file of plain arrays",
-        ),
-        (None, "cannot be read"),
-    ],
+    slow_after(
+        1,
+        [
+            ({"x": np.zeros((5, 12))}, "needs an array 'labels'"),
+            ({"labels": np.zeros(5)}, "at least one other"),
+            ({"x": np.zeros((5, 12)), "labels": np.zeros(4)}, "differ in their number of samples"),
+            ({"x": np.zeros((0, 12)), "labels": np.zeros(0)}, "are empty"),
+            (
+                {"x": np.array([{}], object), "labels": np.zeros(1)},
+                "cannot be read as an npz file of plain arrays",
+            ),
+            (None, "cannot be read"),
+        ],
+    ),
 )
 def test_a_bad_batch_is_refused(arrays, message, tmp_path):
     path = tmp_path / "batch.npz"
@@ -213,11 +218,14 @@ def test_a_bad_batch_is_refused(arrays, message, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [
-        ("[1]", "must be an object"),
-        ("{", "cannot be read as JSON"),
-        ('{"nobody": "x"}', "names 'nobody', which the reference"),
-    ],
+    slow_after(
+        1,
+        [
+            ("[1]", "must be an object"),
+            ("{", "cannot be read as JSON"),
+            ('{"nobody": "x"}', "names 'nobody', which the reference"),
+        ],
+    ),
 )
 def test_a_bad_map_is_refused(text, message, tmp_path):
     (tmp_path / "map.json").write_text(text)
@@ -246,6 +254,7 @@ def test_the_command_names_the_first_difference_and_exits_with_1():
     assert different[0]["difference"]["what"] == "reduction"
 
 
+@pytest.mark.slow
 def test_the_command_exits_with_2_and_shows_the_traceback_of_a_port(tmp_path):
     np.savez(tmp_path / "batch.npz", x=np.zeros((5, 12), np.float32), labels=np.zeros(5, np.int64))
     process = run_module(

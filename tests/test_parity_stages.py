@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow_after
 
 from bench.parity import ComparisonSetting, compare
 
@@ -32,22 +32,25 @@ def compared(reference, candidate, batch, **setting):
 
 @pytest.mark.parametrize(
     ("candidate", "stage", "what"),
-    [
-        ("wrong_variables_frozen", "variables", "trainable of hidden/kernel"),
-        ("wrong_variables_bias", "variables", "without a partner"),
-        ("wrong_initial_weights", "initial weights", "hidden/kernel"),
-        ("wrong_initial_bias", "initial weights", "hidden/bias"),
-        ("wrong_forward", "forward", "hidden/"),
-        ("wrong_loss_sum", "loss", "reduction"),
-        ("wrong_loss_regularised", "loss", "regularisation"),
-        ("wrong_loss_from_logits", "loss", "per-sample losses"),
-        ("wrong_gradients", "gradients", "hidden/kernel"),
-        ("wrong_update_rate", "update", "learning rate"),
-        ("wrong_update_epsilon", "update", "after gradients of"),
-        ("wrong_update_default_epsilon", "update", "hidden/kernel"),
-        ("wrong_curve", "curve", "from step 11 on"),
-        ("wrong_metrics", "metrics", "accuracy"),
-    ],
+    slow_after(
+        4,
+        [
+            ("wrong_variables_frozen", "variables", "trainable of hidden/kernel"),
+            ("wrong_variables_bias", "variables", "without a partner"),
+            ("wrong_initial_weights", "initial weights", "hidden/kernel"),
+            ("wrong_initial_bias", "initial weights", "hidden/bias"),
+            ("wrong_forward", "forward", "hidden/"),
+            ("wrong_loss_sum", "loss", "reduction"),
+            ("wrong_loss_regularised", "loss", "regularisation"),
+            ("wrong_loss_from_logits", "loss", "per-sample losses"),
+            ("wrong_gradients", "gradients", "hidden/kernel"),
+            ("wrong_update_rate", "update", "learning rate"),
+            ("wrong_update_epsilon", "update", "after gradients of"),
+            ("wrong_update_default_epsilon", "update", "hidden/kernel"),
+            ("wrong_curve", "curve", "from step 11 on"),
+            ("wrong_metrics", "metrics", "accuracy"),
+        ],
+    ),
 )
 def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch):
     reference = "graph" if candidate != "wrong_metrics" else "model"

@@ -96,6 +96,7 @@ def test_who_takes_too_much_memory_is_ended_while_another_is_waited_for(
     assert int((forkserver / "eaten").read_text()) < 700
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_has_its_reason_and_the_others_go_on(tmp_path, tiny_dataset):
     variants = [
         LOWLEVEL,

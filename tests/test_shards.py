@@ -175,6 +175,7 @@ def sizes(tmp_path_factory):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", slow_after(1, ["default", "tuned"]))
 @pytest.mark.parametrize("name", slow_after(1, IMPLEMENTATIONS))
 def test_ten_times_the_data_takes_less_than_a_fifth_more_memory(sizes, name, profile, tmp_path):
@@ -213,7 +214,10 @@ def test_a_shard_numbers_its_samples_by_their_split_and_only_the_first_keeps_a_b
     first, second, _, evaluation = shards_of(SPEC, {"train": 100, "evaluation": 30})
     for shard in (first, second, evaluation):
         write_shard(Synthetic(), SPEC, shard, tmp_path)
-    heads = [len(read_shard_summary(tmp_path, shard).first_batch) for shard in (first, second, evaluation)]
+    heads = [
+        len(read_shard_summary(tmp_path, shard).first_batch)
+        for shard in (first, second, evaluation)
+    ]
     assert heads == [32, 0, 0]
     assert read_back(str(tmp_path / second.name))[2].tolist() == list(range(40, 80))
 

@@ -385,6 +385,7 @@ def test_a_second_runner_is_told_who_holds_the_folder_until_that_is_killed(tmp_p
     assert report.returncode == 0, report.stderr
 
 
+@pytest.mark.slow
 def test_what_no_run_has_made_is_not_emptied(tmp_path, surroundings):
     mine, elsewhere = tmp_path / "mine" / "logs" / "notes.txt", tmp_path / "elsewhere" / "notes.txt"
     for path in (mine, elsewhere):

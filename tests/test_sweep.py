@@ -15,6 +15,7 @@ from bench.run.sweep import SweepSize, run_sweep, sizes_of
 from bench.run.variants import trained_variants
 
 
+@pytest.mark.slow
 def test_a_sweep_measures_every_size_and_shows_it(tmp_path):
     process = run_module(
         "bench",

@@ -1,7 +1,7 @@
 """The gallery: every trap is well made, sound ports are sound, and all are told apart."""
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow_after
 
 from bench.diagnose.causes import CAUSES
 from bench.implementations import IMPLEMENTATIONS
@@ -116,18 +116,21 @@ def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
 
 @pytest.mark.parametrize(
     ("candidate", "cause"),
-    [
-        ("wrong_loss_from_logits", "probabilities_expected"),
-        ("wrong_loss_sum", "sum_for_mean"),
-        ("wrong_loss_regularised", "regularisation_not_added"),
-        ("wrong_variables_frozen", "not_trainable"),
-        ("wrong_variables_bias", "missing_variable"),
-        ("wrong_initial_weights", "initialiser_differs"),
-        ("wrong_forward", "other_activation"),
-        ("wrong_gradients_none", "gradient_cut"),
-        ("wrong_update_rate", "learning_rate"),
-        ("wrong_update_default_epsilon", "epsilon"),
-    ],
+    slow_after(
+        2,
+        [
+            ("wrong_loss_from_logits", "probabilities_expected"),
+            ("wrong_loss_sum", "sum_for_mean"),
+            ("wrong_loss_regularised", "regularisation_not_added"),
+            ("wrong_variables_frozen", "not_trainable"),
+            ("wrong_variables_bias", "missing_variable"),
+            ("wrong_initial_weights", "initialiser_differs"),
+            ("wrong_forward", "other_activation"),
+            ("wrong_gradients_none", "gradient_cut"),
+            ("wrong_update_rate", "learning_rate"),
+            ("wrong_update_default_epsilon", "epsilon"),
+        ],
+    ),
 )
 def test_ports_that_are_no_traps_of_the_gallery_are_explained_too(candidate, cause):
     from bench.diagnose.explain import explained

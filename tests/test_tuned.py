@@ -98,6 +98,7 @@ def test_all_of_ours_have_a_tuned_profile(name):
     assert not has_profile("json", "tuned")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tuned_call_holds_a_whole_pass_and_reports_its_mean_loss(runs, name):
     tuned, default = runs[name, "tuned", "sgd"][0], runs[name, "default", "sgd"][0]
@@ -109,6 +110,7 @@ def test_a_tuned_call_holds_a_whole_pass_and_reports_its_mean_loss(runs, name):
         assert mean == pytest.approx((losses * sizes).sum() / 200, rel=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs, name, optimizer):
@@ -136,6 +138,7 @@ def test_a_tuned_run_ends_its_epochs_with_the_same_weights_and_evaluations(runs,
         ), shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_on_the_fixed_batch_are_the_same(runs, name):
     for ours, theirs in zip(
@@ -144,12 +147,14 @@ def test_gradients_on_the_fixed_batch_are_the_same(runs, name):
         assert float(ours.gradient_norm) == pytest.approx(float(theirs.gradient_norm), rel=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_small_batch_has_one_thread(runs, name):
     assert runs[name, "tuned", "sgd"][3] == 1
     assert runs[name, "default", "sgd"][3] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["default", "tuned"])
 @pytest.mark.parametrize("name", slow_after(1, NAMES))
 def test_an_epoch_may_be_several_passes(dataset, name, profile):
