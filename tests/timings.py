@@ -1,5 +1,7 @@
 """Writes rounds by hand, with known throughputs."""
 
+from __future__ import annotations
+
 import numpy as np
 import pandas as pd
 
