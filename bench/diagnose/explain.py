@@ -16,8 +16,7 @@ from bench.diagnose.pairwise.weights import explain_initial, explain_variables
 from bench.parity import ComparisonSetting, compare
 from bench.parity.comparison_state import ComparisonState
 from bench.parity.result import Difference, Explanation, Parity, Stage
-
-DEFAULT_SETTING = ComparisonSetting()
+from bench.parity.setting import DEFAULT_SETTING
 
 
 def explained(
