@@ -5,6 +5,10 @@ UV := $(or $(shell command -v uv),.tools/bin/uv)
 PYTHON := .venv/bin/python
 PYTHON_VERSION := >=3.9,<3.12
 
+# Python then compiles a module once, and not again in each of the many processes of a run.
+unexport PYTHONDONTWRITEBYTECODE
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON) --constraint constraints.txt
+
 .PHONY: bench test test-fast test-slow test-all lint docs clean
 
 bench: .venv/ready
@@ -39,11 +43,11 @@ docs: .venv/ready
 
 .venv/ready: pyproject.toml constraints.txt $(filter .tools/%,$(UV))
 	$(UV) venv --quiet --allow-existing --python '$(PYTHON_VERSION)' .venv
-	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable '.[test]'
+	$(INSTALL) --editable '.[test]'
 	touch $@
 
 .venv/lint: .venv/ready
-	$(UV) pip install --quiet --python $(PYTHON) --constraint constraints.txt --editable '.[lint]'
+	$(INSTALL) --editable '.[lint]'
 	touch $@
 
 .tools/bin/uv:

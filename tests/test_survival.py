@@ -232,7 +232,7 @@ def cells_of(runner: psutil.Process) -> list[psutil.Process]:
         return [
             child
             for child in runner.children(recursive=True)
-            if os.getsid(child.pid) == child.pid and "stand_by" not in " ".join(child.cmdline())
+            if os.getsid(child.pid) == child.pid and "run_reaper" not in " ".join(child.cmdline())
         ]
     return []
 
