@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import functools
 import json
 import multiprocessing.util
 import os
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.command_server import CommandServer
 
 ROOT = Path(__file__).parent.parent
 
@@ -125,15 +129,44 @@ def both_splits(source, spec) -> list:
     return [source.draw(spec, split, 0, sizes[split]) for split in sizes]
 
 
+@functools.cache
+def command_server() -> CommandServer:
+    """Returns the server of this process of the tests. It starts when it is first needed."""
+    server = CommandServer()
+    atexit.register(server.close)
+    return server
+
+
 def run_module(*arguments, **options) -> subprocess.CompletedProcess:
-    """Runs `python -m ARGUMENTS` in its own process."""
+    """Runs `python -m ARGUMENTS` in its own process, which is forked from `command_server`."""
+    command = command_server().start(*arguments, **options)
+    return subprocess.CompletedProcess(command.args, command.wait(), *command.communicate())
+
+
+def run_new_module(*arguments, **options) -> subprocess.CompletedProcess:
+    """Runs `python -m ARGUMENTS` in a new Python, which imports all that it needs."""
     return subprocess.run(
         [sys.executable, "-m", *map(str, arguments)],
-        cwd=options.pop("cwd", ROOT),
+        cwd=ROOT,
         text=True,
         capture_output=True,
         **options,
     )
+
+
+@contextlib.contextmanager
+def open_references():
+    """Yields a function that opens a reference port by its name, once.
+
+    It then serves many comparisons: its process, imports and first calls are there already.
+    """
+    from bench.parity.remote_port import RemotePort
+    from bench.process.forkserver import with_forkserver
+
+    with with_forkserver(), contextlib.ExitStack() as ports:
+        yield functools.cache(
+            lambda name: ports.enter_context(RemotePort("reference", name, timeout=120))
+        )
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +182,7 @@ def quick_run(tmp_path_factory):
     with (shared / "quick.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ended.exists():
-            run = run_module("bench", "all", "--quick", "--out", folder)
+            run = run_new_module("bench", "all", "--quick", "--out", folder)
             ended.write_text(json.dumps([run.args, run.returncode, run.stdout, run.stderr]))
     return folder, subprocess.CompletedProcess(*json.loads(ended.read_text()))
 

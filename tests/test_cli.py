@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import ROOT, run_module
+from conftest import ROOT, run_module, run_new_module
 from rich.console import Console
 
 from bench.cli.group import VERBS, main
@@ -131,7 +131,9 @@ def test_a_missing_package_is_named(package, arguments, message, tmp_path):
     "arguments", [["bench"], ["bench", "all"], ["bench", "run"], ["bench", "data"], ["impl_keras"]]
 )
 def test_help_is_there_without_waiting_for_tensorflow(arguments):
-    process = run_module(*arguments, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    process = run_new_module(
+        *arguments, "--help", env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    )
     assert process.returncode == 0
     assert "Usage: python -m" in process.stdout
     assert "| tensorflow\n" not in process.stderr

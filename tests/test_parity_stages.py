@@ -1,12 +1,21 @@
 """Every stage finds the port that is wrong there first; a network written otherwise passes."""
 
+import functools
+
 import numpy as np
 import pytest
-from conftest import ROOT, slow_after
+from conftest import ROOT, open_references, slow_after
 
 from bench.parity import ComparisonSetting, compare
 
 PORTS = f"{ROOT}/tests/ports.py"
+
+
+@pytest.fixture(scope="module")
+def opened():
+    """Opens a reference of `ports.py` once, by its name."""
+    with open_references() as opened:
+        yield lambda name: opened(f"{PORTS}:{name}")
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +31,21 @@ def batch(tmp_path_factory):
     return path
 
 
-def compared(reference, candidate, batch, **setting):
-    return compare(
-        f"{PORTS}:{reference}",
-        f"{PORTS}:{candidate}",
-        ComparisonSetting(batch=batch, steps=35, **setting),
-    )
+@pytest.fixture(scope="module")
+def compared(opened, batch):
+    """Returns a function that compares a candidate with a reference of `ports.py`."""
+
+    def compared(reference, candidate, **setting):
+        setting = ComparisonSetting(batch=batch, steps=35, **setting)
+        return compare(opened(reference), f"{PORTS}:{candidate}", setting)
+
+    return compared
+
+
+@pytest.fixture(scope="module")
+def first_difference(compared):
+    """Returns a function that compares two ports as far as their first difference."""
+    return functools.partial(compared, first_only=True)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +70,9 @@ def compared(reference, candidate, batch, **setting):
         ],
     ),
 )
-def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch):
+def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, first_difference):
     reference = "graph" if candidate != "wrong_metrics" else "model"
-    parity = compared(reference, candidate, batch)
+    parity = first_difference(reference, candidate)
     assert not parity.same
     assert parity.first_different.name == stage
     assert what in parity.first_different.difference.what
@@ -86,8 +104,8 @@ def test_a_wrong_port_is_named_by_its_first_stage(candidate, stage, what, batch)
         ("normalised", "wrong_forward_no_dropout", "forward", "over 24 draws"),
     ],
 )
-def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch):
-    parity = compared(reference, candidate, batch)
+def test_wrong_ports_of_other_networks(reference, candidate, stage, what, first_difference):
+    parity = first_difference(reference, candidate)
     assert not parity.same
     assert parity.first_different.name == stage
     assert what in parity.first_different.difference.what
@@ -109,8 +127,8 @@ def test_wrong_ports_of_other_networks(reference, candidate, stage, what, batch)
         pytest.param("clipped", "clipped_model", marks=pytest.mark.slow),
     ],
 )
-def test_the_same_network_written_otherwise_is_the_same(reference, candidate, batch):
-    parity = compared(reference, candidate, batch)
+def test_the_same_network_written_otherwise_is_the_same(reference, candidate, compared):
+    parity = compared(reference, candidate)
     assert parity.same, parity.first_different
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
     assert verdicts.pop("data") == "not seen"
@@ -119,9 +137,9 @@ def test_the_same_network_written_otherwise_is_the_same(reference, candidate, ba
 
 @pytest.mark.slow
 def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_the_rest_is_not_seen(
-    batch,
+    compared,
 ):
-    parity = compared("normalised", "other_random_numbers", batch)
+    parity = compared("normalised", "other_random_numbers")
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
     assert parity.same
     assert verdicts["forward"] == "rounding"
@@ -130,20 +148,18 @@ def test_random_numbers_in_another_order_are_compared_by_their_statistics_and_th
 
 
 @pytest.mark.slow
-def test_a_map_pairs_what_names_and_order_would_pair_wrongly(batch, tmp_path):
+def test_a_map_pairs_what_names_and_order_would_pair_wrongly(compared, tmp_path):
     names = tmp_path / "map.json"
     names.write_text('{"hidden/kernel": "a/weights", "hidden/bias": "a/offset"}')
-    parity = compared("graph", "transposed", batch, names=names)
+    parity = compared("graph", "transposed", names=names)
     assert parity.same
     assert any("2 by map" in note for note in parity.stages[1].notes)
 
 
 @pytest.mark.slow
-def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
+def test_slots_without_partners_are_not_seen_and_not_called_equal(compared):
     update = next(
-        stage
-        for stage in compared("rmsprop", "rmsprop_model", batch).stages
-        if stage.name == "update"
+        stage for stage in compared("rmsprop", "rmsprop_model").stages if stage.name == "update"
     )
     assert update.verdict == "different"
     assert "after step 1, hidden/kernel" in update.difference.what
@@ -151,12 +167,10 @@ def test_slots_without_partners_are_not_seen_and_not_called_equal(batch):
 
 
 @pytest.mark.slow
-def test_clipping_is_not_passed_by(batch):
+def test_clipping_is_not_passed_by(compared):
     """Checks that small gradients are not given to the update itself: they would not be clipped."""
     update = next(
-        stage
-        for stage in compared("clipped", "clipped_model", batch).stages
-        if stage.name == "update"
+        stage for stage in compared("clipped", "clipped_model").stages if stage.name == "update"
     )
     assert any("small gradients not seen" in note for note in update.notes)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import random
@@ -12,17 +14,19 @@ import sys
 import tempfile
 import time
 import uuid
+from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-from conftest import REAL, ROOT, run_module
+from conftest import REAL, ROOT, run_module, run_new_module
 from test_benchmark import wait_for
 
 from bench.durable import write_text
 from bench.results.cells import cell_names, read_cell
 from bench.run.lock import held
 from bench.task import UserError
+from tests.command_server import CommandServer
 
 TINY = """
 import time
@@ -67,11 +71,23 @@ MISBEHAVING = {
 }
 
 
+MARK = "SURVIVAL_TEST", uuid.uuid4().hex
+"""The variable in the environment of all processes of these tests, and its value."""
+
+
+@functools.cache
+def server() -> CommandServer:
+    """Returns the server of these tests: all that it starts is marked."""
+    server = CommandServer({**os.environ, **dict([MARK])})
+    atexit.register(server.close)
+    return server
+
+
 @pytest.fixture
 def surroundings(tmp_path):
     """Yields the environment of a run that finds the modules above.
 
-    It marks the processes of the run, and has its own folder for temporary files.
+    It has its own folder for temporary files.
     """
     for folder in ("modules", "out"):
         (tmp_path / folder).mkdir()
@@ -83,15 +99,15 @@ def surroundings(tmp_path):
             **os.environ,
             "PYTHONPATH": str(tmp_path / "modules"),
             "TMPDIR": temporary,
-            "SURVIVAL_TEST": uuid.uuid4().hex,
+            **dict([MARK]),
         }
 
 
-def processes_of(surroundings) -> list[psutil.Process]:
+def marked_processes() -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.environ().get("SURVIVAL_TEST") == surroundings["SURVIVAL_TEST"]:
+            if MARK in process.environ().items() and process.pid != server().pid:
                 found.append(process)
     return found
 
@@ -104,7 +120,7 @@ def nothing_is_left(surroundings, but=(), seconds=30):
     deadline = time.monotonic() + seconds
     temporary = surroundings["TMPDIR"]
     while left := [
-        process for process in processes_of(surroundings) if process.pid not in but
+        process for process in marked_processes() if process.pid not in but
     ] + os.listdir(temporary):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
@@ -130,30 +146,16 @@ SMALL = ["--quick", "--dataset", "small", *(["--records", REAL] if REAL else [])
 
 
 def bench(verb, out, surroundings, *arguments):
-    return run_module("bench", verb, *SMALL, "--out", out, *arguments, env=surroundings)
+    """Runs a verb on the small dataset."""
+    process = server().start("bench", verb, *SMALL, "--out", out, *arguments, env=surroundings)
+    return subprocess.CompletedProcess(process.args, process.wait(), *process.communicate())
 
 
 def start(out, surroundings, *implementations):
+    """Starts a run of implementations on the small dataset."""
     options = [option for name in implementations for option in ("--impl", name)]
-    return subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "bench",
-            "run",
-            *SMALL,
-            "--outputs",
-            "logits",
-            "--out",
-            out,
-            *options,
-        ],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=surroundings,
-        start_new_session=True,
+    return server().start(
+        "bench", "run", *SMALL, "--outputs", "logits", "--out", out, *options, env=surroundings
     )
 
 
@@ -420,7 +422,7 @@ def test_clocks_that_go_backwards_decide_nothing(tmp_path, surroundings):
         "import itertools\nimport time\n\ncount = itertools.count()\n"
         "time.time = lambda: 1.7e9 - 3600 * next(count)\n"
     )
-    again = bench("all", out, surroundings, *arguments)
+    again = run_new_module("bench", "all", *SMALL, "--out", out, *arguments, env=surroundings)
     assert again.returncode == 0, again.stderr
     assert "kept 1 of 2 cells" in again.stdout
     after = records_of(out)
@@ -438,6 +440,32 @@ def small_disk(folder, options):
         yield
     finally:
         subprocess.run(["umount", folder], check=True)
+
+
+def test_a_power_cut_finds_the_file_of_before_or_the_new_one(tmp_path, monkeypatch):
+    """Notes what is certainly on the disk at each moment: what has been synced."""
+    path, synced, renamed = tmp_path / "cells" / "a.json", [], []
+    write_text(path, "before")
+    fsync, replace = os.fsync, os.replace
+
+    def noted_fsync(descriptor):
+        fsync(descriptor)
+        file = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((file, file.read_text() if file.is_file() else "names"))
+
+    def noted_replace(scratch, to):
+        assert (Path(scratch), "after") in synced, "the new content is not on the disk yet"
+        assert path.read_text() == "before"
+        replace(scratch, to)
+        renamed.append(to)
+        synced.clear()
+
+    monkeypatch.setattr(os, "fsync", noted_fsync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    write_text(path, "after")
+    assert renamed == [path]
+    assert synced == [(path.parent, "names")]
+    assert [each.name for each in path.parent.iterdir()] == ["a.json"]
 
 
 def test_on_a_full_disk_what_was_there_stays(tmp_path):

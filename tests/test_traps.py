@@ -1,7 +1,7 @@
 """The gallery: every trap is well made, sound ports are sound, and all are told apart."""
 
 import pytest
-from conftest import ROOT, slow_after
+from conftest import ROOT, open_references, slow_after
 
 from bench.diagnose.causes import CAUSES
 from bench.implementations import IMPLEMENTATIONS
@@ -71,10 +71,10 @@ def test_sound_ports_are_the_same_network_in_all_three(name, tmp_path):
         implementation: write_sound(trap, implementation, tmp_path)
         for implementation in IMPLEMENTATIONS
     }
-    with on_path(tmp_path):
+    with on_path(tmp_path), open_references() as opened:
         for implementation in ("estimator", "keras"):
             parity = compare(
-                modules["lowlevel"], modules[implementation], ComparisonSetting(steps=5)
+                opened(modules["lowlevel"]), modules[implementation], ComparisonSetting(steps=5)
             )
             assert parity.same, f"{implementation}: {parity.first_different}"
 
@@ -114,6 +114,13 @@ def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
     assert parity.explanations == []
 
 
+@pytest.fixture(scope="module")
+def model():
+    """Opens the reference of the next tests."""
+    with open_references() as opened:
+        yield opened(f"{ROOT}/tests/ports.py:model")
+
+
 @pytest.mark.parametrize(
     ("candidate", "cause"),
     slow_after(
@@ -132,12 +139,12 @@ def test_a_port_that_differs_for_no_known_reason_is_said_to(tmp_path):
         ],
     ),
 )
-def test_ports_that_are_no_traps_of_the_gallery_are_explained_too(candidate, cause):
+def test_ports_that_are_no_traps_of_the_gallery_are_explained_too(candidate, cause, model):
     from bench.diagnose.explain import explained
 
     ports = ROOT / "tests/ports.py"
     parity = explained(
-        f"{ports}:model",
+        model,
         f"{ports}:{candidate}",
         ComparisonSetting(steps=10, batch=None, first_only=True),
     )

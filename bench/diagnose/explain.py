@@ -15,12 +15,13 @@ from bench.diagnose.pairwise.update import explain_update
 from bench.diagnose.pairwise.weights import explain_initial, explain_variables
 from bench.parity import ComparisonSetting, compare
 from bench.parity.comparison_state import ComparisonState
+from bench.parity.remote_port import RemotePort
 from bench.parity.result import Difference, Explanation, Parity, Stage
 from bench.parity.setting import DEFAULT_SETTING
 
 
 def explained(
-    reference: str,
+    reference: str | RemotePort,
     candidate: str,
     setting: ComparisonSetting = DEFAULT_SETTING,
     on_stage: Callable[[str], None] = lambda name: None,
