@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -19,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from conftest import REAL, ROOT, run_module, run_new_module
+from conftest import REAL, run_module, run_new_module
 from test_benchmark import wait_for
 
 from bench.durable import write_text
@@ -112,16 +111,14 @@ def marked_processes() -> list[psutil.Process]:
     return found
 
 
-def nothing_is_left(surroundings, but=(), seconds=30):
+def nothing_is_left(surroundings, seconds=30):
     """Checks that soon no process and no temporary file is left.
 
     The reaper of a killed runner ends the processes and removes the files.
     """
     deadline = time.monotonic() + seconds
     temporary = surroundings["TMPDIR"]
-    while left := [
-        process for process in marked_processes() if process.pid not in but
-    ] + os.listdir(temporary):
+    while left := marked_processes() + os.listdir(temporary):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)
     return True
@@ -166,48 +163,34 @@ RUNS, SEEDS = 30, 30
 def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     tmp_path, surroundings
 ):
-    """Kills the runner, its running cell, or both.
-
-    To save 30 imports of TensorFlow, `survivor.py` forks the runners that are killed, and their
-    cells, which do not need TensorFlow, are forked from a process without it. The last run finds
-    what they left; it is a whole `python -m bench all`.
-    """
+    """Kills the runner, its running cell, or both. The last run finds what they left."""
     moments, out, done = random.Random(6), tmp_path / "out", {}
     killed = {"runner": 0, "cell": 0, "both": 0}
     prepared = bench(
         "all", tmp_path / "other", surroundings, "--impl", "tiny", "--outputs", "logits"
     )  # This makes the dataset.
     assert prepared.returncode == 0, prepared.stderr
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.survivor", out, str(SEEDS)],
-        cwd=ROOT,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=surroundings,
-    ) as parent:
-        for _ in range(RUNS):
-            victim = moments.choice(list(killed))
-            parent.stdin.write("\n")
-            parent.stdin.flush()
-            runner = psutil.Process(int(parent.stdout.readline()))
-            if moments.random() < 0.8:  # The others are killed while they start.
-                wait_until(cells_of, runner)
-            time.sleep(moments.uniform(0, 1.5))
-            cells = cells_of(runner)
-            if victim != "runner" and cells:
-                cells[0].kill()
-                killed[victim] += 1
-            if victim == "cell":
-                time.sleep(moments.uniform(0, 0.5))
-            runner.kill()
-            killed["runner"] += victim == "runner"
-            assert nothing_is_left(surroundings, but=[parent.pid])
-            records = records_of(out)
-            assert done.items() <= records.items()  # None was run again.
-            done = finished(records)
-        parent.stdin.close()
+    command = ("bench", "all", *SMALL, "--out", out, "--impl", "tiny", "--seeds", SEEDS)
+    for _ in range(RUNS):
+        victim = moments.choice(list(killed))
+        process = server().start(*command, env=surroundings)
+        runner = psutil.Process(process.pid)
+        if moments.random() < 0.8:  # The others are killed while they start.
+            wait_until(has_come_to_a_cell, process)
+        time.sleep(moments.uniform(0, 1.5))
+        cells = cells_of(runner)
+        if victim != "runner" and cells:
+            cells[0].kill()
+            killed[victim] += 1
+        if victim == "cell":
+            time.sleep(moments.uniform(0, 0.5))
+        process.kill()
+        process.wait()
+        killed["runner"] += victim == "runner"
+        assert nothing_is_left(surroundings)
+        records = records_of(out)
+        assert done.items() <= records.items()  # None was run again.
+        done = finished(records)
     assert min(killed.values()) >= 3, killed
     assert len(done) >= 10
     process = bench("all", out, surroundings, "--impl", "tiny", "--seeds", SEEDS)
@@ -221,6 +204,11 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     assert nothing_is_left(surroundings)
 
 
+def has_come_to_a_cell(process) -> bool:
+    """Returns whether a run has a cell that runs now, or has ended."""
+    return process.poll() is not None or bool(cells_of(psutil.Process(process.pid)))
+
+
 def wait_until(condition, *arguments, seconds=30):
     deadline = time.monotonic() + seconds
     while not condition(*arguments):
@@ -229,12 +217,12 @@ def wait_until(condition, *arguments, seconds=30):
 
 
 def cells_of(runner: psutil.Process) -> list[psutil.Process]:
-    """Returns the cells that run now: each leads a session, as the reaper does."""
+    """Returns the cells that run now: each leads a session, as do programs of `python -c`."""
     with contextlib.suppress(psutil.Error, OSError):
         return [
             child
             for child in runner.children(recursive=True)
-            if os.getsid(child.pid) == child.pid and "run_reaper" not in " ".join(child.cmdline())
+            if os.getsid(child.pid) == child.pid and "-c" not in child.cmdline()
         ]
     return []
 
