@@ -214,6 +214,7 @@ def mean_losses(told):
     return np.mean([one["loss"] for one in told if one["begin"]], axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_two_workers_train_as_one_does_and_the_chief_alone_evaluates(name, alone, together):
     chief, worker, *servers = together[name]
@@ -368,6 +369,7 @@ def test_when_a_worker_no_longer_answers_the_others_fail(name, dataset, tmp_path
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("lowlevel"))
 def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
     with Members(

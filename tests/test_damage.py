@@ -112,6 +112,7 @@ def test_any_samples_come_back_from_a_shard(tmp_path_factory, signal, label, sta
     )
 
 
+@pytest.mark.slow
 @MANY
 @given(signal=SIGNALS)
 def test_any_samples_come_back_from_npz_and_csv(tmp_path_factory, signal):

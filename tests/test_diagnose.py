@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, slow_after
 
 from bench.diagnose.diagnose import DiagnosisSetting, diagnose
 from bench.diagnose.outputs import FinalState, diverged, explain_outputs, near_chance
@@ -27,7 +27,7 @@ def forkserver():
 
 
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("name", slow_after(1, IMPLEMENTATIONS))
 def test_nothing_is_wrong_with_sound_ports(name, seed):
     found = diagnose(name, DiagnosisSetting(seed=seed))
     assert found.state == "trained"
@@ -78,7 +78,7 @@ def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
     assert len(found.snapshots) > 3
 
 
-@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+@pytest.mark.parametrize("name", slow_after(1, reversed(IMPLEMENTATIONS)))
 def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     found = diagnose(name, DiagnosisSetting(outputs="activated"))
     assert found.state == "trained"
@@ -144,7 +144,7 @@ def batch(tmp_path):
 @pytest.mark.parametrize(
     "port",
     [
-        "model",
+        pytest.param("model", marks=pytest.mark.slow),
         "graph",
         pytest.param("estimator", marks=pytest.mark.slow),
         pytest.param("subclassed", marks=pytest.mark.slow),
@@ -162,7 +162,7 @@ def test_nothing_is_wrong_with_functions_either(port, batch):
     [
         ("wrong_loss_from_logits", "probabilities_expected"),
         pytest.param("wrong_loss_sum", "sum_for_mean", marks=pytest.mark.slow),
-        ("wrong_initial_bias", None),
+        pytest.param("wrong_initial_bias", None, marks=pytest.mark.slow),
     ],
 )
 def test_functions_that_are_wrong(port, cause, batch):
@@ -202,11 +202,14 @@ def test_the_command_says_it_in_words_in_json_and_as_a_picture(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [
-        (["no/such/cell.json"], "there is no file no/such/cell.json"),
-        (["no_such_module"], "there is no module 'no_such_module'"),
-        ([f"{PORTS}:graph"], "declares no input shapes: give --batch"),
-    ],
+    slow_after(
+        2,
+        [
+            (["no/such/cell.json"], "there is no file no/such/cell.json"),
+            (["no_such_module"], "there is no module 'no_such_module'"),
+            ([f"{PORTS}:graph"], "declares no input shapes: give --batch"),
+        ],
+    ),
 )
 def test_what_cannot_be_looked_at_is_one_line(arguments, message):
     run = bench(*arguments)

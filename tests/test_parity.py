@@ -39,7 +39,7 @@ def train(task, observer):
 @pytest.mark.parametrize(
     ("dataset", "steps"), [("small", 400), pytest.param("large", 40, marks=pytest.mark.slow)]
 )
-@pytest.mark.parametrize(("reference", "candidate"), PAIRS)
+@pytest.mark.parametrize(("reference", "candidate"), slow_after(1, PAIRS))
 def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
     reference, candidate, dataset, steps
 ):
@@ -52,7 +52,7 @@ def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
 
 
 @pytest.mark.parametrize("outputs", ["logits", pytest.param("activated", marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("reference", "candidate"), PAIRS)
+@pytest.mark.parametrize(("reference", "candidate"), slow_after(1, reversed(PAIRS)))
 def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, outputs):
     parity = compare(reference, candidate, ComparisonSetting(outputs=outputs, steps=20))
     verdicts = {stage.name: stage.verdict for stage in parity.stages}
@@ -135,6 +135,7 @@ def test_what_cannot_be_compared_is_said_with_its_side(name, message):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_reference_whose_loss_is_no_number_is_refused_and_a_candidates_is_a_difference():
     with pytest.raises(UserError, match=r"^reference .* its loss is nan at the start"):
         compare(f"{PORTS}:not_a_number", f"{PORTS}:model")

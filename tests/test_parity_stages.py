@@ -117,9 +117,9 @@ def test_wrong_ports_of_other_networks(reference, candidate, stage, what, first_
         ("graph", "model"),
         pytest.param("model", "graph", marks=pytest.mark.slow),
         pytest.param("graph", "subclassed", marks=pytest.mark.slow),
-        ("graph", "transposed"),
+        pytest.param("graph", "transposed", marks=pytest.mark.slow),
         pytest.param("transposed", "model", marks=pytest.mark.slow),
-        ("graph", "estimator"),
+        pytest.param("graph", "estimator", marks=pytest.mark.slow),
         pytest.param("estimator", "model", marks=pytest.mark.slow),
         pytest.param("model", "legacy_adam", marks=pytest.mark.slow),
         pytest.param("normalised_graph", "normalised", marks=pytest.mark.slow),
@@ -199,7 +199,7 @@ def test_initialisers_are_drawn_anew_every_time(batch):
 @pytest.mark.parametrize(
     ("example", "reference"),
     [
-        ("two_inputs", "graph"),
+        pytest.param("two_inputs", "graph", marks=pytest.mark.slow),
         pytest.param("batch_norm_dropout", "model_fn", marks=pytest.mark.slow),
         pytest.param("piecewise_rate", "graph", marks=pytest.mark.slow),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import slow_after
 from timings import write_timings
 
 from bench.durable import write_text
@@ -482,32 +483,38 @@ def test_a_report_reads_every_raw_file_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "left_out"),
-    [
-        (
-            "steps/lowlevel-default-small-activated-0.csv",
-            "the cell lowlevel-default-small-activated-0: steps/",
-        ),
-        (
-            "outputs/lowlevel-default-small-activated-0.csv",
-            "the cell lowlevel-default-small-activated-0: outputs/",
-        ),
-        (
-            "cells/lowlevel-default-small-activated-0.json",
-            "the cell lowlevel-default-small-activated-0: cells/",
-        ),
-        ("imports.json", "the timed imports"),
-        ("rounds/small-calls.csv", "the throughput of small: rounds/small-calls.csv is cut short"),
-        (
-            "rounds/small-kernels.csv",
-            "the throughput of small: rounds/small-kernels.csv is cut short",
-        ),
-        (
-            "rounds/small-variants.json",
-            "the throughput of small: rounds/small-variants.json is damaged",
-        ),
-    ],
+    slow_after(
+        4,
+        [
+            (
+                "steps/lowlevel-default-small-activated-0.csv",
+                "the cell lowlevel-default-small-activated-0: steps/",
+            ),
+            (
+                "outputs/lowlevel-default-small-activated-0.csv",
+                "the cell lowlevel-default-small-activated-0: outputs/",
+            ),
+            (
+                "cells/lowlevel-default-small-activated-0.json",
+                "the cell lowlevel-default-small-activated-0: cells/",
+            ),
+            ("imports.json", "the timed imports"),
+            (
+                "rounds/small-calls.csv",
+                "the throughput of small: rounds/small-calls.csv is cut short",
+            ),
+            (
+                "rounds/small-kernels.csv",
+                "the throughput of small: rounds/small-kernels.csv is cut short",
+            ),
+            (
+                "rounds/small-variants.json",
+                "the throughput of small: rounds/small-variants.json is damaged",
+            ),
+        ],
+    ),
 )
-@pytest.mark.parametrize("keep", [0.5, 0.9999])
+@pytest.mark.parametrize("keep", slow_after(1, [0.5, 0.9999]))
 def test_a_raw_file_cut_short_is_named_and_the_rest_of_the_report_is_made(
     tmp_path, name, left_out, keep
 ):

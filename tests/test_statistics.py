@@ -80,7 +80,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says(rounds, outliers, tru
     assert 0.912 <= covered / 300 <= 0.999
 
 
-@pytest.mark.parametrize(("rounds", "others"), [(8, 8), (16, 16), (16, 24)])
+@pytest.mark.parametrize(("rounds", "others"), slow_after(1, [(8, 8), (16, 16), (16, 24)]))
 def test_the_interval_of_two_runs_holds_the_true_ratio(rounds, others):
     """Simulates 300 pairs of runs that share no rounds; the interval covers at least 90 %."""
     generator = np.random.default_rng(rounds + others)

@@ -165,6 +165,7 @@ def test_scripts_in_names_and_reasons_are_text_in_the_report(tmp_path, browser):
     assert "epoch 1: 0.81" in hover
 
 
+@pytest.mark.slow
 def test_scripts_are_text_on_the_pages_of_a_sweep_and_of_the_seed(tmp_path, browser):
     for size in ("8x130", "32x130", "128x130"):
         write_timings(
