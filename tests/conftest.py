@@ -169,22 +169,43 @@ def open_references():
         )
 
 
-@pytest.fixture(scope="session")
-def quick_run(tmp_path_factory):
-    """Returns (folder, process) of `python -m bench all --quick`.
+def run_once(tmp_path_factory, name: str, run) -> tuple[Path, subprocess.CompletedProcess]:
+    """Returns (folder, process) of `run(folder)`.
 
     The first worker that needs it runs it, and the others wait for it.
     """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:  # Each worker has its own folder below the shared one.
         shared = shared.parent
-    folder, ended = shared / "quick", shared / "quick.json"
-    with (shared / "quick.lock").open("w") as lock:
+    folder, ended = shared / name, shared / f"{name}.json"
+    with (shared / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ended.exists():
-            run = run_new_module("bench", "all", "--quick", "--out", folder)
-            ended.write_text(json.dumps([run.args, run.returncode, run.stdout, run.stderr]))
+            process = run(folder)
+            ended.write_text(
+                json.dumps([process.args, process.returncode, process.stdout, process.stderr])
+            )
     return folder, subprocess.CompletedProcess(*json.loads(ended.read_text()))
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory):
+    """Returns (folder, process) of `python -m bench all --quick`. It takes minutes."""
+    return run_once(
+        tmp_path_factory,
+        "quick",
+        lambda folder: run_new_module("bench", "all", "--quick", "--out", folder),
+    )
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory):
+    """Returns (folder, process) of a quick run of the small dataset alone."""
+    return run_once(
+        tmp_path_factory,
+        "small",
+        lambda folder: run_module("bench", "all", "--quick", "--dataset", "small", "--out", folder),
+    )
 
 
 @pytest.fixture(scope="session")

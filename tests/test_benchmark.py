@@ -1,5 +1,6 @@
 """The benchmark as its users run it, with real processes, real files and a real browser."""
 
+import ast
 import json
 import os
 import shutil
@@ -45,6 +46,7 @@ REQUIRED = [
 ]
 
 
+@pytest.mark.slow
 def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     folder, process = quick_run
     assert process.returncode == 0, process.stderr
@@ -79,6 +81,7 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
     assert (results.groupby("dataset")["parameters"].nunique() == 1).all()
 
 
+@pytest.mark.slow
 def test_everything_promised_is_in_the_folder(quick_run):
     folder, _ = quick_run
     for name in (
@@ -98,8 +101,8 @@ def test_everything_promised_is_in_the_folder(quick_run):
     assert len(pd.read_csv(folder / "curves.csv")) == 18 * 3
 
 
-def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
-    folder, _ = quick_run
+def test_the_parts_of_a_real_step_are_there_and_add_up(small_run):
+    folder, _ = small_run
     throughput = pd.read_csv(folder / "throughput.csv")
     assert len(throughput) == 8
     assert throughput["samples_per_second"].gt(0).all()
@@ -114,15 +117,15 @@ def test_the_parts_of_a_real_step_are_there_and_add_up(quick_run):
     assert total.to_numpy() == pytest.approx(throughput["wall_ms"].to_numpy(), rel=0.02)
 
 
-def test_environment_is_recorded(quick_run):
-    folder, _ = quick_run
+def test_environment_is_recorded(small_run):
+    folder, _ = small_run
     assert json.loads((folder / "environment.json").read_text())["packages"][
         "tensorflow"
     ].startswith("2.15")
 
 
-def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_findings(quick_run):
-    folder, process = quick_run
+def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_findings(small_run):
+    folder, process = small_run
     assert process.stderr == ""
     for text in (
         "Does it train?",
@@ -140,6 +143,24 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
     assert "A --quick run" in (folder / "results.md").read_text()
 
 
+def test_a_small_run_has_a_cell_of_every_kind_and_the_three_apis_agree(small_run):
+    folder, process = small_run
+    assert process.returncode == 0, process.stderr
+    results = pd.read_csv(folder / "results.csv")
+    assert (results["status"] == "ok").all()
+    assert results.groupby(["implementation", "profile", "outputs"]).ngroups == len(results) == 9
+    losses = results.pivot_table(
+        index=["profile", "outputs"], columns="implementation", values="final_loss"
+    )
+    assert losses["estimator"].to_numpy() == pytest.approx(
+        losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5
+    )
+    assert losses["keras"].to_numpy() == pytest.approx(
+        losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3
+    )
+
+
+@pytest.mark.slow
 def test_the_three_apis_agree_in_a_quick_run(quick_run):
     folder, _ = quick_run
     curves = pd.read_csv(folder / "curves.csv")
@@ -156,6 +177,20 @@ def test_the_three_apis_agree_in_a_quick_run(quick_run):
     )
 
 
+def test_the_seeds_port_freezes_on_the_large_dataset():
+    process = run_module(
+        *("impl_lowlevel", "--dataset", "large", "--samples", 64),
+        *("--epochs", 3, "--outputs", "activated"),
+    )
+    assert process.returncode == 0, process.stderr
+    lines = [line for line in process.stdout.splitlines() if line.startswith("epoch ")]
+    first, second, third = (ast.literal_eval(line.partition(": ")[2]) for line in lines)
+    assert first.pop("global_step") + 4 == second.pop("global_step") + 2 == third.pop("global_step")
+    assert second == third
+    assert 0.35 <= third["accuracy"] <= 0.65
+
+
+@pytest.mark.slow
 def test_the_seeds_failure_happens_in_all_three_and_its_loss_is_the_sum_over_rows(quick_run):
     folder, _ = quick_run
     cells = Run.load(folder).cells
@@ -203,8 +238,8 @@ def test_part_of_the_table_can_be_measured_again_beside_the_rest(quick_run, tmp_
     assert pd.read_csv(folder / "results.csv").equals(after)
 
 
-def test_the_report_is_made_again_from_the_raw_files_alone(quick_run, tmp_path):
-    folder = shutil.copytree(quick_run[0], tmp_path / "again")
+def test_the_report_is_made_again_from_the_raw_files_alone(small_run, tmp_path):
+    folder = shutil.copytree(small_run[0], tmp_path / "again")
     derived = {
         name: (folder / name).read_bytes()
         for name in ("results.csv", "throughput.csv", "curves.csv", "results.md")
@@ -458,6 +493,7 @@ def open_report(browser, folder: Path, width: int, height: int):
     return page, errors
 
 
+@pytest.mark.slow
 def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     page, errors = open_report(browser, quick_run[0], 1280, 900)
     plots = page.evaluate("""() => [...document.querySelectorAll('.plot')].map(plot => ({
@@ -481,8 +517,8 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
-def test_the_first_screen_answers_the_three_questions(quick_run, browser, width, height):
-    page, errors = open_report(browser, quick_run[0], width, height)
+def test_the_first_screen_answers_the_three_questions(small_run, browser, width, height):
+    page, errors = open_report(browser, small_run[0], width, height)
     boxes = [answer.bounding_box() for answer in page.locator(".answer").all()]
     assert len(boxes) == 3
     assert all(box["y"] + box["height"] <= height for box in boxes)
@@ -491,7 +527,7 @@ def test_the_first_screen_answers_the_three_questions(quick_run, browser, width,
     assert errors == []
 
 
-def test_the_page_prints(quick_run, browser, tmp_path):
-    page, _ = open_report(browser, quick_run[0], 1280, 900)
+def test_the_page_prints(small_run, browser, tmp_path):
+    page, _ = open_report(browser, small_run[0], 1280, 900)
     page.pdf(path=tmp_path / "report.pdf", format="A4")
     assert (tmp_path / "report.pdf").stat().st_size > 20_000
