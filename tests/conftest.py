@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -129,10 +130,14 @@ def both_splits(source, spec) -> list:
     return [source.draw(spec, split, 0, sizes[split]) for split in sizes]
 
 
+MARK = "STARTED_BY_TESTS", uuid.uuid4().hex
+"""A variable in the environment of all processes that `command_server` starts, and its value."""
+
+
 @functools.cache
 def command_server() -> CommandServer:
     """Returns the server of this process of the tests. It starts when it is first needed."""
-    server = CommandServer()
+    server = CommandServer({**os.environ, **dict([MARK])})
     atexit.register(server.close)
     return server
 
@@ -200,11 +205,14 @@ def quick_run(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def small_run(tmp_path_factory):
-    """Returns (folder, process) of a quick run of the small dataset alone."""
+    """Returns (folder, process) of a quick run of two APIs on the small dataset."""
     return run_once(
         tmp_path_factory,
         "small",
-        lambda folder: run_module("bench", "all", "--quick", "--dataset", "small", "--out", folder),
+        lambda folder: run_module(
+            *("bench", "all", "--quick", "--dataset", "small", "--out", folder),
+            *("--impl", "lowlevel", "--impl", "keras"),
+        ),
     )
 
 

@@ -104,7 +104,7 @@ def test_everything_promised_is_in_the_folder(quick_run):
 def test_the_parts_of_a_real_step_are_there_and_add_up(small_run):
     folder, _ = small_run
     throughput = pd.read_csv(folder / "throughput.csv")
-    assert len(throughput) == 8
+    assert len(throughput) == 6
     assert throughput["samples_per_second"].gt(0).all()
     assert throughput["of_floor"].dropna().gt(0).all()
     parts = throughput[["kernels_ms", "input_ms", "runtime_ms", "api_ms", "python_ms"]]
@@ -143,17 +143,14 @@ def test_the_terminal_is_spared_tensorflows_chatter_and_ends_with_tables_and_fin
     assert "A --quick run" in (folder / "results.md").read_text()
 
 
-def test_a_small_run_has_a_cell_of_every_kind_and_the_three_apis_agree(small_run):
+def test_a_small_run_has_a_cell_of_every_kind_and_its_apis_agree(small_run):
     folder, process = small_run
     assert process.returncode == 0, process.stderr
     results = pd.read_csv(folder / "results.csv")
     assert (results["status"] == "ok").all()
-    assert results.groupby(["implementation", "profile", "outputs"]).ngroups == len(results) == 9
+    assert results.groupby(["implementation", "profile", "outputs"]).ngroups == len(results) == 6
     losses = results.pivot_table(
         index=["profile", "outputs"], columns="implementation", values="final_loss"
-    )
-    assert losses["estimator"].to_numpy() == pytest.approx(
-        losses["lowlevel"].to_numpy(), rel=1e-3, abs=1e-5
     )
     assert losses["keras"].to_numpy() == pytest.approx(
         losses["lowlevel"].to_numpy(), rel=3e-2, abs=1e-3
@@ -527,6 +524,7 @@ def test_the_first_screen_answers_the_three_questions(small_run, browser, width,
     assert errors == []
 
 
+@pytest.mark.slow
 def test_the_page_prints(small_run, browser, tmp_path):
     page, _ = open_report(browser, small_run[0], 1280, 900)
     page.pdf(path=tmp_path / "report.pdf", format="A4")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import ROOT, run_module, run_new_module
+from conftest import ROOT, run_module, run_new_module, slow_after
 from rich.console import Console
 
 from bench.cli.group import VERBS, main
@@ -109,12 +109,15 @@ def without(package: str, folder: Path) -> dict:
 
 @pytest.mark.parametrize(
     ("package", "arguments", "message"),
-    [
-        ("tensorflow_estimator", ["bench", "run", "--quick"], "has no Estimator"),
-        ("tensorflow_estimator", ["impl_estimator"], "has no Estimator"),
-        ("tensorflow", ["bench", "all"], "TensorFlow is not installed"),
-        ("tensorflow", ["impl_keras"], "TensorFlow is not installed"),
-    ],
+    slow_after(
+        2,
+        [
+            ("tensorflow_estimator", ["impl_estimator"], "has no Estimator"),
+            ("tensorflow", ["bench", "all"], "TensorFlow is not installed"),
+            ("tensorflow_estimator", ["bench", "run", "--quick"], "has no Estimator"),
+            ("tensorflow", ["impl_keras"], "TensorFlow is not installed"),
+        ],
+    ),
 )
 def test_a_missing_package_is_named(package, arguments, message, tmp_path):
     process = subprocess.run(
@@ -128,7 +131,10 @@ def test_a_missing_package_is_named(package, arguments, message, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["bench"], ["bench", "all"], ["bench", "run"], ["bench", "data"], ["impl_keras"]]
+    "arguments",
+    slow_after(
+        2, [["bench", "all"], ["impl_keras"], ["bench"], ["bench", "run"], ["bench", "data"]]
+    ),
 )
 def test_help_is_there_without_waiting_for_tensorflow(arguments):
     process = run_new_module(

@@ -394,6 +394,7 @@ def test_a_worker_that_does_not_come_ends_the_others(name, dataset, tmp_path):
             assert not any("Thread" in line for line in lines)  # There is no traceback.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("estimator"))
 def test_different_versions_are_refused_by_all_who_see_them(name, dataset, tmp_path):
     versions = ["2.15.1", "2.14.0", "2.15.1"]

@@ -240,6 +240,7 @@ def copy(record, tmp_path_factory):
     return shutil.copytree(record, tmp_path_factory.mktemp("copies") / "copy")
 
 
+@pytest.mark.slow
 @MANY
 @given(**DAMAGE)
 def test_a_damaged_signal_file_is_an_error_or_has_the_same_checksum(record, copy, place, change):
@@ -257,6 +258,7 @@ def test_a_damaged_signal_file_is_an_error_or_has_the_same_checksum(record, copy
     assert (read.sum() - whole.sum()) % 2**16 == 0
 
 
+@pytest.mark.slow
 @MANY
 @given(place=st.floats(0, 1))
 def test_annotations_that_are_cut_short_are_an_error(record, copy, place):

@@ -1,12 +1,10 @@
 """Diagnoses of cells, modules and functions, as a user asks for them."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, slow_after
+from conftest import ROOT, run_module, slow_after
 
 from bench.diagnose.diagnose import DiagnosisSetting, diagnose
 from bench.diagnose.outputs import FinalState, diverged, explain_outputs, near_chance
@@ -78,7 +76,8 @@ def test_batches_of_a_fixed_size_are_no_obstacle(name, causes, tmp_path):
     assert len(found.snapshots) > 3
 
 
-@pytest.mark.parametrize("name", slow_after(1, reversed(IMPLEMENTATIONS)))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     found = diagnose(name, DiagnosisSetting(outputs="activated"))
     assert found.state == "trained"
@@ -92,7 +91,7 @@ def test_the_seeds_port_is_named_though_it_trains_on_small(name):
     [
         ("zero_kernels", "lowlevel", "constant_initialiser"),
         pytest.param("log_of_softmax", "estimator", "log_of_zero", marks=pytest.mark.slow),
-        ("sigmoid_by_string", "keras", "loss_of_hidden_logits"),
+        pytest.param("sigmoid_by_string", "keras", "loss_of_hidden_logits", marks=pytest.mark.slow),
         pytest.param(
             "update_ops_not_run", "lowlevel", "statistics_not_updated", marks=pytest.mark.slow
         ),
@@ -114,7 +113,7 @@ def test_the_seeds_port_is_named_though_it_trains_on_small(name):
         pytest.param("partly_restored", "keras", "not_restored", marks=pytest.mark.slow),
         pytest.param("input_restarts", "estimator", "input_restarts", marks=pytest.mark.slow),
         pytest.param("rate_never_decays", "lowlevel", "steps_not_counted", marks=pytest.mark.slow),
-        ("sum_for_mean", "estimator", "sum_for_mean"),
+        pytest.param("sum_for_mean", "estimator", "sum_for_mean", marks=pytest.mark.slow),
         pytest.param(
             "regularisation_not_added",
             "lowlevel",
@@ -160,7 +159,7 @@ def test_nothing_is_wrong_with_functions_either(port, batch):
 @pytest.mark.parametrize(
     ("port", "cause"),
     [
-        ("wrong_loss_from_logits", "probabilities_expected"),
+        pytest.param("wrong_loss_from_logits", "probabilities_expected", marks=pytest.mark.slow),
         pytest.param("wrong_loss_sum", "sum_for_mean", marks=pytest.mark.slow),
         pytest.param("wrong_initial_bias", None, marks=pytest.mark.slow),
     ],
@@ -171,12 +170,7 @@ def test_functions_that_are_wrong(port, cause, batch):
 
 
 def bench(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "bench", "diagnose", *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    return run_module("bench", "diagnose", *arguments)
 
 
 def test_the_command_says_it_in_words_in_json_and_as_a_picture(tmp_path):

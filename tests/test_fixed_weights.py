@@ -13,7 +13,7 @@ from bench.parity.setting import DATASETS
 from bench.task import Task
 
 
-@pytest.mark.parametrize("dataset", list(DATASETS))
+@pytest.mark.parametrize("dataset", slow_after(1, DATASETS))
 @pytest.mark.parametrize("seed", slow_after(1, range(3)))
 def test_wrong_metrics_have_other_values(dataset, seed):
     task = Task(make_dataset(Synthetic(), DATASETS[dataset]), "logits", seed, 2, None)

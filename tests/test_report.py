@@ -484,7 +484,7 @@ def test_a_report_reads_every_raw_file_once(tmp_path):
 @pytest.mark.parametrize(
     ("name", "left_out"),
     slow_after(
-        4,
+        2,
         [
             (
                 "steps/lowlevel-default-small-activated-0.csv",
@@ -529,7 +529,8 @@ def test_a_raw_file_cut_short_is_named_and_the_rest_of_the_report_is_made(
 
 
 @pytest.mark.parametrize(
-    "name", ["cells/lowlevel-default-small-activated-0.json", "rounds/small-variants.json"]
+    "name",
+    slow_after(1, ["rounds/small-variants.json", "cells/lowlevel-default-small-activated-0.json"]),
 )
 def test_a_raw_file_of_another_version_is_named(tmp_path, name):
     damaged_run(tmp_path)
@@ -538,6 +539,7 @@ def test_a_raw_file_of_another_version_is_named(tmp_path, name):
     assert f"{name} is of format {FORMAT - 1}, this version reads {FORMAT}" in report_of(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_raw_file_of_another_run_is_named(tmp_path):
     damaged_run(tmp_path)
     other = tmp_path / "other"

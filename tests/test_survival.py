@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import json
 import os
 import random
@@ -12,20 +10,18 @@ import signal
 import subprocess
 import tempfile
 import time
-import uuid
 from pathlib import Path
 
 import pandas as pd
 import psutil
 import pytest
-from conftest import REAL, run_module, run_new_module
+from conftest import MARK, REAL, command_server, run_module, run_new_module
 from test_benchmark import wait_for
 
 from bench.durable import write_text
 from bench.results.cells import cell_names, read_cell
 from bench.run.lock import held
 from bench.task import UserError
-from tests.command_server import CommandServer
 
 TINY = """
 import time
@@ -70,18 +66,6 @@ MISBEHAVING = {
 }
 
 
-MARK = "SURVIVAL_TEST", uuid.uuid4().hex
-"""The variable in the environment of all processes of these tests, and its value."""
-
-
-@functools.cache
-def server() -> CommandServer:
-    """Returns the server of these tests: all that it starts is marked."""
-    server = CommandServer({**os.environ, **dict([MARK])})
-    atexit.register(server.close)
-    return server
-
-
 @pytest.fixture
 def surroundings(tmp_path):
     """Yields the environment of a run that finds the modules above.
@@ -98,7 +82,6 @@ def surroundings(tmp_path):
             **os.environ,
             "PYTHONPATH": str(tmp_path / "modules"),
             "TMPDIR": temporary,
-            **dict([MARK]),
         }
 
 
@@ -106,7 +89,7 @@ def marked_processes() -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if MARK in process.environ().items() and process.pid != server().pid:
+            if MARK in process.environ().items() and process.pid != command_server().pid:
                 found.append(process)
     return found
 
@@ -144,14 +127,16 @@ SMALL = ["--quick", "--dataset", "small", *(["--records", REAL] if REAL else [])
 
 def bench(verb, out, surroundings, *arguments):
     """Runs a verb on the small dataset."""
-    process = server().start("bench", verb, *SMALL, "--out", out, *arguments, env=surroundings)
+    process = command_server().start(
+        "bench", verb, *SMALL, "--out", out, *arguments, env=surroundings
+    )
     return subprocess.CompletedProcess(process.args, process.wait(), *process.communicate())
 
 
 def start(out, surroundings, *implementations):
     """Starts a run of implementations on the small dataset."""
     options = [option for name in implementations for option in ("--impl", name)]
-    return server().start(
+    return command_server().start(
         "bench", "run", *SMALL, "--outputs", "logits", "--out", out, *options, env=surroundings
     )
 
@@ -173,7 +158,7 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
     command = ("bench", "all", *SMALL, "--out", out, "--impl", "tiny", "--seeds", SEEDS)
     for _ in range(RUNS):
         victim = moments.choice(list(killed))
-        process = server().start(*command, env=surroundings)
+        process = command_server().start(*command, env=surroundings)
         runner = psutil.Process(process.pid)
         if moments.random() < 0.8:  # The others are killed while they start.
             wait_until(has_come_to_a_cell, process)
@@ -239,7 +224,7 @@ def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_o
         "--outputs",
         "logits",
         "--cell-timeout",
-        "6s",
+        "4s",
         "--cell-memory",
         "1GiB",
         *every,
@@ -261,7 +246,7 @@ def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_o
         "tiny": "ok",
     }
     reasons = {
-        "sleeps": "longer than 6 s",
+        "sleeps": "longer than 4 s",
         "eats": "more than 1,024 MiB",
         "nans": "the loss of step 1 is nan",
         "exits": "SystemExit: 3",

@@ -124,7 +124,7 @@ def model():
 @pytest.mark.parametrize(
     ("candidate", "cause"),
     slow_after(
-        2,
+        1,
         [
             ("wrong_loss_from_logits", "probabilities_expected"),
             ("wrong_loss_sum", "sum_for_mean"),

@@ -201,6 +201,7 @@ def test_the_floor_trains_the_same_network_on_its_batch(dataset):
     assert outputs.shape == (0, 2)
 
 
+@pytest.mark.slow
 def test_the_floors_first_step_is_that_of_everybody(dataset):
     """Trains on a dataset of one batch, so that every first step has the same samples."""
     one = make_dataset(Synthetic(), Spec("small", 130, train=32, evaluation=50))
