@@ -21,7 +21,7 @@ from hypothesis.extra import numpy as npst
 
 from bench.data import shards
 from bench.data.formats.chunk import Unreadable
-from bench.data.records import Records, read_signal
+from bench.data.records import Records, read_record, read_signal
 from bench.data.scan import scan
 from bench.data.source import Samples
 from bench.data.user_files import UserFile, check_file, scan_file
@@ -300,6 +300,8 @@ def test_headers_and_annotations_of_strangers_end_in_an_error_or_in_data(
     try:
         _, places, symbols = contents(copy)
         assert len(places) == 8 * len(symbols)
+        found = read_record(copy / f"{NAME}.hea", frequency=None)
+        assert np.all((found.beats >= 0) & (found.beats < found.header.length))
     except UserError as error:
         message = str(error)
     finally:

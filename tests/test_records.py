@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -292,28 +293,127 @@ def word(code, number):
 NORMAL, SKIP, AUX, END = word(1, 500), word(59, 0), word(63, 3), bytes(2)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (NORMAL + END + word(1, 1), "damaged or cut short"),
-        (NORMAL + SKIP + b"\xff\xff\x9c\xff" + word(1, 0) + END, "out of order"),
-        (SKIP + b"\x02\x00\x80\x32" + word(1, 0) + END, "out of the signal"),
-    ],
-)
-def test_annotations_that_do_not_fit_the_signal_are_refused(copy, content, message):
-    (copy / "100.atr").write_bytes(content)
-    with pytest.raises(UserError, match=message):
+BACK, RHYTHM = SKIP + b"\xff\xff\x9c\xff", word(28, 0)
+"""An interval of -100, and a rhythm at the place of the annotation before it."""
+
+
+@pytest.mark.fast
+def test_annotations_that_do_not_end_with_their_mark_are_refused(copy):
+    (copy / "100.atr").write_bytes(NORMAL + END + word(1, 1))
+    with pytest.raises(UserError, match=r"100\.atr is damaged or cut short"):
         read_annotations(copy, read_header(copy / "100.hea"))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("content", "places"),
     [
         (NORMAL + word(1, 100) + END, [500, 600]),
         (NORMAL + AUX + b"(N\0\0" + word(1, 0x100) + END, [500, 756]),
         (SKIP + b"\x02\x00\x7f\x32" + word(1, 0) + END, [143_999]),
+        (SKIP + b"\x02\x00\x80\x32" + RHYTHM + END, [144_000]),
+        (NORMAL + BACK + RHYTHM + END, [500, 400]),
+        (END, []),
     ],
 )
-def test_annotations_are_read_to_the_last_value_of_the_signal(copy, content, places):
+def test_annotations_are_read_wherever_they_stand(copy, content, places):
     (copy / "100.atr").write_bytes(content)
-    assert read_annotations(copy, read_header(copy / "100.hea"))[0].tolist() == places
+    found, symbols = read_annotations(copy, read_header(copy / "100.hea"))
+    assert found.tolist() == places
+    assert symbols.dtype.kind == "U"
+
+
+LENGTH = 144_000
+"""Number of values in the records of these tests."""
+
+
+def annotate(folder, places, symbols, name="100"):
+    """Writes annotations as `wfdb` does; rhythms are `(N`, comments `noise`."""
+    notes = [{"+": "(N", '"': "noise"}.get(symbol, "") for symbol in symbols]
+    wfdb.wrann(
+        name, "atr", np.array(places), symbol=list(symbols), aux_note=notes, write_dir=str(folder)
+    )
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("symbol", ["+", '"', "~", "|"])
+def test_what_is_no_beat_may_stand_behind_the_signal(copy, symbol):
+    annotate(copy, [0, 500, 900, LENGTH, LENGTH + 7000], f"+NV{symbol}{symbol}")
+    records = Records(copy)
+    assert records.records[0].beats.tolist() == [500, 900]
+    assert records.remarks == []
+
+
+@pytest.mark.fast
+def test_what_is_no_beat_may_be_out_of_order(copy):
+    (copy / "100.atr").write_bytes(NORMAL + BACK + RHYTHM + word(1, 300) + END)
+    assert read_record(copy / "100.hea").beats.tolist() == [500, 700]
+
+
+@pytest.mark.fast
+def test_beats_that_are_out_of_order_are_refused_by_their_places(copy):
+    (copy / "100.atr").write_bytes(NORMAL + word(1, 0) + END)
+    assert read_record(copy / "100.hea").beats.tolist() == [500, 500]
+    (copy / "100.atr").write_bytes(NORMAL + BACK + word(1, 0) + END)
+    with pytest.raises(UserError, match="one at sample 500 comes before one at sample 400"):
+        read_record(copy / "100.hea")
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("place", "outside"), [(LENGTH - 1, 0), (LENGTH, 1), (LENGTH + 90_000, 1)])
+def test_a_beat_behind_the_signal_is_left_out_and_said(copy, place, outside):
+    annotate(copy, [500, 900, place], "NVV")
+    records = Records(copy)
+    assert records.records[0].beats.tolist() == [500, 900, place][: 3 - outside]
+    assert records.records[0].positive.tolist() == [False, True, True][: 3 - outside]
+    assert (
+        records.remarks
+        == [
+            "beats outside of the signal are left out: 1, of record 100 (1)",
+        ]
+        * outside
+    )
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("first", "beats"), [(100, [0, 600, 1000]), (99, [600, 1000])])
+def test_a_beat_before_the_signal_is_left_out(copy, first, beats):
+    rest = word(1, 600 - first + 100) + word(1, 400)
+    (copy / "100.atr").write_bytes(BACK + word(1, first) + rest + END)
+    record = read_record(copy / "100.hea")
+    assert record.beats.tolist() == beats
+    assert record.outside == 3 - len(beats)
+
+
+@pytest.mark.fast
+def test_a_record_most_of_whose_beats_are_outside_is_refused(copy):
+    annotate(copy, [500, 900, LENGTH, LENGTH + 1], "NVNV")
+    assert read_record(copy / "100.hea").outside == 2
+    annotate(copy, [500, 900, LENGTH, LENGTH + 1, LENGTH + 2], "NVNVN")
+    with pytest.raises(UserError, match="3 of its 5 beats stand outside of the signal, which has"):
+        read_record(copy / "100.hea")
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("count", "end"), [(5, "4 (1)"), (6, "4 (1) and 1 more"), (1, "0 (1)")])
+def test_records_with_beats_outside_are_named_in_one_remark(folder, count, end):
+    records = Records(folder)
+    records.records = [
+        Record(replace(HEADER, name=str(number)), np.array([]), np.array([]), outside=1)
+        for number in range(count)
+    ]
+    (remark,) = records.remarks
+    assert remark.startswith(f"beats outside of the signal are left out: {count}, of record 0 (1)")
+    assert remark.endswith(end)
+
+
+def test_training_and_inspection_say_that_a_beat_is_left_out(copy, tmp_path):
+    places = np.arange(300, LENGTH, 300)
+    annotate(copy, [*places, LENGTH], ["N", "V"] * (len(places) // 2) + ["+"] + ["N"])
+    remark = "beats outside of the signal are left out: 1, of record 100 (1)"
+    inspection = run_module("bench", "data", "inspect", copy)
+    assert f"warning: {remark}\n" in inspection.stdout, inspection.stderr
+    training = run_module(
+        "bench", "data", "--records", copy, "--dataset", "small", "--picture", tmp_path / "a.png"
+    )
+    assert training.stdout.count(f"note: {copy}: {remark}\n") == 1, training.stderr

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.data.source import DATASETS
 from bench.implementations import IMPLEMENTATIONS
-from bench.run.data_options import data_options
+from bench.run.data_options import data_options, open_replaced
 from bench.run.progress import stage_progress
 from bench.task import OUTPUTS, UserError
 
@@ -315,8 +315,6 @@ def replay_command(records, out) -> None:
     Takes both datasets and all three APIs, in the stages in which its author looked for the cause:
     the network, the data, the gradients, the predictions. Needs a few minutes.
     """
-    from bench.data.records import Records
-    from bench.data.synthetic import Synthetic
     from bench.report.replay import write_replay
     from bench.run.check import check_tensorflow, check_writable
     from bench.run.lock import held
@@ -324,6 +322,7 @@ def replay_command(records, out) -> None:
 
     check_tensorflow(needs_estimator=True)
     check_writable(out)
+    console = Console()
     with held(out):
-        replay(Records(records) if records else Synthetic(), out, Console())
+        replay(open_replaced(records, console), out, console)
     print(f"\n{write_replay(out)}")

@@ -35,6 +35,16 @@ STRIP_HOP = 900
 PREMATURE_PER_STRIP = 3
 """Smallest number of positive beats in a strip of class 1."""
 
+OUTSIDE = 0.5
+"""Largest share of a record's beats that may stand outside of its signal.
+
+A few do where a signal was cut. If most of them do, the annotations belong to another signal or to
+another sampling, and those inside cannot be trusted.
+"""
+
+SHOWN = 5
+"""Number of records that a remark names."""
+
 SEED = 0
 VERSION = 1
 """To be raised when the same records give other samples."""
@@ -46,11 +56,19 @@ SUFFIXES = {".hea", ".dat", ".atr"}
 
 @dataclass(frozen=True)
 class Record:
-    """A record without its signal: the places of its beats, and which of them are positive."""
+    """A record without its signal.
+
+    Attributes:
+        header: what its header says.
+        beats: int64 [beats], the sample numbers of its beats, in order.
+        positive: bool [beats], which of them are positive.
+        outside: the number of beats that were left out, because they stand outside of the signal.
+    """
 
     header: Header
     beats: np.ndarray
     positive: np.ndarray
+    outside: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,6 +121,17 @@ class Records:
         check_sums(folder, [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES])
         self.records = [read_record(header, positive, channel, frequency) for header in headers]
         self.digest = folder_digest(folder, SUFFIXES)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out, in a sentence each."""
+        outside = [record for record in self.records if record.outside]
+        if not outside:
+            return []
+        total = sum(record.outside for record in outside)
+        named = ", ".join(f"{one.header.name} ({one.outside:,})" for one in outside[:SHOWN])
+        more = f" and {len(outside) - SHOWN:,} more" if len(outside) > SHOWN else ""
+        return [f"beats outside of the signal are left out: {total:,}, of record {named}{more}"]
 
     def dataset_parameters(self, spec: Spec) -> dict:
         return {
@@ -175,9 +204,12 @@ def read_record(
         channel: the number of the signal, from 0, or its name.
         frequency: the sampling in Hz that the record must have; None allows any.
 
+    Annotations that mark no beat, such as rhythms and comments, are ignored wherever they stand.
+
     Raises:
         UserError: a file is missing, is cut short or disagrees with the header; a value is invalid
-            or does not fit; or the record has another sampling.
+            or does not fit; beats are out of order, or most of them outside of the signal; or the
+            record has another sampling.
     """
     header = read_header(path, channel)
     read_signal(path.parent, header)
@@ -188,7 +220,36 @@ def read_record(
             f"{frequency} Hz is needed"
         )
     is_beat = np.isin(symbols, list(BEATS | set(positive)))
-    return Record(header, places[is_beat], np.isin(symbols[is_beat], positive))
+    beats, symbols = places[is_beat], symbols[is_beat]
+    inside = _inside(path.parent, header, beats)
+    return Record(header, beats[inside], np.isin(symbols[inside], positive), int(np.sum(~inside)))
+
+
+def _inside(folder: Path, header: Header, beats: np.ndarray) -> np.ndarray:
+    """Returns which beats stand within the signal, bool [beats].
+
+    Source: WFDB Applications Guide, annot(5): annotations are in order of time. Their times are
+    stored as differences, so a damaged one moves all that follow.
+
+    Raises:
+        UserError: the beats are out of order, or most of them are outside.
+    """
+    where = f"{folder}: record {header.name}: {header.name}.atr is damaged"
+    back = np.flatnonzero(np.diff(beats) < 0)
+    if len(back):
+        before, after = beats[back[0] : back[0] + 2]
+        raise UserError(
+            f"{where}: its beats are out of order: one at sample {before} comes before one at "
+            f"sample {after}"
+        )
+    inside = (beats >= 0) & (beats < header.length)
+    outside = int(np.sum(~inside))
+    if outside > OUTSIDE * len(beats):
+        raise UserError(
+            f"{where}, or belongs to another signal: {outside:,} of its {len(beats):,} beats "
+            f"stand outside of the signal, which has {header.length:,} values"
+        )
+    return inside
 
 
 def read_signal(folder: Path, header: Header) -> np.ndarray:

@@ -128,10 +128,12 @@ def read_counts(folder: Path, header: Header) -> np.ndarray:
 
 
 def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarray]:
-    """Reads the places, int [annotations], and the symbols, text [annotations], of a record.
+    """Reads the places, int64 [annotations], and the symbols, text [annotations], of a record.
+
+    Places are sample numbers, counted from 0. They may lie outside of the signal.
 
     Raises:
-        UserError: the file is missing, is cut short, or does not fit the record.
+        UserError: the file is missing, is damaged or cut short, or is too large for a record.
     """
     where, path = f"{folder}: record {header.name}", folder / f"{header.name}.atr"
     if not path.is_file():
@@ -150,15 +152,7 @@ def read_annotations(folder: Path, header: Header) -> tuple[np.ndarray, np.ndarr
         raise UserError(
             f"{where} cannot be read: {path.name} is damaged ({_reason(error)})"
         ) from error
-    places = np.asarray(annotation.sample)
-    if len(places) and (
-        np.any(np.diff(places) < 0) or places[0] < 0 or places[-1] >= header.length
-    ):
-        raise UserError(
-            f"{where}: {path.name} is damaged: "
-            "its annotations are out of order or out of the signal"
-        )
-    return places, np.asarray(annotation.symbol)
+    return np.asarray(annotation.sample), np.asarray(annotation.symbol, str)
 
 
 def check_inside(folder: Path, name: str, where: str) -> None:

@@ -71,7 +71,7 @@ def scale(inspection: Inspection) -> str:
 
 def warnings(inspection: Inspection) -> list[str]:
     """Returns what somebody who trains on the data should know."""
-    found, texts = inspection.scan, []
+    found, texts = inspection.scan, list(inspection.remarks)
     samples = len(found.labels)
     if inspection.logit_step > SATURATED:
         texts.append(

@@ -140,9 +140,7 @@ def open_source(
     """
     if chosen.data is None:
         _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
-        source: Source = Synthetic() if chosen.records is None else Records(chosen.records)
-        _note_unprotected(chosen.records, console)
-        return source, {
+        return open_replaced(chosen.records, console), {
             name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples)
             for name in datasets or DATASETS
         }
@@ -150,13 +148,23 @@ def open_source(
         {"--records": chosen.records, "--dataset": datasets or None, "--samples": chosen.samples},
         "and --data exclude each other",
     )
-    spec: Spec
+    source: Source
     if holds_records(chosen.data):
         source, spec = open_records(chosen.data, chosen)
+        remarks = source.remarks
     else:
-        source, spec = _open_file(chosen.data, chosen, console)
-    _note_unprotected(chosen.data, console)
+        (source, spec), remarks = _open_file(chosen.data, chosen, console), []
+    _note(remarks, chosen.data, console)
     return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
+
+
+def open_replaced(records: Path | None, console: Console) -> Source:
+    """Returns where the samples of our datasets come from: WFDB records, or synthetic ones."""
+    if records is None:
+        return Synthetic()
+    source = Records(records)
+    _note(source.remarks, records, console)
+    return source
 
 
 def open_one(chosen: DataOptions, dataset: str, console: Console) -> tuple[Source, Spec]:
@@ -203,9 +211,10 @@ def _open_file(data: Path, chosen: DataOptions, console: Console) -> tuple[UserD
     return source, source.spec
 
 
-def _note_unprotected(data: Path | None, console: Console) -> None:
-    if data is not None and sums_file(data) is None:
-        console.print(f"note: {data}: {UNPROTECTED}", highlight=False, markup=False, soft_wrap=True)
+def _note(remarks: list[str], data: Path, console: Console) -> None:
+    """Prints what a user should know of data before training on them."""
+    for text in [*remarks, *([] if sums_file(data) else [UNPROTECTED])]:
+        console.print(f"note: {data}: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _refuse(options: dict[str, object], why: str) -> None:

@@ -25,7 +25,7 @@ class Inspection:
     """What was found in `path`: the scan, and the SHA-256 over its files.
 
     `sums` is the file of checksums that they were compared with, if there is one. `logit_step` is
-    how far one step of training can move a logit.
+    how far one step of training can move a logit. `remarks` say what was left out of records.
     """
 
     path: Path
@@ -33,6 +33,7 @@ class Inspection:
     sha256: str
     sums: Path | None
     logit_step: float
+    remarks: list[str]
 
 
 def inspect_data(data: Path, chosen: DataOptions, console: Console) -> Inspection:
@@ -46,16 +47,18 @@ def inspect_data(data: Path, chosen: DataOptions, console: Console) -> Inspectio
             source, spec = open_records(data, chosen)
             found = _scan_records(source, spec, on_progress)
             files = [path for path in data.iterdir() if path.suffix in SUFFIXES]
+            remarks = source.remarks
         else:
             own = own_file(data, chosen)
             found = scan_file(own, on_progress)
-            files = own.files()
+            files, remarks = own.files(), []
     return Inspection(
         data,
         found,
         files_digest(files),
         sums_file(data),
         logit_step(found.examples, len(found.classes)),
+        remarks,
     )
 
 
