@@ -140,6 +140,18 @@ def test_annotations_that_are_too_many_for_a_record_are_not_read(copy):
         Records(copy)
 
 
+def word(code, number):
+    """One annotation, or the beginning of one, as WFDB writes it."""
+    return (code << 10 | number).to_bytes(2, "little")
+
+
+NORMAL, SKIP, AUX, END = word(1, 500), word(59, 0), word(63, 3), bytes(2)
+
+
+BACK, RHYTHM = SKIP + b"\xff\xff\x9c\xff", word(28, 0)
+"""An interval of -100, and a rhythm at the place of the annotation before it."""
+
+
 def damage_truncated(folder):
     path = folder / "100.dat"
     path.write_bytes(path.read_bytes()[:5000])
@@ -169,21 +181,86 @@ def damage_header(folder):
     (folder / "100.hea").write_text("\x00\x01 nonsense")
 
 
+def damage_no_file(folder):
+    (folder / "100.hea").unlink()
+    (folder / "100.hea").mkdir()
+
+
+def damage_checksum(folder):
+    (folder / "SHA256SUMS.txt").write_text(f"{'0' * 64}  100.atr\n")
+
+
+def damage_out_of_order(folder):
+    (folder / "100.atr").write_bytes(NORMAL + BACK + word(1, 0) + END)
+
+
+DAMAGE = [
+    (damage_truncated, "cut short"),
+    (damage_disagreeing, "checksum"),
+    (damage_no_annotation, "no annotation file 100.atr"),
+    (damage_other_frequency, "250 Hz; 360 Hz is needed"),
+    (damage_outside, "names the file '../100.dat', which is not in its folder"),
+    (damage_header, "record 100 cannot be read"),
+    (damage_no_file, "record 100: 100.hea is no file"),
+    (damage_checksum, "100.atr: damaged or changed"),
+    (damage_out_of_order, "record 100: 100.atr is damaged: its beats are out of order"),
+]
+
+
 @pytest.mark.fast
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_truncated, "cut short"),
-        (damage_disagreeing, "checksum"),
-        (damage_no_annotation, "no annotation file 100.atr"),
-        (damage_other_frequency, "250 Hz; 360 Hz is needed"),
-        (damage_outside, "names the file '../100.dat', which is not in its folder"),
-        (damage_header, "record 100 cannot be read"),
-    ],
-)
+@pytest.mark.parametrize(("damage", "message"), DAMAGE)
 def test_a_damaged_record_is_refused_by_name(copy, damage, message):
     damage(copy)
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=message) as error:
+        Records(copy)
+    assert str(error.value).endswith("; --skip-damaged leaves out such a record")
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(("damage", "message"), DAMAGE)
+def test_a_damaged_record_is_left_out_and_named_if_asked(copy, tmp_path, damage, message):
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for path in copy.glob("201.*"):
+        shutil.copy(path, alone)
+    damage(copy)
+    records = Records(copy, skip_damaged=True)
+    assert [record.header.name for record in records.records] == ["201"]
+    assert records.digest == Records(alone).digest
+    (remark,) = records.remarks
+    assert remark.startswith("left out by --skip-damaged: ")
+    assert message in remark
+
+
+@pytest.mark.fast
+def test_a_single_record_cannot_be_left_out(copy):
+    for path in copy.glob("201.*"):
+        path.unlink()
+    damage_truncated(copy)
+    with pytest.raises(UserError) as error:
+        Records(copy)
+    assert "--skip-damaged" not in str(error.value)
+    with pytest.raises(UserError, match=f"{copy}: no record can be used: .*record 100 .*cut short"):
+        Records(copy, skip_damaged=True)
+
+
+@pytest.mark.fast
+def test_records_without_damage_are_all_used_if_damaged_ones_are_left_out(folder):
+    records = Records(folder, skip_damaged=True)
+    assert len(records.records) == 2
+    assert records.remarks == []
+    assert records.digest == Records(folder).digest
+
+
+@pytest.mark.fast
+def test_signals_in_files_of_another_name_are_checked_and_digested(copy):
+    header = copy / "201.hea"
+    header.write_text(header.read_text().replace("201.dat", "201.bin"))
+    (copy / "201.dat").rename(copy / "201.bin")
+    records = Records(copy)
+    assert copy / "201.bin" in records.files
+    (copy / "SHA256SUMS.txt").write_text(f"{'0' * 64}  201.bin\n")
+    with pytest.raises(UserError, match=r"201\.bin: damaged or changed"):
         Records(copy)
 
 
@@ -212,15 +289,56 @@ def test_a_missing_or_empty_folder_ends_with_one_line_and_code_2(tmp_path, prepa
     assert not any((tmp_path / "out").iterdir())
 
 
-def test_a_truncated_record_ends_the_command_with_one_line_and_code_2(copy, tmp_path):
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("impl_keras", "--records"),
+        ("bench", "all", "--out", "out", "--records"),
+        ("bench", "replay", "--out", "out", "--records"),
+        ("bench", "data", "inspect"),
+    ],
+)
+def test_a_truncated_record_ends_the_command_with_one_line_and_code_2(copy, tmp_path, command):
     damage_truncated(copy)
-    process = run_module("impl_keras", "--records", copy)
+    words = [tmp_path / "out" if word == "out" else word for word in command]
+    process = run_module(*words, copy)
     assert process.returncode == 2
     assert "record 100" in process.stderr
+    assert process.stderr.endswith("; --skip-damaged leaves out such a record\n")
     assert process.stderr.count("\n") == 1
 
 
-HEADER = Header("r", 10_000, 360.0, 0, 200.0, 0)
+def test_training_and_inspection_name_the_record_that_they_leave_out(tmp_path):
+    write_record(tmp_path, "100")
+    write_record(tmp_path, "203")
+    damage_truncated(tmp_path)
+    remark = f"left out by --skip-damaged: {tmp_path}: record 100 cannot be read: 100.dat is cut"
+    inspection = run_module("bench", "data", "inspect", tmp_path, "--skip-damaged")
+    assert inspection.returncode == 0, inspection.stderr
+    assert inspection.stdout.count(f"warning: {remark}") == 1
+    picture = tmp_path / "samples.png"
+    for option in (["--records", tmp_path, "--dataset", "small"], ["--data", tmp_path]):
+        training = run_module("bench", "data", *option, "--skip-damaged", "--picture", picture)
+        assert training.returncode == 0, training.stderr
+        assert training.stdout.count(f"note: {tmp_path}: {remark}") == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("bench", "data"),
+        ("bench", "replay", "--out", "out"),
+        ("bench", "data", "inspect", "a.csv"),
+    ],
+)
+def test_leaving_out_records_without_records_is_refused(tmp_path, command):
+    words = [tmp_path / word if word in ("out", "a.csv") else word for word in command]
+    process = run_module(*words, "--skip-damaged")
+    assert process.returncode == 2
+    assert process.stderr == "error: --skip-damaged is for WFDB records\n"
+
+
+HEADER = Header("r", 10_000, 360.0, 0, 200.0, 0, ("r.dat",))
 
 
 def test_a_beat_belongs_to_the_part_that_holds_all_of_its_sample():
@@ -285,18 +403,6 @@ def test_a_link_that_leads_out_of_the_folder_is_not_followed(copy, tmp_path):
         read_header(copy / "100.hea")
 
 
-def word(code, number):
-    """One annotation, or the beginning of one, as WFDB writes it."""
-    return (code << 10 | number).to_bytes(2, "little")
-
-
-NORMAL, SKIP, AUX, END = word(1, 500), word(59, 0), word(63, 3), bytes(2)
-
-
-BACK, RHYTHM = SKIP + b"\xff\xff\x9c\xff", word(28, 0)
-"""An interval of -100, and a rhythm at the place of the annotation before it."""
-
-
 @pytest.mark.fast
 def test_annotations_that_do_not_end_with_their_mark_are_refused(copy):
     (copy / "100.atr").write_bytes(NORMAL + END + word(1, 1))
@@ -337,7 +443,7 @@ def annotate(folder, places, symbols, name="100"):
 
 @pytest.mark.fast
 @pytest.mark.parametrize("symbol", ["+", '"', "~", "|"])
-def test_what_is_no_beat_may_stand_behind_the_signal(copy, symbol):
+def test_what_is_no_beat_may_stand_after_the_signal(copy, symbol):
     annotate(copy, [0, 500, 900, LENGTH, LENGTH + 7000], f"+NV{symbol}{symbol}")
     records = Records(copy)
     assert records.records[0].beats.tolist() == [500, 900]
@@ -361,7 +467,7 @@ def test_beats_that_are_out_of_order_are_refused_by_their_places(copy):
 
 @pytest.mark.fast
 @pytest.mark.parametrize(("place", "outside"), [(LENGTH - 1, 0), (LENGTH, 1), (LENGTH + 90_000, 1)])
-def test_a_beat_behind_the_signal_is_left_out_and_said(copy, place, outside):
+def test_a_beat_after_the_signal_is_left_out_and_said(copy, place, outside):
     annotate(copy, [500, 900, place], "NVV")
     records = Records(copy)
     assert records.records[0].beats.tolist() == [500, 900, place][: 3 - outside]

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.data.source import DATASETS
 from bench.implementations import IMPLEMENTATIONS
-from bench.run.data_options import data_options, open_replaced
+from bench.run.data_options import data_options, open_replaced, skip_damaged_option
 from bench.run.progress import stage_progress
 from bench.task import OUTPUTS, UserError
 
@@ -301,6 +301,7 @@ def traps_command(
     metavar="DIR",
     help="A folder of WFDB records in place of synthetic samples.",
 )
+@skip_damaged_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -309,7 +310,7 @@ def traps_command(
     show_default=True,
     help="Where the page and its raw measurements go.",
 )
-def replay_command(records, out) -> None:
+def replay_command(records, skip_damaged, out) -> None:
     """Replay the case that this project began with. Writes it as one page, from symptom to cure.
 
     Takes both datasets and all three APIs, in the stages in which its author looked for the cause:
@@ -324,5 +325,5 @@ def replay_command(records, out) -> None:
     check_writable(out)
     console = Console()
     with held(out):
-        replay(open_replaced(records, console), out, console)
+        replay(open_replaced(records, skip_damaged, console), out, console)
     print(f"\n{write_replay(out)}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec
-from bench.data.sums import check_sums, folder_digest
-from bench.data.wfdb_files import Header, read_annotations, read_counts, read_header
+from bench.data.sums import Sums, files_digest, read_sums
+from bench.data.wfdb_files import Header, read_annotations, read_counts, read_header, signal_files
 from bench.task import UserError
 
 PREMATURE = ("V",)
@@ -42,6 +43,12 @@ A few do where a signal was cut. If most of them do, the annotations belong to a
 another sampling, and those inside cannot be trusted.
 """
 
+SKIP_DAMAGED = "--skip-damaged"
+"""The option that leaves out the records that cannot be used."""
+
+HINT = f"; {SKIP_DAMAGED} leaves out such a record"
+"""What is added to the message that refuses one record of several."""
+
 SHOWN = 5
 """Number of records that a remark names."""
 
@@ -50,8 +57,6 @@ VERSION = 1
 """To be raised when the same records give other samples."""
 
 COUNTS = np.iinfo(np.int16)
-SUFFIXES = {".hea", ".dat", ".atr"}
-"""Suffixes of the files of a record."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,11 @@ class Record:
     beats: np.ndarray
     positive: np.ndarray
     outside: int = 0
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of its files."""
+        return (f"{self.header.name}.hea", f"{self.header.name}.atr", *self.header.files)
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,7 @@ class Records:
         channel: str = "0",
         frequency: float | None = FREQUENCY,
         option: str = "--records",
+        skip_damaged: bool = False,
     ):
         """Reads and checks every record.
 
@@ -106,10 +117,11 @@ class Records:
             channel: the number of the signal, from 0, or its name.
             frequency: the sampling in Hz that all records must have; None allows any.
             option: the option that named the folder, for messages.
+            skip_damaged: leaves out the records that cannot be used.
 
         Raises:
-            UserError: the folder or one of its records cannot be used; the message says which and
-                why.
+            UserError: the folder, or one of its records and `skip_damaged` is not given, cannot be
+                used; the message says which and why.
         """
         self.folder, self.positive, self.at, self.channel = folder, positive, at, channel
         self._where = f"{option} {folder}"
@@ -118,20 +130,33 @@ class Records:
         headers = sorted(folder.glob("*.hea"))
         if not headers:
             raise UserError(f"{self._where}: no WFDB record in it (no .hea file)")
-        check_sums(folder, [path for path in sorted(folder.iterdir()) if path.suffix in SUFFIXES])
-        self.records = [read_record(header, positive, channel, frequency) for header in headers]
-        self.digest = folder_digest(folder, SUFFIXES)
+        read = partial(
+            read_record,
+            positive=positive,
+            channel=channel,
+            frequency=frequency,
+            sums=read_sums(folder),
+        )
+        self.records, self.left_out = _usable(headers, read, skip_damaged)
+        if not self.records:
+            raise UserError(f"{self._where}: no record can be used: {self.left_out[0]}")
+        self.files = sorted({folder / name for record in self.records for name in record.files})
+        self.digest = files_digest(self.files)
 
     @property
     def remarks(self) -> list[str]:
         """What was left out, in a sentence each."""
+        remarks = [f"left out by {SKIP_DAMAGED}: {reason}" for reason in self.left_out]
         outside = [record for record in self.records if record.outside]
         if not outside:
-            return []
+            return remarks
         total = sum(record.outside for record in outside)
         named = ", ".join(f"{one.header.name} ({one.outside:,})" for one in outside[:SHOWN])
         more = f" and {len(outside) - SHOWN:,} more" if len(outside) > SHOWN else ""
-        return [f"beats outside of the signal are left out: {total:,}, of record {named}{more}"]
+        return [
+            *remarks,
+            f"beats outside of the signal are left out: {total:,}, of record {named}{more}",
+        ]
 
     def dataset_parameters(self, spec: Spec) -> dict:
         return {
@@ -190,27 +215,52 @@ class Records:
         return [windows[i][:2] for i in chosen], labels[chosen].astype(np.int64)
 
 
+def _usable(
+    headers: list[Path], read: Callable[[Path], Record], skip_damaged: bool
+) -> tuple[list[Record], list[str]]:
+    """Returns the records that `read` takes, and why it takes none of the others.
+
+    Raises:
+        UserError: it does not take a record, and `skip_damaged` is not given.
+    """
+    records, reasons = [], []
+    for path in headers:
+        try:
+            records.append(read(path))
+        except UserError as error:
+            if not skip_damaged:
+                raise UserError(f"{error}{HINT if len(headers) > 1 else ''}") from error
+            reasons.append(str(error))
+    return records, reasons
+
+
 def read_record(
     path: Path,
     positive: tuple[str, ...] = PREMATURE,
     channel: str = "0",
     frequency: float | None = FREQUENCY,
+    sums: Sums | None = None,
 ) -> Record:
     """Reads a record, and checks its signal against its header.
+
+    Annotations that mark no beat, such as rhythms and comments, are ignored wherever they stand.
 
     Args:
         path: the header file.
         positive: annotation symbols of positive beats.
         channel: the number of the signal, from 0, or its name.
         frequency: the sampling in Hz that the record must have; None allows any.
-
-    Annotations that mark no beat, such as rhythms and comments, are ignored wherever they stand.
+        sums: the checksums that its files must have.
 
     Raises:
-        UserError: a file is missing, is cut short or disagrees with the header; a value is invalid
-            or does not fit; beats are out of order, or most of them outside of the signal; or the
-            record has another sampling.
+        UserError: a file is missing, is cut short, or disagrees with the header or its checksum; a
+            value is invalid or does not fit; beats are out of order, or most of them outside of the
+            signal; or the record has another sampling.
     """
+    if sums is not None:
+        sums.check(path)
+        for name in (*signal_files(path), f"{path.stem}.atr"):
+            sums.check(path.parent / name)
     header = read_header(path, channel)
     read_signal(path.parent, header)
     places, symbols = read_annotations(path.parent, header)

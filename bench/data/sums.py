@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.data.shards import sha256
@@ -32,28 +33,34 @@ def sums_file(data: Path) -> Path | None:
     return next((folder / name for name in NAMES if (folder / name).is_file()), None)
 
 
-def check_sums(data: Path, paths: Iterable[Path]) -> None:
-    """Checks the files `paths` against the checksums in the folder, or beside the file, `data`.
+@dataclass(frozen=True)
+class Sums:
+    """The checksums in the file `path`: the SHA-256 of files, by their names in its folder."""
 
-    Files without a checksum are not checked.
+    path: Path
+    by_name: dict[str, str]
 
-    Raises:
-        UserError: a file has another checksum, or the file of checksums is damaged.
-    """
-    path = sums_file(data)
-    if path is None:
-        return
-    sums = _read(path)
-    for file in paths:
-        if file.name in sums and sha256(file) != sums[file.name]:
+    def check(self, file: Path) -> None:
+        """Checks a file. One without a checksum is not checked, and one that is missing neither.
+
+        Raises:
+            UserError: it has another checksum.
+        """
+        expected = self.by_name.get(file.name)
+        if expected is not None and file.is_file() and sha256(file) != expected:
             raise UserError(
-                f"{file}: damaged or changed: its SHA-256 is not the one in {path.name}"
+                f"{file}: damaged or changed: its SHA-256 is not the one in {self.path.name}"
             )
 
 
-def folder_digest(folder: Path, suffixes: set[str]) -> str:
-    """Returns the SHA-256 over names and contents of a folder's files with one of `suffixes`."""
-    return files_digest(path for path in folder.iterdir() if path.suffix in suffixes)
+def read_sums(data: Path) -> Sums:
+    """Returns the checksums in the folder, or beside the file, `data`; none if there is no file.
+
+    Raises:
+        UserError: the file of checksums is damaged.
+    """
+    path = sums_file(data)
+    return Sums(data, {}) if path is None else Sums(path, _read(path))
 
 
 def files_digest(paths: Iterable[Path]) -> str:

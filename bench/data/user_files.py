@@ -26,7 +26,7 @@ from bench.data.scan import Scan, scan
 from bench.data.shards import sha256
 from bench.data.source import SPLITS, Samples, Spec
 from bench.data.store import cache_folder, cache_lock
-from bench.data.sums import check_sums, files_digest
+from bench.data.sums import files_digest, read_sums
 from bench.durable import sync
 from bench.task import UserError
 
@@ -91,7 +91,9 @@ def check_file(own: UserFile) -> None:
             f"--data {own.path}: {own.path.suffix or 'no suffix'} is no known format; known are "
             f"{', '.join(FORMATS)}, and folders of TFRecords or of WFDB records"
         )
-    check_sums(own.path, own.files())
+    sums = read_sums(own.path)
+    for file in own.files():
+        sums.check(file)
 
 
 def scan_file(

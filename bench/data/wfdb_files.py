@@ -44,6 +44,7 @@ class Header:
         channel: the number of the signal that is read, from 0.
         gain: of that signal, in counts per physical unit.
         baseline: of that signal, in counts.
+        files: the names of the files that hold signals.
     """
 
     name: str
@@ -52,6 +53,44 @@ class Header:
     channel: int
     gain: float
     baseline: int
+    files: tuple[str, ...]
+
+
+def signal_files(path: Path) -> tuple[str, ...]:
+    """Returns the names of the files that a header names, each once.
+
+    The first line of a header names the record, and each other line a file. The first line of a
+    record of several segments is `NAME/SEGMENTS`; such a record is refused.
+
+    Raises:
+        UserError: the file is no header of a record with one segment, or names a file outside of
+            its folder.
+    """
+    where = f"{path.parent}: record {path.stem}"
+    if not path.is_file():
+        raise UserError(f"{where}: {path.name} is no file")
+    if path.stat().st_size > HEADER_BYTES:
+        raise UserError(
+            f"{where}: {path.name} is larger than {HEADER_BYTES // 1024} KiB, and no header"
+        )
+    lines = [
+        line
+        for line in path.read_text(errors="replace").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    name = lines[0].split()[0] if lines else ""
+    if re.fullmatch(r"[\w-]+/\d+", name):
+        raise UserError(
+            f"{where} consists of several segments; give their folder, with a header each"
+        )
+    if name != path.stem:
+        raise UserError(
+            f"{where} cannot be read: {path.name} is damaged: it begins with {name[:40]!r}"
+        )
+    names = tuple(dict.fromkeys(line.split()[0] for line in lines[1:]))
+    for name in names:
+        check_inside(path.parent, name, where)
+    return names
 
 
 def read_header(path: Path, channel: str = "0") -> Header:
@@ -64,11 +103,7 @@ def read_header(path: Path, channel: str = "0") -> Header:
             folder, or it announces more values than the files hold.
     """
     where = f"{path.parent}: record {path.stem}"
-    if path.stat().st_size > HEADER_BYTES:
-        raise UserError(
-            f"{where}: {path.name} is larger than {HEADER_BYTES // 1024} KiB, and no header"
-        )
-    _check_lines(path, where)
+    files = signal_files(path)
     try:
         header = wfdb.rdheader(str(path.with_suffix("")))
         names, formats = list(header.file_name or []), list(header.fmt or [])
@@ -92,7 +127,7 @@ def read_header(path: Path, channel: str = "0") -> Header:
             "without which damage would go unnoticed"
         )
     return Header(
-        path.stem, int(header.sig_len), float(header.fs), place, float(gain), int(baseline)
+        path.stem, int(header.sig_len), float(header.fs), place, float(gain), int(baseline), files
     )
 
 
@@ -164,29 +199,6 @@ def check_inside(folder: Path, name: str, where: str) -> None:
     plain = name not in ("", ".", "..") and not re.search(r"[/\\\0]", name)
     if not plain or (folder / name).resolve().parent != folder.resolve():
         raise UserError(f"{where} names the file {name!r}, which is not in its folder: refused")
-
-
-def _check_lines(path: Path, where: str) -> None:
-    """Checks that the first line of a header names the record, and each other line a file.
-
-    The first line of a record of several segments is `NAME/SEGMENTS`; such a record is refused.
-    """
-    lines = [
-        line
-        for line in path.read_text(errors="replace").splitlines()
-        if line.strip() and not line.startswith("#")
-    ]
-    name = lines[0].split()[0] if lines else ""
-    if re.fullmatch(r"[\w-]+/\d+", name):
-        raise UserError(
-            f"{where} consists of several segments; give their folder, with a header each"
-        )
-    if name != path.stem:
-        raise UserError(
-            f"{where} cannot be read: {path.name} is damaged: it begins with {name[:40]!r}"
-        )
-    for line in lines[1:]:
-        check_inside(path.parent, line.split()[0], where)
 
 
 def _check_sizes(folder: Path, header, names: list[str], formats: list[str], where: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from bench.data.records import AT, Records
+from bench.data.records import AT, SKIP_DAMAGED, Records
 from bench.data.source import DATASETS, QUICK_DATASETS, Source, Spec, at_most
 from bench.data.sums import UNPROTECTED, sums_file
 from bench.data.synthetic import Synthetic
@@ -20,6 +20,13 @@ from bench.task import UserError
 
 MOST = 10**9
 """Largest number of samples: as many as there are."""
+
+skip_damaged_option = click.option(
+    SKIP_DAMAGED,
+    is_flag=True,
+    help="With WFDB records: leave out those that are damaged or cannot be used, and name them.  "
+    "[default: one of them ends the command]",
+)
 
 OPTIONS = [
     click.option(
@@ -82,12 +89,13 @@ OPTIONS = [
         help="With --data of WFDB records: the number of the signal, from 0, or its name.  "
         "[default: 0]",
     ),
+    skip_damaged_option,
 ]
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """The values of the options above; None if an option was not given."""
+    """The values of the options above; None or False if an option was not given."""
 
     samples: int | None = None
     records: Path | None = None
@@ -98,6 +106,7 @@ class DataOptions:
     at: str | None = None
     length: int | None = None
     channel: str | None = None
+    skip_damaged: bool = False
 
     @property
     def of_records(self) -> dict[str, object]:
@@ -140,7 +149,7 @@ def open_source(
     """
     if chosen.data is None:
         _refuse({**chosen.of_records, **chosen.of_files}, "is for --data")
-        return open_replaced(chosen.records, console), {
+        return open_replaced(chosen.records, chosen.skip_damaged, console), {
             name: _sized((QUICK_DATASETS if quick else DATASETS)[name], chosen.samples)
             for name in datasets or DATASETS
         }
@@ -158,11 +167,16 @@ def open_source(
     return source, {spec.name: at_most(spec, QUICK_DATASETS[spec.size]) if quick else spec}
 
 
-def open_replaced(records: Path | None, console: Console) -> Source:
-    """Returns where the samples of our datasets come from: WFDB records, or synthetic ones."""
+def open_replaced(records: Path | None, skip_damaged: bool, console: Console) -> Source:
+    """Returns where the samples of our datasets come from: WFDB records, or our own formulas.
+
+    Raises:
+        UserError: The records cannot be used, or there are none to skip.
+    """
     if records is None:
+        _refuse({SKIP_DAMAGED: skip_damaged}, "is for WFDB records")
         return Synthetic()
-    source = Records(records)
+    source = Records(records, skip_damaged=skip_damaged)
     _note(source.remarks, records, console)
     return source
 
@@ -184,7 +198,7 @@ def holds_records(folder: Path) -> bool:
 
 def own_file(data: Path, chosen: DataOptions) -> UserFile:
     """Returns the file `data`, which holds no WFDB records."""
-    _refuse(chosen.of_records, "is for WFDB records")
+    _refuse({**chosen.of_records, SKIP_DAMAGED: chosen.skip_damaged}, "is for WFDB records")
     return UserFile(data, chosen.signal_name, chosen.label_name)
 
 
@@ -198,7 +212,7 @@ def open_records(data: Path, chosen: DataOptions) -> tuple[Records, Spec]:
             f"--positive {chosen.positive}: annotation symbols of one character each are needed, "
             "such as V,E"
         )
-    source = Records(data, positive, at, chosen.channel or "0", None, "--data")
+    source = Records(data, positive, at, chosen.channel or "0", None, "--data", chosen.skip_damaged)
     spec = Spec(at, chosen.length or AT[at], MOST, MOST)
     sizes = source.sizes(spec)
     return source, replace(spec, train=sizes["train"], evaluation=sizes["evaluation"])
@@ -218,6 +232,6 @@ def _note(remarks: list[str], data: Path, console: Console) -> None:
 
 
 def _refuse(options: dict[str, object], why: str) -> None:
-    given = next((name for name, value in options.items() if value is not None), None)
+    given = next((name for name, value in options.items() if value not in (None, False)), None)
     if given:
         raise UserError(f"{given} {why}")

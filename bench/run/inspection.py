@@ -10,7 +10,7 @@ from rich.console import Console
 
 from bench.data.estimate import logit_step
 from bench.data.formats.chunk import Chunk, Unreadable
-from bench.data.records import SUFFIXES, Records
+from bench.data.records import Records
 from bench.data.scan import Scan, scan
 from bench.data.source import SPLITS, Spec
 from bench.data.sums import files_digest, sums_file
@@ -46,8 +46,7 @@ def inspect_data(data: Path, chosen: DataOptions, console: Console) -> Inspectio
         if holds_records(data):
             source, spec = open_records(data, chosen)
             found = _scan_records(source, spec, on_progress)
-            files = [path for path in data.iterdir() if path.suffix in SUFFIXES]
-            remarks = source.remarks
+            files, remarks = source.files, source.remarks
         else:
             own = own_file(data, chosen)
             found = scan_file(own, on_progress)
