@@ -338,7 +338,7 @@ def test_leaving_out_records_without_records_is_refused(tmp_path, command):
     assert process.stderr == "error: --skip-damaged is for WFDB records\n"
 
 
-HEADER = Header("r", 10_000, 360.0, 0, 200.0, 0, ("r.dat",))
+HEADER = Header("r", 10_000, 360.0, 0, 200.0, 0, "mV", ("r.dat",))
 
 
 def test_a_beat_belongs_to_the_part_that_holds_all_of_its_sample():

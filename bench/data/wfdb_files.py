@@ -44,6 +44,7 @@ class Header:
         channel: the number of the signal that is read, from 0.
         gain: of that signal, in counts per physical unit.
         baseline: of that signal, in counts.
+        unit: of that signal's values; mV if the header names none.
         files: the names of the files that hold signals.
     """
 
@@ -53,6 +54,7 @@ class Header:
     channel: int
     gain: float
     baseline: int
+    unit: str
     files: tuple[str, ...]
 
 
@@ -127,7 +129,14 @@ def read_header(path: Path, channel: str = "0") -> Header:
             "without which damage would go unnoticed"
         )
     return Header(
-        path.stem, int(header.sig_len), float(header.fs), place, float(gain), int(baseline), files
+        name=path.stem,
+        length=int(header.sig_len),
+        frequency=float(header.fs),
+        channel=place,
+        gain=float(gain),
+        baseline=int(baseline),
+        unit=header.units[place] or "mV",
+        files=files,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bench.data.estimate import SATURATED
 from bench.data.sums import UNPROTECTED
+from bench.report.numbers import rounded
+from bench.report.offsets import as_values, described, offset_warnings
 from bench.run.inspection import Inspection
 
 UNBALANCED = 0.9
@@ -27,7 +29,11 @@ def as_record(inspection: Inspection) -> dict:
         "scale": scale(inspection),
         "duplicates": found.duplicates,
         "constant": found.constant,
+        "offset": inspection.offset.mean,
+        "deviation": inspection.offset.deviation,
+        "record_offsets": {record.name: as_values(record) for record in inspection.records},
         "logit_step": inspection.logit_step,
+        "logit_step_without_offset": inspection.centred_step,
         "sha256": inspection.sha256,
         "checksums": str(inspection.sums) if inspection.sums else None,
         "warnings": warnings(inspection),
@@ -47,11 +53,12 @@ def inspection_lines(inspection: Inspection) -> str:
         f"length       {found.length:,} values",
         f"range        {found.low:g} to {found.high:g}, stored as {found.values}",
         f"scale        {scale(inspection)}",
+        f"offset       {described(inspection)}",
         f"classes      {len(found.classes)}: {shares}",
         f"duplicates   {found.duplicates:,} equal to an earlier sample",
         f"constant     {found.constant:,} hold one value",
         "saturation   one step of training can move a logit by about "
-        f"{inspection.logit_step:,.3g}; a sigmoid is flat from {SATURATED:.1f} on",
+        f"{rounded(inspection.logit_step)}; a sigmoid is flat from {SATURATED:.1f} on",
         f"SHA-256      {inspection.sha256}",
     ]
     return "\n".join([*lines, *(f"warning: {text}" for text in warnings(inspection))])
@@ -66,20 +73,21 @@ def scale(inspection: Inspection) -> str:
         kind = "within 0 to 1, as if normalised"
     elif abs(float(found.examples.mean())) < 0.1 and 0.8 < float(found.examples.std()) < 1.25:
         kind = "mean 0 and deviation 1, as if standardised"
-    return f"{kind}; {typical:.3g} on average, without sign"
+    return f"{kind}; {rounded(typical)} on average, without sign"
 
 
 def warnings(inspection: Inspection) -> list[str]:
     """Returns what somebody who trains on the data should know."""
     found, texts = inspection.scan, list(inspection.remarks)
     samples = len(found.labels)
+    texts += offset_warnings(inspection)
     if inspection.logit_step > SATURATED:
         texts.append(
-            f"the scale ({float(abs(found.examples).mean()):.3g}) times the length "
+            f"the scale ({rounded(float(abs(found.examples).mean()))}) times the length "
             f"({found.length:,}) makes saturation likely: one step can move a logit by about "
-            f"{inspection.logit_step:,.3g}, and a sigmoid is flat from {SATURATED:.1f} on, so a "
-            "port that activates its outputs freezes at once; values "
-            f"{inspection.logit_step / SATURATED:,.2g} times smaller would not do that"
+            f"{rounded(inspection.logit_step)}, and a sigmoid is flat from {SATURATED:.1f} on, so "
+            "a port that activates its outputs freezes at once; values "
+            f"{rounded(inspection.logit_step / SATURATED)} times smaller would not do that"
         )
     largest = max(found.balance)
     if largest > UNBALANCED * samples:

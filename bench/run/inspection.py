@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 
-from bench.data.estimate import logit_step
+from bench.data.estimate import EXAMPLES, logit_step
 from bench.data.formats.chunk import Chunk, Unreadable
+from bench.data.offset import Offset, RecordOffset, offset_of, record_offset
 from bench.data.records import Records
 from bench.data.scan import Scan, scan
 from bench.data.source import SPLITS, Spec
@@ -22,10 +24,18 @@ from bench.task import UserError
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in `path`: the scan, and the SHA-256 over its files.
+    """What was found in a file or a folder.
 
-    `sums` is the file of checksums that they were compared with, if there is one. `logit_step` is
-    how far one step of training can move a logit. `remarks` say what was left out of records.
+    Attributes:
+        path: the file or the folder.
+        scan: what a pass over its samples found.
+        sha256: over the files that were read.
+        sums: the file of checksums that they were compared with, if there is one.
+        logit_step: how far one step of training can move a logit.
+        centred_step: how far it could if the values had no offset.
+        offset: of the values of some samples.
+        records: the offsets of WFDB records, by record.
+        remarks: what was left out of a folder of records.
     """
 
     path: Path
@@ -33,6 +43,9 @@ class Inspection:
     sha256: str
     sums: Path | None
     logit_step: float
+    centred_step: float
+    offset: Offset
+    records: list[RecordOffset]
     remarks: list[str]
 
 
@@ -46,19 +59,30 @@ def inspect_data(data: Path, chosen: DataOptions, console: Console) -> Inspectio
         if holds_records(data):
             source, spec = open_records(data, chosen)
             found = _scan_records(source, spec, on_progress)
+            offsets = [record_offset(data, record) for record in source.records]
             files, remarks = source.files, source.remarks
         else:
             own = own_file(data, chosen)
             found = scan_file(own, on_progress)
-            files, remarks = own.files(), []
+            files, offsets, remarks = own.files(), [], []
+    offset = offset_of(found.examples)
     return Inspection(
-        data,
-        found,
-        files_digest(files),
-        sums_file(data),
-        logit_step(found.examples, len(found.classes)),
-        remarks,
+        path=data,
+        scan=found,
+        sha256=files_digest(files),
+        sums=sums_file(data),
+        logit_step=logit_step(found.examples, len(found.classes)),
+        centred_step=logit_step(_centred(found.examples, bool(offsets)), len(found.classes)),
+        offset=offset,
+        records=offsets,
+        remarks=remarks,
     )
+
+
+def _centred(examples: np.ndarray, each: bool) -> np.ndarray:
+    """Returns the examples that the estimate looks at, without the mean of all or of `each`."""
+    looked_at = examples[:EXAMPLES]
+    return looked_at - looked_at.mean(axis=1 if each else None, dtype=np.float64, keepdims=True)
 
 
 def _scan_records(records: Records, spec: Spec, on_progress) -> Scan:
