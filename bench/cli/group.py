@@ -61,6 +61,6 @@ def main() -> None:
     """One network in three TensorFlow APIs: is the port the same, why does it not train, what does
     each API cost?
 
-    Start with 'all', or with 'all --quick' to see in a minute or two that everything works. Every
+    Start with 'all', or with 'all --quick' to see in a few minutes that everything works. Every
     verb has its own --help.
     """
