@@ -109,7 +109,7 @@ def grid_options(command):
             "--quick",
             is_flag=True,
             help="Few samples, epochs and rounds: proves an installation in a "
-            "minute or two; its figures mean nothing.",
+            "few minutes; its figures mean nothing.",
         ),
     ]
     command = data_options(command)
