@@ -130,14 +130,17 @@ def both_splits(source, spec) -> list:
     return [source.draw(spec, split, 0, sizes[split]) for split in sizes]
 
 
-MARK = "STARTED_BY_TESTS", uuid.uuid4().hex
-"""A variable in the environment of all processes that `command_server` starts, and its value."""
+MARK = {"STARTED_BY_TESTS": uuid.uuid4().hex}
+"""What marks the commands of `command_server` in their environment, as /proc shows it.
+
+Programs that a command starts have its own environment instead: put the mark into that, too.
+"""
 
 
 @functools.cache
 def command_server() -> CommandServer:
     """Returns the server of this process of the tests. It starts when it is first needed."""
-    server = CommandServer({**os.environ, **dict([MARK])})
+    server = CommandServer({**os.environ, **MARK})
     atexit.register(server.close)
     return server
 

@@ -70,7 +70,7 @@ MISBEHAVING = {
 def surroundings(tmp_path):
     """Yields the environment of a run that finds the modules above.
 
-    It has its own folder for temporary files.
+    It marks the processes of the run, and has its own folder for temporary files.
     """
     for folder in ("modules", "out"):
         (tmp_path / folder).mkdir()
@@ -82,6 +82,7 @@ def surroundings(tmp_path):
             **os.environ,
             "PYTHONPATH": str(tmp_path / "modules"),
             "TMPDIR": temporary,
+            **MARK,
         }
 
 
@@ -89,7 +90,7 @@ def marked_processes() -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if MARK in process.environ().items() and process.pid != command_server().pid:
+            if MARK.items() <= process.environ().items() and process.pid != command_server().pid:
                 found.append(process)
     return found
 
@@ -127,10 +128,7 @@ SMALL = ["--quick", "--dataset", "small", *(["--records", REAL] if REAL else [])
 
 def bench(verb, out, surroundings, *arguments):
     """Runs a verb on the small dataset."""
-    process = command_server().start(
-        "bench", verb, *SMALL, "--out", out, *arguments, env=surroundings
-    )
-    return subprocess.CompletedProcess(process.args, process.wait(), *process.communicate())
+    return run_module("bench", verb, *SMALL, "--out", out, *arguments, env=surroundings)
 
 
 def start(out, surroundings, *implementations):
