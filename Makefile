@@ -7,7 +7,8 @@ PYTHON_VERSION := >=3.9,<3.12
 
 # Python then compiles a module once, and not again in each of the many processes of a run.
 unexport PYTHONDONTWRITEBYTECODE
-INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON) --constraint constraints.txt
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON) \
+    --constraint constraints.txt
 
 .PHONY: bench test test-fast test-slow test-all lint docs clean
 

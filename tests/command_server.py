@@ -26,14 +26,16 @@ import time
 from multiprocessing.util import spawnv_passfds
 from pathlib import Path
 
+from bench.cli.group import VERBS
+
 ROOT = Path(__file__).parent.parent
 
 LOADED = (
-    *("bench.cli.clustering", "bench.cli.comparing", "bench.cli.data", "bench.cli.diagnosing"),
-    *("bench.cli.measuring", "bench.cli.running", "bench.diagnose.diagnose", "bench.report.write"),
-    *("bench.run.runner", "scipy.stats", "tensorflow"),
+    *(f"bench.cli.{module}" for verbs in VERBS.values() for module, _ in verbs.values()),
+    *("bench.diagnose.diagnose", "bench.report.write", "bench.run.runner"),
+    *("scipy.stats", "tensorflow"),
 )
-"""What every command finds loaded."""
+"""What every command finds loaded: the modules of all verbs, and what these import when used."""
 
 PRELOAD = "bench.process.preload"
 """A forkserver imports this module, which reads the environment."""
@@ -67,7 +69,10 @@ class CommandServer:
 
     def start(self, module: str, *arguments, cwd=ROOT, env=None) -> Command:
         """Starts `python -m MODULE ARGUMENTS` in a session of its own."""
-        files = [tempfile.TemporaryFile("w+") for _ in STREAMS]  # noqa: SIM115  closed after reading
+        files = [
+            tempfile.TemporaryFile("w+")  # noqa: SIM115  `communicate` closes them
+            for _ in STREAMS
+        ]
         request = {
             "argv": [module, *map(str, arguments)],
             "cwd": str(cwd),
@@ -91,7 +96,7 @@ class CommandServer:
             )
             try:
                 self._note(json.loads(self._socket.recv(LARGEST)))
-            except TimeoutError:
+            except socket.timeout:  # no TimeoutError before Python 3.10
                 return None
             finally:
                 self._socket.settimeout(None)
