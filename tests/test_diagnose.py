@@ -88,39 +88,25 @@ def test_the_seeds_port_is_named_though_it_trains_on_small(name):
 
 @pytest.mark.parametrize(
     ("trap", "name", "cause"),
-    [
-        ("zero_kernels", "lowlevel", "constant_initialiser"),
-        pytest.param("log_of_softmax", "estimator", "log_of_zero", marks=pytest.mark.slow),
-        pytest.param("sigmoid_by_string", "keras", "loss_of_hidden_logits", marks=pytest.mark.slow),
-        pytest.param(
-            "update_ops_not_run", "lowlevel", "statistics_not_updated", marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "normalisation_never_trains", "keras", "mode_not_passed", marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "keep_prob_as_rate", "estimator", "dropout_rate_inverted", marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "dropout_in_evaluation", "lowlevel", "dropout_in_evaluation", marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "scaled_in_training_only", "keras", "scaled_in_training_only", marks=pytest.mark.slow
-        ),
-        pytest.param(
-            "argmax_of_one_column", "estimator", "accuracy_of_one_class", marks=pytest.mark.slow
-        ),
-        pytest.param("partly_restored", "keras", "not_restored", marks=pytest.mark.slow),
-        pytest.param("input_restarts", "estimator", "input_restarts", marks=pytest.mark.slow),
-        pytest.param("rate_never_decays", "lowlevel", "steps_not_counted", marks=pytest.mark.slow),
-        pytest.param("sum_for_mean", "estimator", "sum_for_mean", marks=pytest.mark.slow),
-        pytest.param(
-            "regularisation_not_added",
-            "lowlevel",
-            "regularisation_not_added",
-            marks=pytest.mark.slow,
-        ),
-    ],
+    slow_after(
+        1,
+        [
+            ("zero_kernels", "lowlevel", "constant_initialiser"),
+            ("log_of_softmax", "estimator", "log_of_zero"),
+            ("sigmoid_by_string", "keras", "loss_of_hidden_logits"),
+            ("update_ops_not_run", "lowlevel", "statistics_not_updated"),
+            ("normalisation_never_trains", "keras", "mode_not_passed"),
+            ("keep_prob_as_rate", "estimator", "dropout_rate_inverted"),
+            ("dropout_in_evaluation", "lowlevel", "dropout_in_evaluation"),
+            ("scaled_in_training_only", "keras", "scaled_in_training_only"),
+            ("argmax_of_one_column", "estimator", "accuracy_of_one_class"),
+            ("partly_restored", "keras", "not_restored"),
+            ("input_restarts", "estimator", "input_restarts"),
+            ("rate_never_decays", "lowlevel", "steps_not_counted"),
+            ("sum_for_mean", "estimator", "sum_for_mean"),
+            ("regularisation_not_added", "lowlevel", "regularisation_not_added"),
+        ],
+    ),
 )
 def test_causes_are_named_without_a_reference(trap, name, cause, tmp_path):
     with on_path(tmp_path):
@@ -142,26 +128,20 @@ def batch(tmp_path):
 
 @pytest.mark.parametrize(
     "port",
-    [
-        pytest.param("model", marks=pytest.mark.slow),
-        "graph",
-        pytest.param("estimator", marks=pytest.mark.slow),
-        pytest.param("subclassed", marks=pytest.mark.slow),
-        pytest.param("transposed", marks=pytest.mark.slow),
-        pytest.param("legacy_adam", marks=pytest.mark.slow),
-    ],
+    slow_after(1, ["graph", "model", "estimator", "subclassed", "transposed", "legacy_adam"]),
 )
 def test_nothing_is_wrong_with_functions_either(port, batch):
     found = diagnose(f"{PORTS}:{port}", DiagnosisSetting(batch=batch, steps=400))
     assert (found.state, found.explanations) == ("trained", []), found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("port", "cause"),
     [
-        pytest.param("wrong_loss_from_logits", "probabilities_expected", marks=pytest.mark.slow),
-        pytest.param("wrong_loss_sum", "sum_for_mean", marks=pytest.mark.slow),
-        pytest.param("wrong_initial_bias", None, marks=pytest.mark.slow),
+        ("wrong_loss_from_logits", "probabilities_expected"),
+        ("wrong_loss_sum", "sum_for_mean"),
+        ("wrong_initial_bias", None),
     ],
 )
 def test_functions_that_are_wrong(port, cause, batch):

@@ -51,8 +51,8 @@ def test_with_gradient_descent_our_three_agree_to_the_bit_at_every_stage(
     ]
 
 
-@pytest.mark.parametrize("outputs", ["logits", pytest.param("activated", marks=pytest.mark.slow)])
 @pytest.mark.slow
+@pytest.mark.parametrize("outputs", ["logits", "activated"])
 @pytest.mark.parametrize(("reference", "candidate"), PAIRS)
 def test_with_adam_they_differ_by_the_known_difference_alone(reference, candidate, outputs):
     parity = compare(reference, candidate, ComparisonSetting(outputs=outputs, steps=20))
@@ -72,28 +72,19 @@ def module(folder, text, monkeypatch):
     return "wrong_port"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "what"),
     [
         ("training_dataset(replace(task, seed=task.seed + 1))", "order of samples, from batch 1"),
-        pytest.param(
+        (
             "training_dataset(task).map(lambda x, y: (x / 200, y))",
             "sample 0, in batch 1, first values",
-            marks=pytest.mark.slow,
         ),
-        pytest.param(
-            "training_dataset(task).map(lambda x, y: (x[:16], y[:16]))",
-            "samples received",
-            marks=pytest.mark.slow,
-        ),
-        pytest.param(
-            "training_dataset(task).map(lambda x, y: (x, 1 - y))",
-            "label of sample 0",
-            marks=pytest.mark.slow,
-        ),
+        ("training_dataset(task).map(lambda x, y: (x[:16], y[:16]))", "samples received"),
+        ("training_dataset(task).map(lambda x, y: (x, 1 - y))", "label of sample 0"),
     ],
 )
-@pytest.mark.slow
 def test_other_data_is_named_first(change, what, tmp_path, monkeypatch):
     wrong = module(tmp_path, WRONG.format(change=change), monkeypatch)
     parity = compare("impl_lowlevel", wrong, ComparisonSetting(steps=3))

@@ -113,19 +113,22 @@ def test_wrong_ports_of_other_networks(reference, candidate, stage, what, first_
 
 @pytest.mark.parametrize(
     ("reference", "candidate"),
-    [
-        ("graph", "model"),
-        pytest.param("model", "graph", marks=pytest.mark.slow),
-        pytest.param("graph", "subclassed", marks=pytest.mark.slow),
-        pytest.param("graph", "transposed", marks=pytest.mark.slow),
-        pytest.param("transposed", "model", marks=pytest.mark.slow),
-        pytest.param("graph", "estimator", marks=pytest.mark.slow),
-        pytest.param("estimator", "model", marks=pytest.mark.slow),
-        pytest.param("model", "legacy_adam", marks=pytest.mark.slow),
-        pytest.param("normalised_graph", "normalised", marks=pytest.mark.slow),
-        pytest.param("model", "subclassed", marks=pytest.mark.slow),
-        pytest.param("clipped", "clipped_model", marks=pytest.mark.slow),
-    ],
+    slow_after(
+        1,
+        [
+            ("graph", "model"),
+            ("model", "graph"),
+            ("graph", "subclassed"),
+            ("graph", "transposed"),
+            ("transposed", "model"),
+            ("graph", "estimator"),
+            ("estimator", "model"),
+            ("model", "legacy_adam"),
+            ("normalised_graph", "normalised"),
+            ("model", "subclassed"),
+            ("clipped", "clipped_model"),
+        ],
+    ),
 )
 def test_the_same_network_written_otherwise_is_the_same(reference, candidate, compared):
     parity = compared(reference, candidate)
@@ -196,13 +199,10 @@ def test_initialisers_are_drawn_anew_every_time(batch):
             assert len({value.tobytes() for value in drawn}) == 4, name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("example", "reference"),
-    [
-        pytest.param("two_inputs", "graph", marks=pytest.mark.slow),
-        pytest.param("batch_norm_dropout", "model_fn", marks=pytest.mark.slow),
-        pytest.param("piecewise_rate", "graph", marks=pytest.mark.slow),
-    ],
+    [("two_inputs", "graph"), ("batch_norm_dropout", "model_fn"), ("piecewise_rate", "graph")],
 )
 def test_the_examples_are_the_same_network(example, reference):
     file = f"{ROOT}/examples/{example}.py"
