@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """Something the user can mend. It is shown as one line on standard error, with exit code 2."""
+
+
+def listed(texts: Sequence[str], most: int) -> str:
+    """Returns the first `most` texts with commas between them, and how many more there are."""
+    more = f" and {len(texts) - most:,} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
 def printable(text: str) -> str:

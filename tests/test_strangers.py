@@ -251,6 +251,15 @@ def test_nothing_is_read_through_a_link_that_leads_out_of_the_folder(tmp_path):
     assert read_table(folder / "linked", {"epoch": "int64"})["epoch"].max() == 2
 
 
+def test_a_link_to_a_file_that_is_not_there_is_named(tmp_path):
+    write_measured(tmp_path, "lowlevel")
+    (cell,) = (tmp_path / "cells").glob("*.json")
+    cell.unlink()
+    cell.symlink_to(tmp_path / "gone.json")
+    with pytest.raises(RawFileError, match="is a link to a file that is not there"):
+        read_cell(tmp_path, cell.stem)
+
+
 def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(tmp_path):
     folder, outside = tmp_path / "run", tmp_path / "outside"
     outside.mkdir()

@@ -12,6 +12,7 @@ import numpy as np
 from bench.data.source import COUNTS_PER_MV, FREQUENCY, SPLITS, Samples, Spec
 from bench.data.sums import Sums, files_digest, read_sums
 from bench.data.wfdb_files import Header, read_annotations, read_counts, read_header, signal_files
+from bench.errors import listed
 from bench.task import UserError
 
 PREMATURE = ("V",)
@@ -151,11 +152,10 @@ class Records:
         if not outside:
             return remarks
         total = sum(record.outside for record in outside)
-        named = ", ".join(f"{one.header.name} ({one.outside:,})" for one in outside[:SHOWN])
-        more = f" and {len(outside) - SHOWN:,} more" if len(outside) > SHOWN else ""
+        named = listed([f"{one.header.name} ({one.outside:,})" for one in outside], SHOWN)
         return [
             *remarks,
-            f"beats outside of the signal are left out: {total:,}, of record {named}{more}",
+            f"beats outside of the signal are left out: {total:,}, of record {named}",
         ]
 
     def dataset_parameters(self, spec: Spec) -> dict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.data.estimate import SATURATED
 from bench.data.offset import LARGE, Offset, RecordOffset
 from bench.data.source import COUNTS_PER_MV
-from bench.errors import printable
+from bench.errors import listed, printable
 from bench.report.numbers import rounded
 from bench.run.inspection import Inspection
 
@@ -67,15 +67,17 @@ def offset_warnings(inspection: Inspection) -> list[str]:
 def _named(large: list[RecordOffset], total: int) -> str:
     """Names records with a large offset, and says what to do."""
     ordered = sorted(large, key=lambda record: -abs(record.offset.mean))
-    named = ", ".join(
-        f"{printable(record.name)} ({rounded(record.offset.mean)} {_unit(record.unit)})"
-        for record in ordered[:SHOWN]
+    named = listed(
+        [
+            f"{printable(record.name)} ({rounded(record.offset.mean)} {_unit(record.unit)})"
+            for record in ordered
+        ],
+        SHOWN,
     )
-    more = f" and {len(ordered) - SHOWN:,} more" if len(ordered) > SHOWN else ""
     first = ordered[0]
     return (
         f"{len(large):,} of {total:,} records have an offset of more than {LARGE:g} times their "
-        f"deviation: {named}{more}; move the baseline in the header to the mean of the signal, "
+        f"deviation: {named}; move the baseline in the header to the mean of the signal, "
         f"for {printable(first.name)} from {first.baseline} to {first.mean_count} "
         f"({HOW})"
     )

@@ -80,6 +80,8 @@ def read_bytes(path: Path, most: int) -> bytes:
         with path.open("rb") as file:
             return file.read(most)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise RawFileError(path, "is a link to a file that is not there") from None
         raise
     except (OSError, RuntimeError, ValueError) as error:
         # A folder in its place, a loop of links, or a name that no file can have.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.errors import listed
+
 CHUNK_BYTES = 2**24
 """Size of a chunk in memory: a file may be larger than memory, or claim to be."""
 
@@ -78,5 +80,4 @@ def rows_at_once(row_bytes: int) -> int:
 
 
 def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(str(name)[:40]) for name in names[:8])
-    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown or "nothing"
+    return listed([repr(str(name)[:40]) for name in names], 8) or "nothing"
