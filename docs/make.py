@@ -191,6 +191,18 @@ def kernels(dataset: str) -> float:
     return float(cell(TABLES["parts of a step"](), "kernels", dataset, "lowlevel", "tuned"))
 
 
+def endings(autotuner: str) -> pd.Series:
+    """Returns the seconds from the last evaluation of a training to its end, with the autotuner of
+    `tf.data` "on" or "off"."""
+    rows = pd.read_csv(MEASURED / "autotuner.csv")
+    return (rows["ended_s"] - rows["last_evaluation_s"])[rows["autotuner"] == autotuner]
+
+
+def late_endings() -> pd.Series:
+    """Returns those that lasted longer than all without the autotuner, by half a second."""
+    return endings("on")[endings("on") > endings("off").max() + 0.5]
+
+
 NUMBERS: list[tuple[str, str, Callable[[], object]]] = [
     ("README.md", r"measured on (\d+) faults", lambda: len(gallery())),
     ("README.md", r"(\d+ of \d+) comparisons", lambda: share(comparisons()["right"])),
@@ -202,6 +214,14 @@ NUMBERS: list[tuple[str, str, Callable[[], object]]] = [
     ),
     ("docs/cost.md", r"kernels need (\S+) ms", lambda: f"{kernels('small'):.1f}"),
     ("docs/cost.md", r"A step is (\S+) ms of kernels", lambda: f"{kernels('large'):.0f}"),
+    ("docs/cost.md", r"on large, (\d+) trainings each", lambda: len(endings("on"))),
+    ("docs/cost.md", r"with the autotuner (\d+) ended", lambda: len(late_endings())),
+    (
+        "docs/cost.md",
+        r"ended (\S+) s after their",
+        lambda: f"{late_endings().min():.1f}-{late_endings().max():.1f}",
+    ),
+    ("docs/cost.md", r"more than (\S+) s after", lambda: f"{endings('off').max():.1f}"),
     ("docs/diagnose.md", r"(\d+) traps of", lambda: len(gallery())),
     ("docs/diagnose.md", r"(\d+) kinds", lambda: len({trap.number for trap in gallery().values()})),
     ("docs/diagnose.md", r"(\d+) in all", lambda: sum(len(t.edits) for t in gallery().values())),

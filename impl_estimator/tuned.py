@@ -80,8 +80,8 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
     """Returns the same samples in the same order. An element has `batches` batches of one pass.
 
     Samples that fit into memory are parsed once and kept as float32. The dataset has one thread of
-    its own: this takes less time from the threads that compute than the autotuner does. Only one
-    element is prefetched: on large it should still be in the CPU's cache when it is used.
+    its own, which takes little time from the threads that compute. Only one element is prefetched:
+    on large it should still be in the CPU's cache when it is used.
     """
     dataset, parse = training_records(task), batch_parser(task)
     if task.fits_in_memory:
@@ -91,7 +91,6 @@ def cached_dataset(task: Task, batches: int) -> tf.data.Dataset:
         dataset = dataset.map(parse)
     options = tf.data.Options()
     options.threading.private_threadpool_size = 1
-    options.autotune.enabled = False
     return dataset.repeat(task.passes).prefetch(1).with_options(options)
 
 

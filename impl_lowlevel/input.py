@@ -45,15 +45,20 @@ def training_dataset(task: Task) -> tf.data.Dataset:
 
 def evaluation_dataset(split: Split, task: Task) -> tf.data.Dataset:
     """Returns one pass over the split in file order."""
-    return _batches(tf.data.TFRecordDataset(split.files), task).prefetch(2)
+    return _batches(_records(split.files), task).prefetch(2)
 
 
 def training_records(task: Task) -> tf.data.Dataset:
     """Reads the training split. Every epoch has its files in a new order."""
     files = task.dataset.train.files
-    return tf.data.TFRecordDataset(
-        tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed)
-    )
+    return _records(tf.data.Dataset.from_tensor_slices(files).shuffle(len(files), seed=task.seed))
+
+
+def _records(files) -> tf.data.Dataset:
+    """Reads files without the autotuner: its thread may delay the end by seconds (docs/cost.md)."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return tf.data.TFRecordDataset(files).with_options(options)
 
 
 def _batches(dataset: tf.data.Dataset, task: Task) -> tf.data.Dataset:

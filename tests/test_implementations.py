@@ -1,5 +1,7 @@
 """The three implementations on a tiny dataset: each alone, and all against each other."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -73,6 +75,25 @@ def test_every_step_and_evaluation_is_reported_at_its_time(runs, name, loss):
         14,
     ]
     assert trained.parameters == 12_786
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_pipeline_has_an_autotuner(dataset, name, tmp_path):
+    """Its thread may delay the end of a training by seconds."""
+    task = Task(dataset, "logits", 0, EPOCHS, tmp_path)
+    own, tuned, cluster = (
+        vars(importlib.import_module(f"{IMPLEMENTATIONS[name]}.{part}"))
+        for part in ("input", "tuned", "cluster")
+    )
+    kind = "input" if name == "estimator" else "dataset"
+    pipelines = [
+        own[f"training_{kind}"](task),
+        own[f"evaluation_{kind}"](dataset.evaluation, task),
+        tuned["cached_dataset"](task, 1),
+        cluster["shared_dataset"](task, 2, 0, 2, 0),
+    ]
+    assert not any(pipeline.options().autotune.enabled for pipeline in pipelines)
+    assert all(pipeline.options().autotune.enabled is not None for pipeline in pipelines)
 
 
 @pytest.mark.parametrize("loss", ["logits", "activated"])
