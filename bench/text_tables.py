@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 from tabulate import tabulate
@@ -30,6 +31,11 @@ def as_markdown(text: str) -> str:
     return text.replace("\\", "\\\\").replace("<", "&lt;").replace("](", "]\\(").replace("|", "\\|")
 
 
+def with_digits(table: pd.DataFrame) -> pd.DataFrame:
+    """Returns a table whose numbers that are float are texts of two digits."""
+    return table.apply(lambda column: column.map(power) if column.dtype == float else column)
+
+
 def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None = None) -> str:
     """Returns a table as text.
 
@@ -40,7 +46,7 @@ def as_text(table: pd.DataFrame, style: str, widths: Sequence[int | None] | None
         style: one of tabulate's styles.
         widths: the number of characters at which each column is wrapped.
     """
-    shown = table.apply(lambda column: column.map(power) if column.dtype == float else column)
+    shown: Any = with_digits(table)  # tabulate takes data frames, but its types do not say so
     if style == "github":
         shown = shown.map(
             lambda value: as_markdown(value) if isinstance(value, str) else value

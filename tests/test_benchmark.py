@@ -77,7 +77,7 @@ def test_a_quick_run_measures_every_kind_of_cell(quick_run):
         axis=None
     )
     assert results["gpu_ms_per_step"].isna().all()
-    assert "No GPU was there" in process.stdout
+    assert "No GPU was there" in (folder / "results.md").read_text()
     assert (results.groupby("dataset")["parameters"].nunique() == 1).all()
 
 
@@ -133,21 +133,38 @@ def test_the_terminal_is_spared_tensorflows_chatter(quick_run):
     assert "rebuild TensorFlow" not in process.stdout
 
 
-def test_the_terminal_ends_with_tables_and_findings(small_run):
-    folder, process = small_run
-    assert process.stderr == ""
-    for text in (
+@pytest.mark.slow
+def test_the_terminal_ends_with_one_table_and_three_answers(quick_run):
+    folder, process = quick_run
+    end = process.stdout[process.stdout.rindex("took turns in") :].split("\n")[1:]
+    assert len(end) <= 30
+    assert max(map(len, end)) <= 100
+    for begin in (*["lowlevel ", "estimator ", "keras "] * 2, "small:", "large:"):
+        assert sum(line.startswith(begin) for line in end) == (1 if begin.endswith(":") else 2)
+    for question in (
+        "Why does it not train?   Activated outputs go into a loss that takes logits",
+        "Is it the same network?  Yes, stage by stage",
+        "What does each API cost? On small ",
+        f"{folder / 'results.md'} has all tables, findings and ",
+        "A --quick run",
+    ):
+        assert sum(line.startswith(question) for line in end) == 1, question
+
+
+def test_everything_else_is_in_the_markdown_report(small_run):
+    text = (small_run[0] / "results.md").read_text()
+    for title in (
         "Does it train?",
         "What does each API cost?",
         "Where does the time of a step go?",
         "What else does it cost?",
-        "What differs between the APIs",
+        "What differs between the APIs, with equal seeds?",
         "Does a tuned run end as the default one?",
-        "samples per second:",
-        "warning:",
+        "Warnings",
     ):
-        assert text in process.stdout
-    assert "A --quick run" in (folder / "results.md").read_text()
+        assert f"\n## {title}\n" in text
+    assert "samples per second by default" in text
+    assert "A --quick run" in text
 
 
 def test_a_small_run_has_a_cell_of_every_kind_and_its_apis_agree(small_run):
@@ -254,7 +271,7 @@ def test_the_report_is_made_again_from_the_raw_files_alone(small_run, tmp_path):
     assert process.returncode == 0, process.stderr
     assert {name: (folder / name).read_bytes() for name in derived} == derived
     assert (folder / "report.html").exists()
-    assert "What does each API cost?" in process.stdout
+    assert "What does each API cost? On small " in process.stdout
     nothing = run_module("bench", "report", tmp_path)
     assert nothing.returncode == 2
     assert "holds no run" in nothing.stderr
@@ -384,7 +401,7 @@ def test_ctrl_c_keeps_what_had_finished_and_leaves_no_process(tmp_path):
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "interrupted" in stderr
-    assert "Does it train?" in stdout
+    assert "report.html has the pictures" in stdout
     assert 1 <= len(pd.read_csv(tmp_path / "results.csv")) < 6
     deadline = time.monotonic() + 20
     while subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True).stdout:
@@ -502,31 +519,34 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     page, errors = open_report(browser, quick_run[0], 1280, 900)
     plots = page.evaluate("""() => [...document.querySelectorAll('.plot')].map(plot => ({
         title: plot.querySelector('h3').textContent,
-        traces: plot.querySelector('.plotly-graph-div').data.length,
-        points: plot.querySelector('.plotly-graph-div').data[0].y.length,
+        names: plot.querySelector('.plotly-graph-div').data.map(trace => trace.name),
+        points: plot.querySelector('.plotly-graph-div').data.at(-1).y.length,
         fits: plot.querySelector('.main-svg').getBoundingClientRect().width
             <= plot.getBoundingClientRect().width}))""")
     assert errors == []
-    curves = [plot for plot in plots if not plot["title"].startswith(("Throughput", "Where"))]
+    curves = [plot for plot in plots if not plot["title"].startswith("Where")]
     assert len(curves) == 8
-    assert all(plot["traces"] == 6 and plot["points"] == 3 for plot in curves)
-    assert [plot["traces"] for plot in plots if plot["title"].startswith("Throughput")] == [
-        2
-    ]  # A quick run times only small.
-    assert [plot["traces"] for plot in plots if plot["title"].startswith("Where")] == [5]
+    for plot in curves:
+        assert [name for name in plot["names"] if name] == ["logits", "activated"]
+        assert plot["points"] == 3
+    assert [len(plot["names"]) for plot in plots if plot["title"].startswith("Where")] == [5]
     assert all(plot["fits"] for plot in plots)
     assert (
-        page.locator("table").count() == 8 + 7 + 2 + 1 + 1
-    )  # results, kernels, parity stages, environment, causes
+        page.locator("table").count() == 1 + 8 + 7 + 2 + 1 + 1
+    )  # grid, results, kernels, parity stages, environment, causes
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
-def test_the_first_screen_answers_the_three_questions(small_run, browser, width, height):
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_first_screen_answers_the_three_questions_with_pictures(
+    small_run, browser, width, height
+):
     page, errors = open_report(browser, small_run[0], width, height)
-    boxes = [answer.bounding_box() for answer in page.locator(".answer").all()]
-    assert len(boxes) == 3
-    assert all(box["y"] + box["height"] <= height for box in boxes)
-    assert all(page.locator(".answer .headline").nth(place).inner_text() for place in range(3))
+    for what in ("figure", ".headline"):
+        boxes = [one.bounding_box() for one in page.locator(f".answer {what}").all()]
+        assert len(boxes) == 3
+        assert all(box["y"] + box["height"] <= height for box in boxes)
+    assert page.locator(".answer .plotly-graph-div").count() == 2
+    assert page.locator(".answer .grid tbody tr").count() == 9
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert errors == []
 

@@ -23,7 +23,8 @@ from test_report import frames, write_measured
 from bench.measure.scaling import Link, bytes_per_step, exchange_s, expected_efficiency
 from bench.process.forkserver import CONTEXT, with_forkserver
 from bench.process.group import Group
-from bench.report.plots import curve_plots, scaling_plot
+from bench.report.cost_plots import scaling_plot
+from bench.report.curve_plots import curve_plots
 from bench.report.scaling import expected_table, scaling_frame, scaling_table
 from bench.results.cells import cell_names, read_cell, write_cell
 from bench.results.steps import read_steps
@@ -550,7 +551,7 @@ def test_efficiency_is_derived_from_paired_trainings_and_has_an_interval_or_none
         0.4
     )  # A row has equally many samples here, so that two workers are worth half.
     assert two["bytes_per_step"].tolist() == [8 * 100] * seeds
-    _, figure = next(iter(curve_plots(curves)))
+    _, figure, _ = next(iter(curve_plots(curves)))
     assert [list(line.x) for line in figure.data] == [[1, 2]] * 2 * seeds
     assert {line.name for line in figure.data} == {
         "keras cluster1, logits",

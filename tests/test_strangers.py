@@ -20,9 +20,9 @@ from bench.durable import write_text
 from bench.errors import printable
 from bench.parity.result import Difference, Explanation, Parity
 from bench.report.compare import compare_runs
-from bench.report.plots import escaped
 from bench.report.replay import write_replay
 from bench.report.sweep import write_sweep
+from bench.report.theme import escaped
 from bench.report.write import write_report
 from bench.results.cells import CellRecord, read_cell, write_cell
 from bench.results.comparisons import StoredComparison, read_comparisons, write_comparison
@@ -154,14 +154,14 @@ def test_scripts_in_names_and_reasons_are_text_in_the_report(tmp_path, browser):
     assert page.evaluate("document.title") == "One network, three TensorFlow APIs"
     hover = page.evaluate(
         """async name => {
-        const plot = document.querySelector('.plotly-graph-div')
+        const plot = document.querySelector('.curves .plotly-graph-div')
         const curve = plot.data.findIndex(one => one.name.startsWith(name))
         Plotly.Fx.hover(plot, [{curveNumber: curve, pointNumber: 0}])
         await new Promise(done => setTimeout(done, 300))
         return plot.querySelector('.hoverlayer').textContent}""",
         escaped(TEMPLATE),
     )
-    assert hover.startswith(f"{TEMPLATE} (not the same network), activated, seed 0")
+    assert hover.startswith(f"{TEMPLATE} (not the same network), activated, seed 0, {TEMPLATE}")
     assert "epoch 1: 0.81" in hover
 
 

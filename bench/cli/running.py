@@ -80,24 +80,14 @@ def _note_interrupts() -> list[int]:
 
 
 def show_report(out: Path, console: Console) -> None:
-    """Makes the report of a result folder, and prints its tables and findings."""
+    """Makes the report of a result folder, and prints what it says in short."""
+    from bench.report.terminal import closing_lines
     from bench.report.write import write_report
     from bench.results.files import RawFileError
-    from bench.text_tables import as_text
 
     try:
         report = write_report(out)
     except RawFileError as error:
         raise UserError(f"{out}: {error}") from error
-    for title, table in report.tables.items():
-        print(f"\n{title}\n\n{as_text(table, 'simple')}")
-    print("\n" + "\n".join(report.notes) + "\n")
-    for finding in report.findings:
-        console.print(f"- {finding.text}", highlight=False, markup=False, soft_wrap=True)
-    for warning in report.warnings:
-        console.print(f"- warning: {warning}", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        f"\n{out / 'report.html'} has the curves; {out / 'results.md'} these tables.",
-        highlight=False,
-        markup=False,
-    )
+    for line in closing_lines(report, out):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -35,6 +35,7 @@ def step_breakdown(calls: pd.DataFrame) -> pd.DataFrame:
         residual: `wall` less the sum of the parts.
         tracing: how much longer steps were while they were traced, as a share of `wall`.
         gpu, gpu_copy (with a GPU): milliseconds in which a kernel, or a copy, ran on the GPU.
+        gpu_low, gpu_high (with a GPU): the quartiles of `gpu` over the traced calls.
         gpu_busy (with a GPU): `gpu` as a share of the traced step.
     """
     rows = {}
@@ -65,8 +66,11 @@ def _row(clocks: pd.DataFrame, traced: pd.DataFrame) -> dict:
     row["tracing"] = of_trace / wall - 1
     if "gpu_ms" in traced and traced["gpu_ms"].notna().all():
         steps = traced["samples"].sum() / batch
+        by_call = traced["gpu_ms"] / (traced["samples"] / batch)
         row |= {
             "gpu": traced["gpu_ms"].sum() / steps,
+            "gpu_low": by_call.quantile(0.25),
+            "gpu_high": by_call.quantile(0.75),
             "gpu_copy": traced["gpu_copy_ms"].sum() / steps,
             "gpu_busy": traced["gpu_ms"].sum() / steps / of_trace,
         }

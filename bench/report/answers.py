@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 import pandas as pd
 
 from bench.parity import STAGE_NAMES
-from bench.report.cost import cost_answer
-from bench.report.findings import Verdict, judge_all
-from bench.report.parity import parity_texts
-from bench.report.tables import SECOND_STEP, Answer
-from bench.results.cells import StoredCell
+from bench.report.cost_words import cost_answer
+from bench.report.diagnosis import WHY
+from bench.report.finding import Answer
+from bench.report.findings import Verdict
+from bench.report.parity import parity_findings
+from bench.report.tables import SECOND_STEP
 from bench.results.comparisons import StoredComparison
 from bench.text_tables import power
 
@@ -23,36 +23,46 @@ Ours differ by 2e-5, since Adam's 1-β₂ is float32 in one API and float64 in a
 optimizer, order of samples or initialisation gives differences of the size of the loss.
 """
 
+SAME = "Is it the same network?"
 NOT_MEASURED = "Not measured in this run."
 
 
 def answers(
-    cells: Mapping[str, StoredCell],
+    verdicts: list[Verdict],
     results: pd.DataFrame,
     throughput: pd.DataFrame,
     agreement: pd.DataFrame,
     comparisons: list[StoredComparison],
 ) -> list[Answer]:
-    """Returns one answer per question of the project.
+    """Returns one answer per question of the project, in the order of README.
 
-    `throughput` is that of the rounds, with the names of implementations that tables show.
+    `verdicts` are those of all finished cells. `throughput` is that of the rounds, with the names
+    of implementations that tables show.
     """
     ok = results[results["status"] == "ok"]
     same = _compared(comparisons, agreement) if comparisons else _same_network(ok, agreement)
-    return [same, _why_not_training(cells, ok), cost_answer(throughput)]
+    return [_why_not_training(verdicts), same, cost_answer(throughput)]
 
 
 def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> Answer:
-    question = "Is it still the same network?"
     different = [compared for compared in comparisons if compared.differs]
     unknown = [compared for compared in comparisons if compared.parity is None]
     if different:
-        names = ", ".join(
-            f"{compared.implementation} on {compared.dataset}" for compared in different
-        )
-        return Answer(question, f"No: {names} differs.", parity_texts(different)[0])
+        return Answer(SAME, _different(different), parity_findings(different)[0].text)
     if unknown:
-        return Answer(question, "Not all could be compared.", parity_texts(unknown)[0])
+        return Answer(SAME, "Not all could be compared.", parity_findings(unknown)[0].text)
+    return Answer(SAME, *_all_same(comparisons, agreement))
+
+
+def _different(different: list[StoredComparison]) -> str:
+    first = different[0]
+    stage = first.parity.first_different if first.parity else None
+    where = f"{first.implementation} on {first.dataset}"
+    many = f" {len(different)} comparisons differ." if len(different) > 1 else ""
+    return f"No: {where} differs, first in {stage.name if stage else 'a stage'}.{many}"
+
+
+def _all_same(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> tuple[str, str]:
     verdicts = Counter(
         stage.verdict
         for compared in comparisons
@@ -67,25 +77,25 @@ def _compared(comparisons: list[StoredComparison], agreement: pd.DataFrame) -> A
             f"{power(agreement['evaluations'].max())} at any evaluation."
         )
     )
-    return Answer(
-        question,
-        "Yes, stage by stage.",
+    unseen = f", {verdicts['not seen']} not seen" if verdicts["not seen"] else ""
+    return (
+        f"Yes, stage by stage: {verdicts['bit']} same to the bit, {verdicts['rounding']} within "
+        f"rounding{unseen}.",
         f"{len(comparisons)} comparisons of {len(STAGE_NAMES)} stages: {verdicts['bit']} same to "
-        f"the bit, {verdicts['rounding']} within rounding or a known difference.{later}",
+        f"the bit, {verdicts['rounding']} within rounding or a known difference{unseen}.{later}",
     )
 
 
 def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
-    question = "Is it still the same network?"
     if agreement.empty:
-        return Answer(question, NOT_MEASURED, "It takes two implementations with equal seeds.")
+        return Answer(SAME, NOT_MEASURED, "It takes two implementations with equal seeds.")
     same = (ok.groupby("dataset")["parameters"].nunique() == 1).all()
     first, second, later = (
         agreement[column].max() for column in ("first step", SECOND_STEP, "evaluations")
     )
     equal = same and max(first, second) < EQUAL_ACCURACY
     return Answer(
-        question,
+        SAME,
         "Yes: same weights, same order, same update."
         if equal
         else "No: the ports part in the first two steps.",
@@ -95,21 +105,23 @@ def _same_network(ok: pd.DataFrame, agreement: pd.DataFrame) -> Answer:
     )
 
 
-def _why_not_training(cells: Mapping[str, StoredCell], ok: pd.DataFrame) -> Answer:
-    question = "Why does it not train?"
-    verdicts = judge_all(cells, ok)
+def _why_not_training(verdicts: list[Verdict]) -> Answer:
     frozen = [verdict for verdict in verdicts if verdict.state == "frozen"]
     if not verdicts:
-        return Answer(question, NOT_MEASURED, "No cell finished.")
+        return Answer(WHY, NOT_MEASURED, "No cell finished.")
     if not frozen:
-        return Answer(question, "No cell is frozen.", _trained_counts(verdicts))
+        return Answer(WHY, "No cell is frozen.", _trained_counts(verdicts))
     where = " and ".join(dict.fromkeys(verdict.cell["dataset"] for verdict in frozen))
     return Answer(
-        question,
-        "Activated outputs go into a loss that takes logits.",
-        f"{len(frozen)} cells on {where} are frozen: outputs saturated, no gradient. Cure: pass "
-        f"the logits. {_trained_counts(verdicts)}",
+        WHY,
+        f"Activated outputs go into a loss that takes logits: {_count(len(frozen))}.",
+        f"Frozen on {where}: all outputs are saturated, and there is no gradient. Cure: pass the "
+        f"logits. {_trained_counts(verdicts)}",
     )
+
+
+def _count(frozen: int) -> str:
+    return "1 training freezes" if frozen == 1 else f"{frozen} trainings freeze"
 
 
 def _trained_counts(verdicts: list[Verdict]) -> str:

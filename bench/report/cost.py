@@ -1,28 +1,14 @@
-"""What each API costs, as tables and in words.
-
-That is throughput, where the time of a step goes, and all costs besides steps.
-"""
+"""What each API costs, as tables: throughput, where the time of a step goes, and other costs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-
 import pandas as pd
 
-from bench.measure.statistics import MARGIN, Ratio
+from bench.measure.statistics import MARGIN
 from bench.measure.step_breakdown import PARTS, top_kernels
 from bench.measure.throughput import AGAIN, FLOOR
 from bench.report.frames import groups
-from bench.report.rounds import (
-    again_ratio,
-    is_yardstick,
-    parts_of,
-    recording_ratio,
-    recording_share,
-    round_warnings,
-)
-from bench.report.tables import Answer
+from bench.report.rounds import has_gpu, parts_of, reference_of, with_interval, with_verdict
 from bench.results.rounds import Rounds
 from bench.text_tables import spread
 
@@ -66,10 +52,10 @@ def throughput_table(throughput: pd.DataFrame) -> pd.DataFrame:
                 "dataset": row["dataset"],
                 "implementation": row["implementation"],
                 "profile": _shown(row["profile"]),
-                "samples/s": _with_interval(row, "samples_per_second", 0),
-                f"relative to {reference_of(throughput)}": _with_verdict(row, "relative"),
-                "of the floor": _with_interval(row, "of_floor", 2),
-                "tuned over default": _with_interval(row, "over_default", 2),
+                "samples/s": with_interval(row, "samples_per_second", 0),
+                f"relative to {reference_of(throughput)}": with_verdict(row, "relative"),
+                "of the floor": with_interval(row, "of_floor", 2),
+                "tuned over default": with_interval(row, "over_default", 2),
             }
         )
     return pd.DataFrame(rows)
@@ -95,7 +81,8 @@ def tax_table(throughput: pd.DataFrame) -> pd.DataFrame:
                 f"({row['residual_ms'] / row['wall_ms']:+.1%})",
                 **(
                     {
-                        "GPU": f"{row['gpu_ms']:.3f}",
+                        "GPU": f"{row['gpu_ms']:.3f} "
+                        f"[{row['gpu_low_ms']:.3f}, {row['gpu_high_ms']:.3f}]",
                         "GPU copies": f"{row['gpu_copy_ms']:.3f}",
                         "GPU busy": f"{row['gpu_busy']:.0%}",
                         "GPU utilisation": _of_driver(row, "gpu_utilisation", ".0%"),
@@ -172,159 +159,10 @@ def code_table(ok: pd.DataFrame) -> pd.DataFrame:
     return first.drop_duplicates(["implementation", "profile"]).rename(columns=columns)
 
 
-def has_gpu(throughput: pd.DataFrame) -> bool:
-    """Returns whether any variant was measured on a GPU."""
-    return "gpu_ms" in throughput and bool(throughput["gpu_ms"].notna().any())
-
-
-def cost_texts(throughput: pd.DataFrame, rounds: Iterable[Rounds]) -> list[str]:
-    """Returns the findings about costs."""
-    texts = []
-    for dataset, rows in throughput.groupby("dataset", sort=False):
-        texts.append(
-            f"{dataset}, samples per second: "
-            + "; ".join(_in_words(row) for _, row in rows.iterrows())
-            + "."
-        )
-    for one in rounds:
-        texts += _noise_texts(one)
-        texts += [
-            f"{one.dataset}: {record.implementation} {record.profile} took no part in the rounds: "
-            f"{record.reason}"
-            for record in one.records
-            if record.status != "ok"
-        ]
-    return texts
-
-
-def _noise_texts(rounds: Rounds) -> list[str]:
-    """Returns what limits the precision of the rounds: noise, and the cost of recording."""
-    texts = []
-    again, recording, share = (
-        again_ratio(rounds),
-        recording_ratio(rounds),
-        recording_share(rounds),
-    )
-    if again is not None and not math.isnan(again.low):
-        texts.append(
-            f"{rounds.dataset}: two runs of the same program differ by a ratio of {_text(again)}: "
-            f"differences of less than {max(again.high - 1, 1 - again.low):.1%} say nothing here, "
-            "whatever their verdict."
-        )
-    if recording is not None and share is not None and not math.isnan(recording.low):
-        texts.append(
-            f"{rounds.dataset}: recording a call takes {share:.2%} of it; throughput while every "
-            f"call is recorded, relative to none being: {_text(recording)}."
-        )
-    return texts
-
-
-def warning_texts(rounds: list[Rounds], environment: dict) -> list[str]:
-    """Returns what makes the rounds doubtful, of all datasets."""
-    return [
-        f"{one.dataset}: {text}"
-        for one in rounds
-        for text in round_warnings(
-            one, environment.get("precision"), environment.get("governor", [])
-        )
-    ]
-
-
-def cost_answer(throughput: pd.DataFrame) -> Answer:
-    """Answers the third question: the largest cost of a default profile, and the gain of tuning."""
-    if len(throughput):
-        default = throughput[(throughput["profile"] == "default") & throughput["relative"].notna()]
-    if not len(throughput) or not len(default):
-        return Answer(
-            QUESTION, "Not measured in this run.", "It takes two implementations, and rounds."
-        )
-    worst = default.iloc[default["relative"].argmin()]
-    tuned = throughput[throughput["profile"] == "tuned"]
-    own = tuned[
-        (tuned["dataset"] == worst["dataset"])
-        & (tuned["implementation"] == worst["implementation"])
-        & tuned["over_default"].notna()
-    ]
-    won = (
-        f" Its own settings make it {own['over_default'].iloc[0]:.1f} times faster."
-        if len(own)
-        else ""
-    )
-    reference = reference_of(throughput)
-    parts = [
-        f"{dataset}: "
-        + ", ".join(
-            f"{row['implementation']} {_with_verdict(row, 'relative')}"
-            for _, row in rows.iterrows()
-        )
-        for dataset, rows in default.groupby("dataset", sort=False)
-    ]
-    return Answer(
-        QUESTION,
-        f"At worst {worst['implementation']} reaches {worst['relative']:.0%} of {reference}'s "
-        f"throughput, on {worst['dataset']}.{won}",
-        f"Throughput relative to {reference}, [95 % interval], default settings. "
-        f"{'; '.join(parts)}."
-        + (
-            ""
-            if tuned.empty
-            else " Tuned, of the floor: "
-            + ", ".join(
-                f"{row['dataset']} {row['implementation']} {row['of_floor']:.2f}"
-                for _, row in tuned.iterrows()
-            )
-            + "."
-        ),
-    )
-
-
-def reference_of(throughput: pd.DataFrame) -> str:
-    """Returns the implementation that has an A/A twin."""
-    return next(iter(throughput.loc[throughput["profile"] == AGAIN, "implementation"]), "").split(
-        " ("
-    )[0]
-
-
 def _shown(profile: str) -> str:
     """Returns a profile as tables show it."""
     return _NAMES.get(profile, profile)
 
 
-def _in_words(row: pd.Series) -> str:
-    name = (
-        row["implementation"]
-        if row["profile"] == "default"
-        else f"{row['implementation']} {_shown(row['profile'])}"
-    )
-    if row["profile"] == FLOOR:
-        name = "the floor"
-    extra = []
-    if pd.notna(row["relative"]) and not is_yardstick(row["profile"]):
-        extra.append(f"{_with_verdict(row, 'relative')} relative to the first")
-    if pd.notna(row["of_floor"]) and row["profile"] != AGAIN:
-        extra.append(f"{row['of_floor']:.2f} of the floor")
-    return f"{name} {row['samples_per_second']:,.0f}" + (f" ({', '.join(extra)})" if extra else "")
-
-
 def _of_driver(row: pd.Series, column: str, form: str) -> str:
     return f"{row[column]:{form}}" if pd.notna(row.get(column)) else "-"
-
-
-def _text(ratio: Ratio) -> str:
-    return f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
-
-
-def _with_interval(row: pd.Series, column: str, digits: int) -> str:
-    low, high = (
-        ("low", "high") if column == "samples_per_second" else (f"{column}_low", f"{column}_high")
-    )
-    if pd.isna(row[column]):
-        return "-"
-    if pd.isna(row[low]):
-        return f"{row[column]:,.{digits}f} (rounds: {row['rounds']}, too few for an interval)"
-    return f"{row[column]:,.{digits}f} [{row[low]:,.{digits}f}, {row[high]:,.{digits}f}]"
-
-
-def _with_verdict(row: pd.Series, column: str) -> str:
-    text = _with_interval(row, column, 2)
-    return f"{text} {row[f'{column}_verdict']}" if "[" in text else text

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from bench.diagnose.outputs import near_chance
 from bench.measure.saturation import NO_GRADIENT, Rows, alike, right, saturated_rows
-from bench.report.frames import groups
-from bench.report.parity import parity_texts
+from bench.report.finding import Finding
+from bench.report.parity import parity_findings
 from bench.report.tables import reference
 from bench.results.cells import StoredCell, cell_name
 from bench.results.comparisons import StoredComparison
 from bench.results.outputs import class_outputs
 from bench.text_tables import power, spread
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One statement. `matter` is its subject: `network`, `training` or `cost`."""
-
-    matter: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -94,107 +87,116 @@ def name_of(cell: pd.Series) -> str:
 
 
 def find(
-    cells: Mapping[str, StoredCell],
+    verdicts: list[Verdict],
     results: pd.DataFrame,
     agreement: pd.DataFrame,
     comparisons: list[StoredComparison],
 ) -> list[Finding]:
     """Returns the findings about the networks and their training.
 
-    `bench.report.cost` has those about costs.
+    `verdicts` are those of all finished cells. `bench.report.cost_words` has the findings about
+    costs.
     """
     ok = results[results["status"] == "ok"]
-    failed = results[results["status"] != "ok"]
-    findings = [
-        Finding(
-            "training",
-            f"{label(cell)}, {cell['dataset']}, {cell['outputs']}, seed {cell['seed']}: "
-            f"{cell['status']} ({cell['reason']}).",
-        )
-        for _, cell in failed.iterrows()
-    ]
-    findings += [Finding("network", text) for text in parity_texts(comparisons)]
-    findings += _network_findings(ok, agreement)
-    for (dataset, outputs), rows in groups(ok, ["dataset", "outputs"]):
-        verdicts = judge_all(cells, rows)
-        findings += [
-            Finding("training", text)
-            for text in _training_texts(f"{outputs}, {dataset}", outputs, verdicts)
-        ]
-    return findings
-
-
-def _network_findings(ok: pd.DataFrame, agreement: pd.DataFrame) -> list[Finding]:
-    findings = []
+    findings = [_failure(cell) for _, cell in results[results["status"] != "ok"].iterrows()]
+    findings += parity_findings(comparisons)
     for dataset, cells in ok.groupby("dataset", sort=False):
-        counts = (
-            cells[cells["profile"] == "default"]
-            .groupby("implementation", sort=False)["parameters"]
-            .first()
-        )
-        if len(counts) > 1:
-            same = counts.nunique() == 1
-            what = (
-                f"all have {counts.iloc[0]:,} parameters"
-                if same
-                else (
-                    "parameters differ: "
-                    + ", ".join(f"{name} {count:,}" for name, count in counts.items())
-                )
-            )
-            differences = agreement[agreement["dataset"] == dataset]
-            findings.append(
-                Finding(
-                    "network",
-                    (
-                        f"{dataset}: {what}; with equal seeds the losses differ from "
-                        f"{reference(ok)}'s by at most "
-                        f"{power(differences['first step'].max())} at the first step and "
-                        f"{power(differences['evaluations'].max())} at any evaluation."
-                    ),
-                )
-            )
+        findings += _network_findings(str(dataset), cells, ok, agreement)
+    together: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        together.setdefault((verdict.cell["dataset"], verdict.cell["outputs"]), []).append(verdict)
+    for (dataset, outputs), some in together.items():
+        findings += _training_findings(f"{outputs}, {dataset}", outputs, some)
     return findings
 
 
-def _training_texts(what: str, outputs: str, verdicts: list[Verdict]) -> list[str]:
-    frozen = [verdict for verdict in verdicts if verdict.state == "frozen"]
-    chance = [verdict for verdict in verdicts if verdict.state == "near chance"]
-    trained = [verdict for verdict in verdicts if verdict.state == "trained"]
-    texts = []
-    if frozen:
-        accuracies = pd.Series([verdict.cell["accuracy"] for verdict in frozen])
-        error = max(
-            abs(verdict.cell["final_loss"] - verdict.saturated_rows.loss) for verdict in frozen
+def _failure(cell: pd.Series) -> Finding:
+    return Finding(
+        "problem",
+        f"{label(cell)}, {cell['dataset']}, {cell['outputs']}, seed {cell['seed']}: "
+        f"{cell['status']} ({cell['reason']}).",
+    )
+
+
+def _network_findings(
+    dataset: str, cells: pd.DataFrame, ok: pd.DataFrame, agreement: pd.DataFrame
+) -> list[Finding]:
+    counts = (
+        cells[cells["profile"] == "default"]
+        .groupby("implementation", sort=False)["parameters"]
+        .first()
+    )
+    if len(counts) < 2:
+        return []
+    differences = agreement[agreement["dataset"] == dataset]
+    return [
+        Finding(
+            "network",
+            f"{dataset}: {_parameters(counts)}.",
+            f"With equal seeds the losses differ from {reference(ok)}'s by at most "
+            f"{power(differences['first step'].max())} at the first step and "
+            f"{power(differences['evaluations'].max())} at any evaluation.",
         )
-        texts.append(
-            f"{what}: {_count(frozen, verdicts)} stuck, accuracy {spread(accuracies, 2)}: every "
-            f"output is saturated, the gradient is {_gradient(frozen)}. Loss "
-            f"{_frozen_losses(frozen)}. The sum over rows of their constants gives each loss to "
-            f"{power(error)}: the outputs went through a sigmoid into a loss that takes logits."
-        )
-    if chance:
-        cells = "; ".join(
-            f"{label(verdict.cell)} seed {verdict.cell['seed']} "
-            f"(accuracy {verdict.cell['accuracy']:.2f}, loss {verdict.cell['final_loss']:.4f}, "
-            f"gradient norm {power(verdict.cell['gradient_norm'])}, "
-            f"{verdict.cell['saturation']:.0%} of outputs saturated)"
-            for verdict in chance
-        )
-        texts.append(
-            f"{what}: {_count(chance, verdicts)} near chance without being frozen: {cells}."
-        )
-    if trained:
-        accuracies = pd.Series([verdict.cell["accuracy"] for verdict in trained])
-        text = f"{what}: {_count(trained, verdicts)} trained, accuracy {spread(accuracies, 3)}"
-        if outputs == "activated":
-            lowest = min(verdict.cell["final_loss"] for verdict in trained)
-            text += (
-                f"; the bug hides, but it costs a floor: no loss can fall below "
-                f"{right(trained[0].classes)}, and the lowest is {lowest:.4f}"
-            )
-        texts.append(f"{text}.")
-    return texts
+    ]
+
+
+def _parameters(counts: pd.Series) -> str:
+    if counts.nunique() == 1:
+        return f"all have {counts.iloc[0]:,} parameters"
+    return "parameters differ: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _training_findings(what: str, outputs: str, verdicts: list[Verdict]) -> list[Finding]:
+    findings = []
+    for state, of_state in (
+        ("frozen", _frozen),
+        ("near chance", _near_chance),
+        ("trained", _hidden if outputs == "activated" else _trained),
+    ):
+        some = [verdict for verdict in verdicts if verdict.state == state]
+        if some:
+            headline, detail = of_state(some)
+            found = f"{what}: {_count(some, verdicts)} {headline}."
+            findings.append(Finding("training", found, detail))
+    return findings
+
+
+def _frozen(frozen: list[Verdict]) -> tuple[str, str]:
+    error = max(abs(verdict.cell["final_loss"] - verdict.saturated_rows.loss) for verdict in frozen)
+    return (
+        f"stuck, accuracy {_spread(frozen, 'accuracy', 2)}",
+        f"Every output is saturated, the gradient is {_gradient(frozen)}, and the loss is "
+        f"{_frozen_losses(frozen)}: the sum over rows of their constants, to {power(error)}, as a "
+        "sigmoid gives it into a loss that takes logits.",
+    )
+
+
+def _near_chance(chance: list[Verdict]) -> tuple[str, str]:
+    seeds = dict.fromkeys(verdict.cell["seed"] for verdict in chance)
+    return (
+        "near chance without being frozen",
+        f"With seed {' and '.join(map(str, seeds))}: accuracy {_spread(chance, 'accuracy', 2)}, "
+        f"loss {_spread(chance, 'final_loss', 4)}, gradient norm "
+        f"{_spread(chance, 'gradient_norm', power)}, share of saturated outputs "
+        f"{_spread(chance, 'saturation', 2)}.",
+    )
+
+
+def _trained(trained: list[Verdict]) -> tuple[str, str]:
+    return f"trained, accuracy {_spread(trained, 'accuracy', 3)}", ""
+
+
+def _hidden(trained: list[Verdict]) -> tuple[str, str]:
+    lowest = min(verdict.cell["final_loss"] for verdict in trained)
+    return (
+        f"{_trained(trained)[0]}; the bug hides",
+        f"But it costs a floor: no loss can fall below {right(trained[0].classes)}, and the lowest "
+        f"is {lowest:.4f}.",
+    )
+
+
+def _spread(verdicts: list[Verdict], column: str, digits: int | Callable[[float], str]) -> str:
+    return spread(pd.Series([verdict.cell[column] for verdict in verdicts]), digits)
 
 
 def _gradient(frozen: list[Verdict]) -> str:
@@ -203,12 +205,14 @@ def _gradient(frozen: list[Verdict]) -> str:
 
 
 def _frozen_losses(frozen: list[Verdict]) -> str:
-    """Returns the frozen losses taken apart, with the cells that have each."""
-    parts: dict[str, list[str]] = {}
-    for verdict in frozen:
-        text = f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.saturated_rows)}"
-        parts.setdefault(text, []).append(f"{label(verdict.cell)} {verdict.cell['seed']}")
-    return "; ".join(f"{text} ({', '.join(cells)})" for text, cells in parts.items())
+    """Returns the frozen losses taken apart, with the number of cells that have each."""
+    parts = Counter(
+        f"{verdict.cell['final_loss']:.4f} = {_decomposition(verdict.saturated_rows)}"
+        for verdict in frozen
+    )
+    if len(parts) == 1:
+        return next(iter(parts))
+    return " and ".join(f"{text} (in {cells} of them)" for text, cells in parts.items())
 
 
 def _decomposition(rows: Rows) -> str:
@@ -226,8 +230,8 @@ def _decomposition(rows: Rows) -> str:
 
 
 def _count(some: list[Verdict], everything: list[Verdict]) -> str:
-    return (
-        f"all {len(some)} cells"
-        if len(some) == len(everything)
-        else f"{len(some)} of {len(everything)} cells"
-    )
+    if len(everything) == 1:
+        return "1 cell"
+    if len(some) == len(everything):
+        return f"all {len(some)} cells"
+    return f"{len(some)} of {len(everything)} cells"

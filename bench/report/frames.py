@@ -190,7 +190,8 @@ def in_order(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.sort_values(keys, key=rank, kind="stable").reset_index(drop=True)
 
 
-def _identity(record: CellRecord) -> dict:
+def identity(record: CellRecord) -> dict:
+    """Returns the columns that tell a cell from others."""
     return {
         name: getattr(record, name)
         for name in ("implementation", "profile", "dataset", "outputs", "seed")
@@ -200,7 +201,7 @@ def _identity(record: CellRecord) -> dict:
 def _result_row(cell: StoredCell, throughput: pd.DataFrame) -> dict:
     record, steps = cell.record, cell.steps
     row = {
-        **_identity(record),
+        **identity(record),
         "status": record.status,
         "reason": record.reason,
         "log": record.log,
@@ -278,7 +279,7 @@ def _curve_rows(cell: StoredCell) -> list[dict]:
     saturation = saturation_by_epoch(cell)
     return [
         {
-            **_identity(record),
+            **identity(record),
             **evaluation,
             "evaluation_loss": evaluation["loss"],
             "outputs": record.outputs,

@@ -8,6 +8,7 @@ from tabulate import tabulate
 from bench.parity import STAGE_NAMES
 from bench.parity.result import VERDICTS, Parity, Stage, count
 from bench.report.diagnosis import as_lines as as_causes
+from bench.report.finding import Finding
 from bench.results.comparisons import StoredComparison
 
 STAMP = "not the same network"
@@ -31,6 +32,11 @@ def stamp(frame: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFr
         for dataset, name in zip(frame["dataset"], frame["implementation"])
     ]
     return frame.assign(implementation=names)
+
+
+def is_stamped(name: str) -> bool:
+    """Returns whether a name was stamped: its implementation is not the same network."""
+    return name.endswith(f"({STAMP})")
 
 
 def with_parity(results: pd.DataFrame, comparisons: list[StoredComparison]) -> pd.DataFrame:
@@ -68,23 +74,13 @@ def parity_table(comparisons: list[StoredComparison]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def parity_texts(comparisons: list[StoredComparison]) -> list[str]:
-    """Returns comparisons in words: first differences, failures, and each known difference once."""
-    texts = []
-    for compared in comparisons:
-        pair = f"{compared.dataset}: {compared.implementation} against {compared.reference}"
-        if compared.parity is None:
-            texts.append(f"{pair} could not be compared: {compared.error}")
-        elif stage := compared.parity.first_different:
-            why = compared.parity.explanations
-            cause = (
-                f" Cause: {why[0].title} ({why[0].evidence}). Cure: {why[0].cure}."
-                if why
-                else " Its cause is unknown."
-            )
-            texts.append(
-                f"{pair} is {STAMP}. First difference, in {stage.name}: {stage.difference}.{cause}"
-            )
+def parity_findings(comparisons: list[StoredComparison]) -> list[Finding]:
+    """Returns the first differences, what could not be compared, and the known differences."""
+    found = [
+        finding
+        for compared in comparisons
+        if (finding := _comparison_finding(compared)) is not None
+    ]
     known = dict.fromkeys(
         note
         for compared in comparisons
@@ -93,7 +89,28 @@ def parity_texts(comparisons: list[StoredComparison]) -> list[str]:
         for note in stage.notes
         if note.startswith("known difference")
     )
-    return texts + [f"{note[0].upper()}{note[1:]}." for note in known]
+    return found + [
+        Finding("network", "A difference is known and no fault.", f"{note[0].upper()}{note[1:]}.")
+        for note in known
+    ]
+
+
+def _comparison_finding(compared: StoredComparison) -> Finding | None:
+    pair = f"{compared.dataset}: {compared.implementation} against {compared.reference}"
+    if compared.parity is None:
+        return Finding("problem", f"{pair} could not be compared: {compared.error}")
+    stage = compared.parity.first_different
+    if stage is None:
+        return None
+    first = f"First difference, in {stage.name}: {stage.difference}."
+    return Finding("network", f"{pair} is {STAMP}.", f"{first} {_cause(compared.parity)}")
+
+
+def _cause(parity: Parity) -> str:
+    if not parity.explanations:
+        return "Its cause is unknown."
+    likeliest = parity.explanations[0]
+    return f"Cause: {likeliest.title} ({likeliest.evidence}). Cure: {likeliest.cure}."
 
 
 def stage_tables(comparisons: list[StoredComparison]) -> dict[str, pd.DataFrame]:

@@ -16,9 +16,8 @@ from plotly.offline import get_plotlyjs
 from bench.durable import write_text
 from bench.errors import UserError
 from bench.measure.saturation import right, saturated_rows
-from bench.report.page import figure_html
-from bench.report.pictures import color_of
-from bench.report.plots import GRADIENT_FLOOR, escaped
+from bench.report.curve_plots import ZERO
+from bench.report.theme import color_of, escaped, figure_html
 from bench.results.files import RawFileError, read_json
 from bench.results.typed import as_fields
 from bench.run.replay import FILE
@@ -258,7 +257,7 @@ def _norms(trainings: pd.DataFrame) -> go.Figure:
         trainings,
         lambda one: (
             [look["step"] for look in one["looks"]],
-            [max(look["gradient_norm"], GRADIENT_FLOOR) for look in one["looks"]],
+            [max(look["gradient_norm"], ZERO) for look in one["looks"]],
         ),
         "gradient norm (1e-12: exactly 0)",
     )

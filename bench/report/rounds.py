@@ -158,3 +158,37 @@ def parts_of(frame: pd.DataFrame) -> pd.DataFrame:
     if not len(frame) or columns[0] not in frame:
         return pd.DataFrame()
     return frame[frame[columns[0]].notna() & (frame["profile"] != AGAIN)]
+
+
+def has_gpu(throughput: pd.DataFrame) -> bool:
+    """Returns whether any variant was measured on a GPU."""
+    return "gpu_ms" in throughput and bool(throughput["gpu_ms"].notna().any())
+
+
+def reference_of(throughput: pd.DataFrame) -> str:
+    """Returns the implementation that has an A/A twin."""
+    return next(iter(throughput.loc[throughput["profile"] == AGAIN, "implementation"]), "").split(
+        " ("
+    )[0]
+
+
+def with_interval(row: pd.Series, column: str, digits: int) -> str:
+    """Returns `value [low, high]` of a row of a throughput frame, or a dash.
+
+    `digits` is the number of decimals. `samples_per_second` has its interval in `low` and `high`,
+    a ratio in the columns of its name with `_low` and `_high`.
+    """
+    low, high = (
+        ("low", "high") if column == "samples_per_second" else (f"{column}_low", f"{column}_high")
+    )
+    if pd.isna(row[column]):
+        return "-"
+    if pd.isna(row[low]):
+        return f"{row[column]:,.{digits}f} (rounds: {row['rounds']}, too few for an interval)"
+    return f"{row[column]:,.{digits}f} [{row[low]:,.{digits}f}, {row[high]:,.{digits}f}]"
+
+
+def with_verdict(row: pd.Series, column: str) -> str:
+    """Returns a ratio with its interval and, if it has one, its verdict."""
+    text = with_interval(row, column, 2)
+    return f"{text} {row[f'{column}_verdict']}" if "[" in text else text

@@ -15,9 +15,8 @@ from bench.durable import write_text
 from bench.measure.cost_model import MATTERS, fit_cost_model
 from bench.measure.step_breakdown import PARTS
 from bench.measure.throughput import Throughput
-from bench.report.pictures import COLORS
-from bench.report.plots import escaped
 from bench.report.rounds import throughput_frame
+from bench.report.theme import COLORS, escaped
 from bench.results.files import checked_json
 from bench.results.rounds import Rounds, read_rounds
 from bench.results.typed import as_fields

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -16,15 +15,6 @@ SECOND_STEP = "second step, relative"
 QUICK_NOTE = (
     "A --quick run: too few samples and steps for its accuracies and times to mean anything."
 )
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A question, its answer in a few words, and the numbers behind the answer."""
-
-    question: str
-    headline: str
-    detail: str
 
 
 def training_table(results: pd.DataFrame) -> pd.DataFrame:

@@ -8,48 +8,40 @@ from pathlib import Path
 import pandas as pd
 
 from bench.durable import write_text
+from bench.report.analysis import Analysis
 from bench.report.answers import answers
-from bench.report.cost import (
-    GATE_NOTE,
-    GPU_NOTE,
-    NO_GPU_NOTE,
-    QUESTION,
-    TAX_NOTE,
-    THROUGHPUT_NOTE,
-    code_table,
-    cost_texts,
-    has_gpu,
-    kernel_tables,
-    other_costs_table,
-    tax_table,
-    throughput_table,
-    warning_texts,
-)
-from bench.report.diagnosis import WHY, causes_table, cell_causes, with_causes
-from bench.report.findings import Finding, find
-from bench.report.frames import curves_frame, results_frame
-from bench.report.page import render_page
-from bench.report.parity import LEGEND, parity_table, stamp, with_parity
+from bench.report.cost import kernel_tables
+from bench.report.cost_words import cost_findings, warning_texts
+from bench.report.diagnosis import with_causes
+from bench.report.finding import Answer, Finding
+from bench.report.findings import find
+from bench.report.first_screen import panels
+from bench.report.loss_plot import step_losses, trained
+from bench.report.page import PageData, render_page
+from bench.report.parity import with_parity
 from bench.report.pictures import draw_curves
-from bench.report.rounds import throughput_frame
-from bench.report.scaling import (
-    EXPECTED,
-    EXPECTED_NOTE,
-    SCALING,
-    SCALING_NOTE,
-    expected_table,
-    scaling_frame,
-    scaling_table,
-)
-from bench.report.tables import QUICK_NOTE, RANGE_NOTE, agreement_table, training_table, tuned_table
+from bench.report.run_tables import notes_of, tables_of
+from bench.report.scaling import scaling_frame
+from bench.report.summary import summary_table
 from bench.results.run import Run
 from bench.text_tables import as_markdown, as_text
 
 
 @dataclass(frozen=True)
 class Report:
-    """What the terminal shows at the end: tables, notes on them, findings and warnings."""
+    """What a report says, for the terminal and for its files.
 
+    Attributes:
+        answers: those to the three questions.
+        summary: a row for each dataset and implementation, see `bench.report.summary`.
+        tables: all tables, by title.
+        notes: on the tables.
+        findings: in words.
+        warnings: what makes the rounds doubtful.
+    """
+
+    answers: list[Answer]
+    summary: pd.DataFrame
     tables: dict[str, pd.DataFrame]
     notes: list[str]
     findings: list[Finding]
@@ -65,93 +57,85 @@ def write_report(folder: Path) -> Report:
     Raises:
         RawFileError: environment.json itself cannot be used.
     """
-    run = Run.load(folder)
-    environment, rounds, comparisons = run.environment, run.rounds, run.comparisons
-    throughput = throughput_frame(rounds)
-    results = results_frame(run.cells.values(), throughput)
-    curves = curves_frame(run.cells.values())
-    agreement = agreement_table(run.cells, results, curves)
-    shown = stamp(results, comparisons)
-    shown_throughput = stamp(throughput, comparisons) if len(throughput) else throughput
-    ok = shown[shown["status"] == "ok"]
-    causes = cell_causes(run.cells.values())
-    tables = {
-        "Is it the same network?": parity_table(comparisons),
-        "Does it train?": training_table(shown),
-        WHY: causes_table(causes),
-        QUESTION: throughput_table(shown_throughput),
-        "Where does the time of a step go?": tax_table(shown_throughput),
-        "What else does it cost?": other_costs_table(ok, run.imports),
-        SCALING: scaling_table(results),
-        EXPECTED: expected_table(results),
-        "How much code is it?": code_table(results[results["status"] == "ok"]),
-        "What differs between the APIs, with equal seeds?": agreement,
-        "Does a tuned run end as the default one?": tuned_table(curves),
-    }
-    tables = {title: table for title, table in tables.items() if len(table)}
-    notes = [
-        *([LEGEND] if comparisons else []),
-        RANGE_NOTE,
-        *([THROUGHPUT_NOTE, TAX_NOTE, GATE_NOTE] if len(throughput) else []),
-        GPU_NOTE if has_gpu(throughput) else NO_GPU_NOTE,
-    ]
-    notes += [
-        note
-        for title, note in ((SCALING, SCALING_NOTE), (EXPECTED, EXPECTED_NOTE))
-        if title in tables
-    ]
-    findings = [
-        *(Finding("training", problem) for problem in run.problems),
-        *find(run.cells, results, agreement, comparisons),
-        *(Finding("cost", text) for text in cost_texts(shown_throughput, rounds)),
-    ]
-    warnings = warning_texts(rounds, environment)
-    if environment["quick"]:
-        notes.append(QUICK_NOTE)
-
-    write_text(
-        folder / "results.csv",
-        with_causes(with_parity(results, comparisons), causes).to_csv(index=False),
-    )
-    write_text(folder / "throughput.csv", throughput.to_csv(index=False))
-    write_text(folder / "curves.csv", curves.to_csv(index=False))
-    write_text(folder / "results.md", _markdown(tables, notes, findings, warnings, environment))
+    analysis = Analysis.of(Run.load(folder))
+    report = _report(analysis)
+    _write_tables(folder, analysis)
+    write_text(folder / "results.md", _markdown(report, analysis.run.environment))
+    curves = analysis.stamped(analysis.curves)
     if len(curves):
-        draw_curves(stamp(curves, comparisons), folder / "curves.png")
-    write_text(
-        folder / "report.html",
-        render_page(
-            answers(run.cells, results, shown_throughput, agreement, comparisons),
-            findings,
-            warnings,
-            tables,
-            notes,
-            shown_throughput,
-            scaling_frame(shown),
-            stamp(curves, comparisons),
-            environment,
-            comparisons,
-            kernel_tables(rounds),
+        draw_curves(curves, folder / "curves.png")
+    write_text(folder / "report.html", render_page(_page_data(analysis, report, curves)))
+    return report
+
+
+def _report(analysis: Analysis) -> Report:
+    run, throughput = analysis.run, analysis.stamped(analysis.throughput)
+    tables = tables_of(analysis)
+    return Report(
+        answers(
+            analysis.verdicts, analysis.results, throughput, analysis.agreement, run.comparisons
         ),
+        summary_table(analysis.stamped(analysis.results), throughput),
+        tables,
+        notes_of(analysis, tables),
+        _findings(analysis, throughput),
+        warning_texts(run.rounds, run.environment),
     )
-    return Report(tables, notes, findings, warnings)
 
 
-def _markdown(
-    tables: dict[str, pd.DataFrame],
-    notes: list[str],
-    findings: list[Finding],
-    warnings: list[str],
-    environment: dict,
-) -> str:
+def _findings(analysis: Analysis, throughput: pd.DataFrame) -> list[Finding]:
+    """Returns all findings, the problems first."""
+    run = analysis.run
+    findings = [
+        *(Finding("problem", problem) for problem in run.problems),
+        *find(analysis.verdicts, analysis.results, analysis.agreement, run.comparisons),
+        *cost_findings(throughput, run.rounds),
+    ]
+    return sorted(findings, key=lambda finding: finding.matter != "problem")
+
+
+def _write_tables(folder: Path, analysis: Analysis) -> None:
+    """Writes the three CSV files."""
+    results = with_parity(analysis.results, analysis.run.comparisons)
+    for name, frame in {
+        "results": with_causes(results, analysis.causes),
+        "throughput": analysis.throughput,
+        "curves": analysis.curves,
+    }.items():
+        write_text(folder / f"{name}.csv", frame.to_csv(index=False))
+
+
+def _page_data(analysis: Analysis, report: Report, curves: pd.DataFrame) -> PageData:
+    run, throughput = analysis.run, analysis.stamped(analysis.throughput)
+    steps = analysis.stamped(step_losses(run.cells.values()))
+    shown = trained(steps, curves, analysis.verdicts)
+    return PageData(
+        panels(report.answers, shown, run.comparisons, throughput),
+        report.findings,
+        curves,
+        throughput,
+        scaling_frame(analysis.stamped(analysis.results)),
+        report.tables,
+        report.notes,
+        report.warnings,
+        kernel_tables(run.rounds),
+        run.comparisons,
+        run.environment,
+    )
+
+
+def _markdown(report: Report, environment: dict) -> str:
     packages = environment["packages"]
-    parts = ["# Results", "\n".join(f"- {as_markdown(finding.text)}" for finding in findings)]
-    parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in tables.items()]
-    parts += ["\n".join(f"{note}  " for note in notes)]
-    if warnings:
-        parts.append(
-            "## Warnings\n\n" + "\n".join(f"- {as_markdown(warning)}" for warning in warnings)
-        )
+    parts = [
+        "# Results",
+        *(as_markdown(f"**{one.question}** {one.headline} {one.detail}") for one in report.answers),
+        "\n".join(f"- {as_markdown(finding.text)}" for finding in report.findings),
+    ]
+    parts += [f"## {title}\n\n{as_text(table, 'github')}" for title, table in report.tables.items()]
+    parts += ["\n".join(f"{note}  " for note in report.notes)]
+    if report.warnings:
+        warnings = "\n".join(f"- {as_markdown(warning)}" for warning in report.warnings)
+        parts.append(f"## Warnings\n\n{warnings}")
     parts += [
         as_markdown(
             f"TensorFlow {packages['tensorflow']}, Python {environment['python']}, "
