@@ -58,7 +58,8 @@ def listed(lines: list[str]) -> str:
 
 def findings() -> str:
     """Returns what the run's report says in words."""
-    return listed(run_report().split("\n\n")[1].split("\n"))
+    head = run_report().split("\n## ")[0]
+    return listed([line for line in head.split("\n") if line.startswith("- ")])
 
 
 def columns_of(table: str, names: list[str]) -> str:
