@@ -449,6 +449,16 @@ def test_a_run_without_rounds_has_a_report_too(tmp_path):
     assert "Not measured in this run." in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize("loss", [math.inf, math.nan])
+def test_a_training_without_a_finite_loss_is_on_the_page_too(tmp_path, loss):
+    for name in ("lowlevel", "keras"):
+        write_measured(tmp_path, name, second_loss=loss)
+    write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
+    assert "all 2 cells stuck" in report_of(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "Loss of large over training steps, seed 0." in page
+
+
 def report_of(folder):
     write_report(folder)
     return (folder / "results.md").read_text()

@@ -38,8 +38,9 @@ class CurveLine:
 
     @property
     def difference(self) -> float:
-        """The largest difference between its implementations at any point."""
-        return float((self.points["high"] - self.points["low"]).max())
+        """The largest difference between its implementations at any point with finite values."""
+        differences = (self.points["high"] - self.points["low"]).dropna()
+        return float(differences.max()) if len(differences) else 0.0
 
 
 def curve_lines(frame: pd.DataFrame, x: str, y: str) -> list[CurveLine]:

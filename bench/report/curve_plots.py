@@ -47,7 +47,7 @@ def _curves(lines: list[CurveLine], column: str) -> go.Figure:
     if column == "evaluation_loss":
         figure.update_yaxes(type="log", dtick=1, exponentformat="power")
     elif column == "gradient_norm":
-        mark_zero(figure, range(-9, 10, 3))
+        _mark_zero(figure, range(-9, 10, 3))
     else:
         figure.update_yaxes(range=[-0.03, 1.03])
     return figure
@@ -76,7 +76,7 @@ def add_lines(
         named.add(line.name)
 
 
-def mark_zero(figure: go.Figure, powers: Iterable[int]) -> None:
+def _mark_zero(figure: go.Figure, powers: Iterable[int]) -> None:
     """Makes the vertical axis logarithmic, with a 0 where `ZERO` is drawn."""
     ticks = [10.0**power for power in powers]
     figure.update_yaxes(

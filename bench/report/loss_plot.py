@@ -6,19 +6,23 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from bench.measure.saturation import Constant, alike, right
-from bench.report.curve_lines import CurveLine, agreement_text, curve_lines
+from bench.report.curve_lines import CurveLine, agreement_text, colors_of, curve_lines
 from bench.report.curve_plots import add_lines
 from bench.report.findings import Verdict
 from bench.report.frames import identity, in_order
-from bench.report.theme import VERMILLION, color_of_outputs, escaped, lay_out
+from bench.report.theme import VERMILLION, escaped, lay_out
 from bench.results.cells import StoredCell
 
 MOST_POINTS = 1000
 """Of longer curves, so many steps are drawn, which are equally far from each other."""
+
+MOST_TICKS = 6
+"""Numbers on the axis of losses."""
 
 LEAST_LOSS = 1e-7
 """Smaller losses are drawn here. In float32, a loss of a softmax is 0 or about as large as this."""
@@ -112,21 +116,12 @@ def loss_plot(shown: Trained) -> go.Figure:
     """Returns the loss over training steps, the evaluations, and where a frozen loss ends."""
     figure = go.Figure()
     add_lines(figure, [_thinned(line) for line in shown.steps], "step", LEAST_LOSS, "lines")
-    for line in shown.evaluations:
-        figure.add_scatter(
-            x=line.points.index.tolist(),
-            y=line.points["middle"].clip(lower=LEAST_LOSS).tolist(),
-            mode="markers",
-            marker={"size": 6, "symbol": "diamond", "color": color_of_outputs(line.outputs)},
-            name=escaped(line.name),
-            showlegend=False,
-            hovertemplate="%{fullData.name}, evaluation<br>step %{x}: %{y:.6g}<extra></extra>",
-        )
+    _add_evaluations(figure, shown.evaluations)
     lay_out(figure, "training step")
     lowest = min((constant.value for constant in shown.constants), default=0)
     for constant in shown.constants:
         _mark(figure, constant, above=constant.value > lowest)
-    figure.update_yaxes(type="log", nticks=6, tickformat="~g", title="loss")
+    figure.update_yaxes(type="log", dtick=_ticks(shown.steps), tickformat="~g", title="loss")
     figure.update_xaxes(title_standoff=4)
     figure.update_layout(
         margin={"l": 48, "r": 8, "t": 4, "b": 38},
@@ -135,17 +130,38 @@ def loss_plot(shown: Trained) -> go.Figure:
     return figure
 
 
+def _ticks(lines: list[CurveLine]) -> str | int:
+    """Returns plotly's distance of ticks: few, over one power of ten or over many."""
+    values = pd.concat([line.points["middle"].clip(lower=LEAST_LOSS) for line in lines])
+    finite = values[np.isfinite(values)]
+    powers = math.log10(finite.max() / finite.min()) if len(finite) else 0
+    return "D2" if powers < 2 else math.ceil(powers / MOST_TICKS)
+
+
+def _add_evaluations(figure: go.Figure, lines: list[CurveLine]) -> None:
+    colors = colors_of(lines)
+    for line in lines:
+        figure.add_scatter(
+            x=line.points.index.tolist(),
+            y=line.points["middle"].clip(lower=LEAST_LOSS).tolist(),
+            mode="markers",
+            marker={"size": 6, "symbol": "diamond", "color": colors[line.name]},
+            name=escaped(line.name),
+            showlegend=False,
+            hovertemplate="%{fullData.name}, evaluation<br>step %{x}: %{y:.6g}<extra></extra>",
+        )
+
+
 def _mark(figure: go.Figure, constant: Constant, above: bool) -> None:
     """Draws a dotted line at a loss, and names it at its left end."""
     figure.add_hline(y=constant.value, line={"dash": "dot", "width": 1.5, "color": VERMILLION})
+    logarithm = math.log10(constant.value)  # which an annotation takes, unlike a line
     figure.add_annotation(
         text=escaped(str(constant)),
         x=0,
         xref="paper",
         xanchor="left",
-        y=math.log10(
-            constant.value
-        ),  # A shape takes the value itself, an annotation its logarithm.
+        y=logarithm,
         yanchor="bottom" if above else "top",
         yshift=4 if above else -4,
         showarrow=False,
