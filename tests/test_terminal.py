@@ -97,9 +97,12 @@ def test_what_failed_stands_above_the_table(tmp_path):
 def test_what_was_not_measured_is_a_dash(tmp_path):
     write_measured(tmp_path, "keras", "small", "logits", outputs=SOUND)
     write_text(tmp_path / "environment.json", json.dumps(ENVIRONMENT))
-    row = write_report(tmp_path).summary.iloc[1]
+    report = write_report(tmp_path)
+    row = report.summary.iloc[1]
     assert row["activated\nloss"] == "-"
     assert row["samples/s\ntuned"] == "-"
+    last = closing_lines(report, tmp_path)[-1]
+    assert last == f"{tmp_path / 'results.md'} has all tables and findings."
 
 
 def test_a_run_of_nothing_has_no_table():

@@ -64,10 +64,10 @@ def _summary(report: Report) -> list[str]:
 def _remarks(report: Report, folder: Path) -> list[str]:
     """Returns where the rest is, and what makes the figures doubtful."""
     warned = len(report.warnings)
-    doubts = f" and {warned} warning{'s' * (warned > 1)}" if warned else ""
+    rest = f", findings and {warned} warning{'s' * (warned > 1)}" if warned else " and findings"
     return [
         f"{folder / 'report.html'} has the pictures.",
-        f"{folder / 'results.md'} has all tables, findings{doubts}.",
+        f"{folder / 'results.md'} has all tables{rest}.",
         *(note for note in report.notes if note == QUICK_NOTE),
     ]
 
