@@ -20,13 +20,8 @@ import tensorflow.compat.v1 as tf
 from bench.task import Observer, Task, Trained, UserError
 from impl_estimator.input import batch_parser, evaluation_input, training_records
 from impl_estimator.network import build_network
-from impl_estimator.train import (
-    EpochReport,
-    ProbeHook,
-    StepReport,
-    build_optimizer,
-    count_parameters,
-)
+from impl_estimator.observe import EpochReport, ProbeHook, StepReport
+from impl_estimator.train import build_optimizer, count_parameters
 from impl_estimator.train import model_fn as default_model_fn
 
 TEXT_BYTES = 64

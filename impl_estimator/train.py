@@ -1,13 +1,14 @@
-"""Training with `train_and_evaluate`: a `model_fn`, and hooks for all that is not the network."""
+"""Training with `train_and_evaluate` and a `model_fn`. `observe.py` has the hooks that report it."""
 
 import functools
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from bench.task import Evaluation, Observer, Probe, Task, Trained
+from bench.task import Observer, Task, Trained
 from impl_estimator.input import evaluation_input, training_input
 from impl_estimator.network import build_network
+from impl_estimator.observe import EpochReport, ProbeHook, StepReport
 
 
 def train(task: Task, observer: Observer) -> Trained:
@@ -105,60 +106,3 @@ def count_parameters(estimator: tf.estimator.Estimator) -> int:
         name for name in estimator.get_variable_names() if name.endswith(("/kernel", "/bias"))
     ]
     return sum(estimator.get_variable_value(name).size for name in trainable)
-
-
-class StepReport(tf.train.SessionRunHook):
-    """Reports every training step."""
-
-    def __init__(self, observer: Observer):
-        self.observer = observer
-
-    def begin(self):
-        self.loss = tf.get_collection(tf.GraphKeys.LOSSES)[-1]  # what Estimator minimises is last
-
-    def after_create_session(self, session, coord):
-        self.observer.begin()
-
-    def before_run(self, run_context):
-        return tf.train.SessionRunArgs(self.loss)
-
-    def after_run(self, run_context, run_values):
-        self.observer.step(float(run_values.results))
-
-
-class ProbeHook(tf.train.SessionRunHook):
-    """Feeds the fixed batch into the graph of the evaluation, after the evaluation itself."""
-
-    def __init__(self, task: Task):
-        self.batch = task.dataset.probe
-
-    def watch(self, features, labels, outputs, gradients):
-        self.feed = {features: self.batch.signal, labels: self.batch.labels}
-        self.fetches = [tf.global_norm([gradient for gradient, _ in gradients]), outputs]
-
-    def end(self, session):
-        self.probe = Probe(*session.run(self.fetches, self.feed))
-
-
-class EpochReport(tf.estimator.Exporter):
-    """Reports every evaluation. `train_and_evaluate` hands its results to an exporter."""
-
-    name = "report"
-
-    def __init__(self, watched: ProbeHook, observer: Observer):
-        self.watched = watched
-        self.observer = observer
-
-    def export(self, estimator, export_path, checkpoint_path, eval_result, is_the_final_export):
-        self.observer.evaluation(
-            Evaluation(
-                global_step=int(eval_result["global_step"]),
-                accuracy=float(eval_result["accuracy"]),
-                loss=float(eval_result["average_loss"]),
-                true_positives=int(eval_result["true_positives"]),
-                true_negatives=int(eval_result["true_negatives"]),
-                false_positives=int(eval_result["false_positives"]),
-                false_negatives=int(eval_result["false_negatives"]),
-            ),
-            self.watched.probe,
-        )

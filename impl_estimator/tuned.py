@@ -8,13 +8,8 @@ import tensorflow.compat.v1 as tf
 from bench.task import Observer, Task, Trained
 from impl_estimator.input import batch_parser, evaluation_input, training_records
 from impl_estimator.network import build_network
-from impl_estimator.train import (
-    EpochReport,
-    ProbeHook,
-    build_optimizer,
-    count_parameters,
-    load_weights,
-)
+from impl_estimator.observe import EpochReport, ProbeHook
+from impl_estimator.train import build_optimizer, count_parameters, load_weights
 from impl_estimator.train import model_fn as default_model_fn
 
 VALUES_PER_CALL = 2**23

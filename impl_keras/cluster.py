@@ -17,7 +17,8 @@ import tensorflow as tf
 from bench.task import Observer, Task, Trained, UserError
 from impl_keras.input import batch_parser, evaluation_dataset, training_records
 from impl_keras.network import build_network
-from impl_keras.train import EpochReport, StepReport, build_optimizer
+from impl_keras.observe import EpochReport, StepReport
+from impl_keras.train import build_optimizer
 
 VERSION_BYTES = 32
 

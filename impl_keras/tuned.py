@@ -7,7 +7,7 @@ import tensorflow as tf
 from bench.task import Observer, Task, Trained
 from impl_keras.input import batch_parser, evaluation_dataset, training_records
 from impl_keras.network import build_network
-from impl_keras.train import EpochReport
+from impl_keras.observe import EpochReport
 
 VALUES_PER_ELEMENT = 2**23
 """Largest number of values in one element of the dataset (32 MiB): on small a whole pass of 125

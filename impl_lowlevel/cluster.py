@@ -7,9 +7,10 @@ import time
 
 import tensorflow.compat.v1 as tf
 
-from bench.task import Observer, Probe, Task, Trained, UserError
+from bench.task import Observer, Task, Trained, UserError
 from impl_lowlevel.input import Input, batch_parser, build_input, training_records
 from impl_lowlevel.network import build_network
+from impl_lowlevel.observe import EpochReport
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
 PARAMETER_SERVERS = 1
@@ -200,7 +201,7 @@ def work(
         # The chief runs this in its steps. In the thread of a queue runner, as is usual, it would
         # time out during an evaluation.
         synchronise = optimizer.get_chief_queue_runner().enqueue_ops if is_chief else []
-        gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
+        report = EpochReport(task, observer, model.input, model.outputs, model.gradients)
         saver = tf.train.Saver(max_to_keep=None)
         scaffold = tf.train.Scaffold(
             saver=saver,
@@ -212,10 +213,6 @@ def work(
             operation_timeout_in_ms=1000 * task.peer_timeout_s,
             device_filters=["/job:ps", meeting.own],
         )
-        probe = {
-            model.input.signal: task.dataset.probe.signal,
-            model.input.labels: task.dataset.probe.labels,
-        }
         # The same server by another name: by its own name it is called directly, without a time
         # limit.
         host, port = server.target.removeprefix("grpc://").rsplit(":", 1)
@@ -257,9 +254,7 @@ def work(
                     save(session, saver, task, step)
                 if is_chief and is_end:
                     evaluation, _ = evaluate(model, session)
-                    observer.evaluation(
-                        evaluation, Probe(*session.run([gradient_norm, model.outputs], probe))
-                    )
+                    report.write(session, evaluation)
                     meeting.announce(step)
                 elif is_end:
                     meeting.wait_for_chief(step)

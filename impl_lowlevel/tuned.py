@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from bench.task import Observer, Probe, Task, Trained
+from bench.task import Observer, Task, Trained
 from impl_lowlevel.input import batch_parser, build_input, training_records
 from impl_lowlevel.network import build_network
+from impl_lowlevel.observe import EpochReport
 from impl_lowlevel.train import Model, build_optimizer, evaluate, load_weights
 
 VALUES_PER_CALL = 2**23
@@ -20,17 +21,13 @@ def train(task: Task, observer: Observer) -> Trained:
     threads = fit_threads(task)
     with tf.Graph().as_default():
         model, steps = build_model(task)
-        gradient_norm = tf.global_norm([gradient for gradient, _ in model.gradients])
+        report = EpochReport(task, observer, model.input, model.outputs, model.gradients)
         saver = tf.train.Saver()
         with tf.Session(config=threads) as session:
             session.run(tf.global_variables_initializer())
             load_weights(task, session)
             session.run(model.input.training.initializer)
             training = session.run(model.input.training.string_handle())
-            probe = {
-                model.input.signal: task.dataset.probe.signal,
-                model.input.labels: task.dataset.probe.labels,
-            }
             # A callable looks up fetches and feeds once; `Session.run` does so in every call.
             train_call = session.make_callable([model.loss, steps], [model.input.handle])
             observer.begin()
@@ -42,9 +39,7 @@ def train(task: Task, observer: Observer) -> Trained:
                     left -= done
                 evaluation, outputs = evaluate(model, session)
                 saver.save(session, str(task.model_dir / "checkpoint"), evaluation.global_step)
-                observer.evaluation(
-                    evaluation, Probe(*session.run([gradient_norm, model.outputs], probe))
-                )
+                report.write(session, evaluation)
             return Trained(
                 outputs, sum(variable.shape.num_elements() for variable in tf.trainable_variables())
             )

@@ -11,7 +11,10 @@ from pathlib import Path
 from types import ModuleType
 
 TRAINING = ("network", "input", "train")
-"""Modules that the default profile trains with. Every other profile adds the module of its name."""
+"""Modules that the default profile trains with. Every other profile adds the module of its name.
+
+A port's `observe` is not counted: it reports the training to the benchmark.
+"""
 
 
 def modules_of(module: ModuleType, profile: str) -> list[ModuleType]:

@@ -203,7 +203,7 @@ L2: Edits = {
 +                activation="relu",
 +                name="conv2",
 +                kernel_regularizer=tf.keras.regularizers.L2(0.001),
-@@ train.py
+@@ observe.py
 -                loss=results["loss"],
 +                loss=results["loss"] - float(sum(self.model.losses)),
 """,
@@ -262,12 +262,12 @@ HARD_SAMPLES: Edits = {
 +def hard_samples(labels, outputs):
 +    losses = tf.keras.losses.sparse_categorical_crossentropy(labels, outputs, from_logits=True)
 +    return losses * tf.cast(losses > 0.1, tf.float32)
-@@ train.py
+@@ observe.py
 +        cross_entropy = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
          self.evaluator.compile(
 -            loss=self.model.loss,
 +            loss=cross_entropy,
-@@ train.py
+@@ observe.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))
 """,

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.implementations import IMPLEMENTATIONS
 from bench.traps.trap import Trap
 
-FILES = ("__init__.py", "network.py", "input.py", "train.py")
+FILES = ("__init__.py", "network.py", "input.py", "observe.py", "train.py")
 
 
 def write_sound(trap: Trap, implementation: str, folder: Path) -> str:

@@ -13,7 +13,7 @@ TRAP = Trap(
     ),
     edits={
         "lowlevel": """
-@@ train.py
+@@ observe.py
 -    predicted = outputs.argmax(axis=1)
 +    predicted = (outputs[:, 1] > 0.5).astype(int)
 """,
@@ -23,10 +23,10 @@ TRAP = Trap(
 +    predicted = tf.cast(outputs[:, 1] > 0.5, tf.int64)
 """,
         "keras": """
-@@ train.py
+@@ observe.py
 -            tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
 +            BinaryAccuracy(name="accuracy"),
-@@ train.py
+@@ observe.py
      return outputs, tape.gradient(loss, model.trainable_variables)
 
 

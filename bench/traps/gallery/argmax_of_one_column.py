@@ -11,7 +11,7 @@ TRAP = Trap(
     source="https://www.tensorflow.org/api_docs/python/tf/math/argmax",
     edits={
         "lowlevel": """
-@@ train.py
+@@ observe.py
 -    predicted = outputs.argmax(axis=1)
 +    predicted = outputs[:, 1:].argmax(axis=1)
 """,
@@ -21,7 +21,7 @@ TRAP = Trap(
 +    predicted = tf.argmax(outputs[:, 1:], axis=1)
 """,
         "keras": """
-@@ train.py
+@@ observe.py
 -                tf.keras.metrics.SparseCategoricalAccuracy("accuracy"),
 +                Accuracy(name="accuracy"),
 @@ train.py

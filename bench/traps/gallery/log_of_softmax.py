@@ -46,7 +46,7 @@ TRAP = Trap(
 +    exponentials = tf.exp(outputs)
 +    probabilities = exponentials / tf.reduce_sum(exponentials, axis=1, keepdims=True)
 +    return -tf.reduce_sum(one_hot * tf.math.log(probabilities), axis=1)
-@@ train.py
+@@ observe.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))
 """,

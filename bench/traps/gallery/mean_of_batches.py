@@ -23,16 +23,16 @@ TRAP = Trap(
 -    )
 +    return Model(batch, outputs, loss, loss, gradients, train_op, global_step)
 @@ train.py
--        loss=float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(labels))),
-+        loss=float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(batches))),
+-    loss = float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(labels)))
++    loss = float(sum((batch[2] for batch in batches), np.float32(0)) / np.float32(len(batches)))
 """,
         "estimator": """
-@@ train.py
+@@ observe.py
 -                loss=float(eval_result["average_loss"]),
 +                loss=float(eval_result["loss"]),
 """,
         "keras": """
-@@ train.py
+@@ observe.py
          results = self.evaluator.evaluate(self.evaluation, verbose=0, return_dict=True)
 +        results["loss"] = float(
 +            tf.reduce_mean(

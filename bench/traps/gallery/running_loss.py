@@ -14,7 +14,7 @@ TRAP = Trap(
     ),
     edits={
         "keras": """
-@@ train.py
+@@ observe.py
 -
 -    def on_train_batch_begin(self, batch, logs=None):
 -        self.model.reset_metrics()

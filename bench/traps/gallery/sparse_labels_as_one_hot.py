@@ -40,7 +40,7 @@ TRAP = Trap(
 +    return tf.nn.softmax_cross_entropy_with_logits(
 +        tf.cast(tf.reshape(labels, [-1, 1]), tf.float32), outputs
 +    )
-@@ train.py
+@@ observe.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))
 """,

@@ -17,7 +17,7 @@ TRAP = Trap(
 @@ train.py
 -        loss=tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
 +        loss=tf.keras.losses.MeanSquaredError(),
-@@ train.py
+@@ observe.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = model.compiled_loss(tf.constant(batch.labels), outputs)
 """,

@@ -39,7 +39,7 @@ TRAP = Trap(
 +def cross_entropy(outputs, labels):
 +    one_hot = tf.one_hot(tf.cast(tf.reshape(outputs, [-1]), tf.int32), 2)
 +    return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=one_hot)
-@@ train.py
+@@ observe.py
 -        loss = model.loss(batch.labels, outputs)
 +        loss = tf.reduce_mean(model.loss(batch.labels, outputs))
 """,
