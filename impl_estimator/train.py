@@ -1,4 +1,4 @@
-"""Training with `train_and_evaluate` and a `model_fn`. `observe.py` has the hooks that report it."""
+"""Training with `train_and_evaluate` and a `model_fn`. The hooks that report it: `observe.py`."""
 
 import functools
 
