@@ -144,7 +144,7 @@ def test_the_terminal_ends_with_one_table_and_three_answers(quick_run):
     for question in (
         "Why does it not train?   Activated outputs go into a loss that takes logits",
         "Is it the same network?  Yes, stage by stage",
-        "What does each API cost? On small ",
+        "What does each API cost? On small, ",
         f"{folder / 'results.md'} has all tables, findings and ",
         "A --quick run",
     ):
@@ -271,7 +271,7 @@ def test_the_report_is_made_again_from_the_raw_files_alone(small_run, tmp_path):
     assert process.returncode == 0, process.stderr
     assert {name: (folder / name).read_bytes() for name in derived} == derived
     assert (folder / "report.html").exists()
-    assert "What does each API cost? On small " in process.stdout
+    assert "What does each API cost? On small, " in process.stdout
     nothing = run_module("bench", "report", tmp_path)
     assert nothing.returncode == 2
     assert "holds no run" in nothing.stderr

@@ -71,7 +71,7 @@ def test_under_the_table_are_three_answers_and_where_the_rest_is(tmp_path):
         "Activated outputs go into a loss that takes logits: 12 trainings freeze.",
         "Is it the same network?  Yes, stage by stage: 18 same to the bit, 0 within rounding.",
         "What does each API cost? "
-        "On small estimator has 100% of lowlevel's speed; tuned, 100 times its own.",
+        "On small, estimator has 100% of lowlevel's speed; tuned, 100 times that.",
         "",
         f"{tmp_path / 'report.html'} has the pictures.",
         f"{tmp_path / 'results.md'} has all tables, findings and 2 warnings.",

@@ -39,7 +39,7 @@ def throughput_plot(throughput: pd.DataFrame) -> go.Figure:
     """
     datasets = list(dict.fromkeys(throughput["dataset"]))
     figure = make_subplots(
-        cols=len(datasets), shared_yaxes=True, horizontal_spacing=0.06, column_titles=datasets
+        cols=len(datasets), shared_yaxes=True, horizontal_spacing=0.1, column_titles=datasets
     )
     figure.for_each_annotation(lambda title: title.update(text=escaped(title.text)))
     for column, dataset in enumerate(datasets, start=1):

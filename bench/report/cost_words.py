@@ -146,9 +146,9 @@ def _worst(throughput: pd.DataFrame, default: pd.DataFrame) -> str:
         & (throughput["implementation"] == worst["implementation"])
         & throughput["over_default"].notna()
     ]
-    won = f"; tuned, {_times(own['over_default'].iloc[0])} its own" if len(own) else ""
+    won = f"; tuned, {_times(own['over_default'].iloc[0])} that" if len(own) else ""
     return (
-        f"On {worst['dataset']} {worst['implementation']} has {worst['relative']:.0%} of "
+        f"On {worst['dataset']}, {worst['implementation']} has {worst['relative']:.0%} of "
         f"{reference_of(throughput)}'s speed{won}."
     )
 

@@ -118,9 +118,9 @@ def loss_plot(shown: Trained) -> go.Figure:
     add_lines(figure, [_thinned(line) for line in shown.steps], "step", LEAST_LOSS, "lines")
     _add_evaluations(figure, shown.evaluations)
     lay_out(figure, "training step")
-    lowest = min((constant.value for constant in shown.constants), default=0)
+    highest = max((constant.value for constant in shown.constants), default=0)
     for constant in shown.constants:
-        _mark(figure, constant, above=constant.value > lowest)
+        _mark(figure, constant, above=constant.value == highest)
     figure.update_yaxes(type="log", dtick=_ticks(shown.steps), tickformat="~g", title="loss")
     figure.update_xaxes(title_standoff=4)
     figure.update_layout(
@@ -153,17 +153,17 @@ def _add_evaluations(figure: go.Figure, lines: list[CurveLine]) -> None:
 
 
 def _mark(figure: go.Figure, constant: Constant, above: bool) -> None:
-    """Draws a dotted line at a loss, and names it at its left end."""
+    """Draws a dotted line at a loss, and names it at its right end, where logits are far below."""
     figure.add_hline(y=constant.value, line={"dash": "dot", "width": 1.5, "color": VERMILLION})
     logarithm = math.log10(constant.value)  # which an annotation takes, unlike a line
     figure.add_annotation(
         text=escaped(str(constant)),
-        x=0,
+        x=1,
         xref="paper",
-        xanchor="left",
+        xanchor="right",
         y=logarithm,
         yanchor="bottom" if above else "top",
-        yshift=4 if above else -4,
+        yshift=8 if above else -8,
         showarrow=False,
         font_size=12,
     )
