@@ -166,8 +166,9 @@ def test_no_cell_is_lost_doubled_or_half_written_by_30_kills_at_random_moments(
             wait_until(has_come_to_a_cell, process)
         cells = cells_of(runner)
         if victim != "runner" and cells:
-            cells[0].kill()
-            killed[victim] += 1
+            with contextlib.suppress(psutil.NoSuchProcess):  # It has just ended.
+                cells[0].kill()
+                killed[victim] += 1
         if victim == "cell":
             time.sleep(moments.uniform(0, 0.5))
         process.kill()
