@@ -11,7 +11,8 @@ and the same result, with all that the API offers for speed.
 Ours are ``impl_lowlevel``, ``impl_estimator`` and ``impl_keras``. Any other can take their place
 (``--impl mypackage.my_port``).
 
-This module imports neither TensorFlow nor any other part of the benchmark but its errors.
+This module imports neither TensorFlow nor any other part of the benchmark but its errors, and a
+time limit for trainings on several machines.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.errors import UserError as UserError  # part of the contract
+from bench.deadline import end_after as end_after  # part of the contract, as is the next one
+from bench.errors import UserError as UserError
 
 BATCH_SIZE = 32
 LEARNING_RATE = 1e-3

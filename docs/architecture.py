@@ -15,6 +15,7 @@ from bench.implementations import IMPLEMENTATIONS
 ROOT = Path(__file__).parent.parent
 
 LEVELS = {
+    "deadline": 0,
     "errors": 0,
     "task": 1,
     "implementations": 2,

@@ -4,20 +4,17 @@ the chief evaluates."""
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import functools
 import math
 import os
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from bench.task import Observer, Task, Trained, UserError
+from bench.task import Observer, Task, Trained, UserError, end_after
 from impl_estimator.input import batch_parser, evaluation_input, training_records
 from impl_estimator.network import build_network
 from impl_estimator.observe import EpochReport, ProbeHook, StepReport
@@ -96,31 +93,6 @@ def build_strategy(task: Task) -> tf.distribute.Strategy:
         )
     with end_after(task.peer_timeout_s, "not all members of the cluster have come"):
         return tf.distribute.experimental.MultiWorkerMirroredStrategy()
-
-
-@contextlib.contextmanager
-def end_after(seconds: int, complaint: str) -> Iterator[None]:
-    """Ends this process, with a line on standard error, if the block takes longer than `seconds`.
-
-    The strategy waits for the others up to an hour, in C++, and holds Python's lock. So no
-    exception can end it, and another process must write the line.
-    """
-    program = (
-        "import select, sys\n"
-        "is_over = select.select([0], [], [], float(sys.argv[1]))[0]\n"
-        "is_over or sys.exit(sys.argv[2])"
-    )
-    teller = subprocess.Popen(
-        [sys.executable, "-c", program, str(seconds), f"error: {complaint} within {seconds} s"],
-        stdin=subprocess.PIPE,
-    )
-    with open(os.devnull, "w") as nowhere:
-        faulthandler.dump_traceback_later(seconds + 1, exit=True, file=nowhere)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-            teller.communicate()  # closes its input, which ends it
 
 
 def shared_dataset(task: Task, replicas: int, first: int, count: int, skip: int) -> tf.data.Dataset:

@@ -390,9 +390,7 @@ def test_too_few_rounds_have_no_interval(tmp_path):
 def test_the_answer_about_cost_says_what_settings_win_back(tmp_path):
     write_timings(tmp_path, RATES)
     cost = cost_answer(frames(tmp_path)[2])
-    assert cost.headline == (
-        "On small, keras has 50% of lowlevel's speed; tuned, 4.0 times that."
-    )
+    assert cost.headline == ("On small, keras has 50% of lowlevel's speed; tuned, 4.0 times that.")
     assert "small: keras 0.50 [0.50, 0.50] slower" in cost.detail
     assert "small keras 0.50 [0.50, 0.50]." in cost.detail
 
