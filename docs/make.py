@@ -9,6 +9,8 @@ A page has markers, `<!-- table: NAME -->` and `<!-- end -->`: what stands betwe
 
 from __future__ import annotations
 
+import ast
+import functools
 import re
 import shutil
 import sys
@@ -97,6 +99,17 @@ def code_counted() -> str:
     return as_text(pd.DataFrame(rows), "github")
 
 
+def train_function(implementation: str) -> str:
+    """Returns the function `train` of an implementation, as a block of code."""
+    source = (ROOT / IMPLEMENTATIONS[implementation] / "train.py").read_text()
+    function = next(
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == "train"
+    )
+    return f"```python\n{ast.get_source_segment(source, function)}\n```"
+
+
 def trap_rows() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Returns the measured comparisons, trainings and sound trainings of the gallery."""
     compared, alone, clean = (
@@ -132,6 +145,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "parts of a step": lambda: section("Where does the time of a step go?"),
     "other costs": lambda: section("What else does it cost?"),
     "code": code_counted,
+    **{f"train, {name}": functools.partial(train_function, name) for name in IMPLEMENTATIONS},
     "tuned": lambda: section("Does a tuned run end as the default one?"),
     "warnings": lambda: section("Warnings"),
     "traps, in words": trap_summary,
