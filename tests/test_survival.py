@@ -139,7 +139,7 @@ def start(out, surroundings, *implementations):
     )
 
 
-RUNS, SEEDS = 30, 60
+RUNS, SEEDS = 30, 100
 
 
 @pytest.mark.slow
@@ -204,14 +204,15 @@ def wait_until(condition, *arguments, seconds=30):
 
 
 def cells_of(runner: psutil.Process) -> list[psutil.Process]:
-    """Returns the cells that run now: each leads a session, as do programs of `python -c`."""
-    with contextlib.suppress(psutil.Error, OSError):
-        return [
-            child
-            for child in runner.children(recursive=True)
-            if os.getsid(child.pid) == child.pid and "-c" not in child.cmdline()
-        ]
-    return []
+    """Returns the cells that run now: of the processes of a run, those that print into a log."""
+    cells = []
+    with contextlib.suppress(psutil.Error):
+        for child in runner.children(recursive=True):
+            with contextlib.suppress(OSError):
+                output = Path(os.readlink(f"/proc/{child.pid}/fd/1"))
+                if output.parent.name == "logs":
+                    cells.append(child)
+    return cells
 
 
 def test_each_misbehaving_implementation_is_a_row_with_its_status_and_harms_no_other(
