@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, run_module
+from conftest import ROOT, run_module, slow_after
 
 from bench.report.findings import judge_all
 from bench.report.frames import results_frame
@@ -536,7 +536,7 @@ def test_the_page_renders_offline_with_all_its_traces(quick_run, browser):
     )  # grid, results, kernels, parity stages, environment, causes
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+@pytest.mark.parametrize(("width", "height"), slow_after(1, [(1280, 800), (390, 844)]))
 def test_the_first_screen_answers_the_three_questions_with_pictures(
     small_run, browser, width, height
 ):

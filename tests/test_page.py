@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from conftest import slow_after
 from test_benchmark import open_report
 from test_report import ENVIRONMENT, FROZEN_LOSS, RATES, SOUND, parity, write_measured
 from timings import write_timings
@@ -17,7 +18,7 @@ SCREENS = [(1280, 800), (390, 844)]
 NAMES = ("lowlevel", "estimator", "keras")
 
 each_screen = pytest.mark.parametrize(("width", "height"), SCREENS)
-each_scheme = pytest.mark.parametrize("scheme", ["light", "dark"])
+each_scheme = pytest.mark.parametrize("scheme", slow_after(1, ["light", "dark"]))
 
 CONTRASTS = """() => {
     const light = rgb => {

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+from conftest import slow_after
 from test_report import ENVIRONMENT, RATES, SOUND, parity, write_measured
 from timings import write_timings
 
@@ -39,7 +40,7 @@ def written(folder, names=NAMES, gpu=False, quick=False):
     return report, closing_lines(report, folder)
 
 
-@pytest.mark.parametrize("gpu", [False, True])
+@pytest.mark.parametrize("gpu", slow_after(1, [False, True]))
 def test_it_has_100_columns_and_30_lines_at_most(tmp_path, gpu):
     report, lines = written(tmp_path, gpu=gpu, quick=True)
     shown = "\n".join(lines).replace(str(tmp_path), "results").split("\n")
