@@ -545,6 +545,7 @@ def test_the_first_screen_answers_the_three_questions_with_pictures(
         boxes = [one.bounding_box() for one in page.locator(f".answer {what}").all()]
         assert len(boxes) == 3
         assert all(box["y"] + box["height"] <= height for box in boxes)
+    assert all(page.locator(".answer .headline").all_inner_texts())
     assert page.locator(".answer .plotly-graph-div").count() == 2
     assert page.locator(".answer .grid tbody tr").count() == 9
     assert page.evaluate("document.documentElement.scrollWidth") <= width

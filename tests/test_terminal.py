@@ -21,7 +21,7 @@ NAMES = ("lowlevel", "estimator", "keras")
 def written(folder, names=NAMES, gpu=False, quick=False):
     """Writes a run on both datasets; returns its report, and the lines that it ends with."""
     rates = {
-        **{f"{name}-{profile}": RATES["keras-tuned"] for name in names for profile in ("default",)},
+        **{f"{name}-default": RATES["keras-tuned"] for name in names},
         **{f"{name}-tuned": [100 * rate for rate in RATES["keras-tuned"]] for name in names},
         "lowlevel-again": RATES["keras-tuned"],
         "floor-floor": [200 * rate for rate in RATES["keras-tuned"]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -52,6 +53,16 @@ class Analysis:
             cell_causes(run.cells.values()),
             judge_all(run.cells, results[results["status"] == "ok"]),
         )
+
+    @cached_property
+    def shown_results(self) -> pd.DataFrame:
+        """`results` with the names that tables show."""
+        return self.stamped(self.results)
+
+    @cached_property
+    def shown_throughput(self) -> pd.DataFrame:
+        """`throughput` with the names that tables and plots show."""
+        return self.stamped(self.throughput)
 
     def stamped(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Returns a frame in which the names of implementations that failed parity say so."""

@@ -36,7 +36,7 @@ from bench.report.tables import QUICK_NOTE, RANGE_NOTE, training_table, tuned_ta
 def tables_of(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Returns the tables of a report by title, without those that have no row."""
     results, run = analysis.results, analysis.run
-    shown, throughput = analysis.stamped(results), analysis.stamped(analysis.throughput)
+    shown, throughput = analysis.shown_results, analysis.shown_throughput
     tables = {
         "Is it the same network?": parity_table(run.comparisons),
         "Does it train?": training_table(shown),

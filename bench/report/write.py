@@ -69,13 +69,13 @@ def write_report(folder: Path) -> Report:
 
 
 def _report(analysis: Analysis) -> Report:
-    run, throughput = analysis.run, analysis.stamped(analysis.throughput)
+    run, throughput = analysis.run, analysis.shown_throughput
     tables = tables_of(analysis)
     return Report(
         answers(
             analysis.verdicts, analysis.results, throughput, analysis.agreement, run.comparisons
         ),
-        summary_table(analysis.stamped(analysis.results), throughput),
+        summary_table(analysis.shown_results, throughput),
         tables,
         notes_of(analysis, tables),
         _findings(analysis, throughput),
@@ -106,7 +106,7 @@ def _write_tables(folder: Path, analysis: Analysis) -> None:
 
 
 def _page_data(analysis: Analysis, report: Report, curves: pd.DataFrame) -> PageData:
-    run, throughput = analysis.run, analysis.stamped(analysis.throughput)
+    run, throughput = analysis.run, analysis.shown_throughput
     steps = analysis.stamped(step_losses(run.cells.values()))
     shown = trained(steps, curves, analysis.verdicts)
     return PageData(
@@ -114,7 +114,7 @@ def _page_data(analysis: Analysis, report: Report, curves: pd.DataFrame) -> Page
         report.findings,
         curves,
         throughput,
-        scaling_frame(analysis.stamped(analysis.results)),
+        scaling_frame(analysis.shown_results),
         report.tables,
         report.notes,
         report.warnings,
